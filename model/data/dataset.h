@@ -1,0 +1,42 @@
+/* A set of pieces read from folders of .mid, each on one side of the split. */
+#ifndef RP_DATASET_H
+#define RP_DATASET_H
+
+#include "model/data/note.h"
+
+enum rp_split { RP_TRAIN, RP_VALID, RP_TEST, RP_SPLITS };
+
+struct rp_piece {
+    char *path; /* owned */
+    enum rp_split split; /* by SHA-256 of the notes: 80 / 10 / 10; the same
+                            tune in two files falls on one side */
+    uint32_t count, metres;
+    struct rp_note *note; /* canonical order, at the vocabulary's resolution */
+    struct rp_metre_change *metre; /* covers every note; metres 0: unknown */
+    int32_t origin;  /* bar line at or before the first note */
+    uint8_t low, high; /* lowest and highest pitch */
+};
+
+struct rp_dataset {
+    struct rp_vocabulary vocabulary;
+    uint32_t count;
+    struct rp_piece *piece; /* sorted by path: the order does not depend on
+                               the directory's */
+    uint32_t dropped; /* files that could not be used; each was logged */
+    char hash[65];    /* SHA-256 over all notes and splits, hex */
+};
+
+struct rp_dataset_options {
+    struct rp_vocabulary vocabulary;
+    const char *role;   /* "melody" or "all" (every track but drums) */
+    uint32_t min_notes; /* shorter pieces are dropped (16) */
+    int32_t max_rest_bars; /* longer rests lose whole bars (2); 0: keep */
+};
+
+/* Reads DIRs recursively. RP_ENONE when nothing usable was found. */
+RP_MUST rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
+                                  const struct rp_dataset_options *options,
+                                  struct rp_dataset *dataset);
+void rp_dataset_fini(struct rp_dataset *dataset);
+
+#endif

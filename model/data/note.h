@@ -1,0 +1,87 @@
+/* Notes, and the reader that walks along a sequence of them: it says what the
+ * network sees at each note, what each head may draw and under which
+ * condition. Training, evaluation, generation and the live performer all use
+ * this one reader, so they cannot disagree. */
+#ifndef RP_NOTE_H
+#define RP_NOTE_H
+
+#include "model/data/vocabulary.h"
+#include "rt/clock.h"
+
+struct rp_note {
+    int32_t onset;    /* ticks at the model's resolution */
+    int32_t duration; /* ticks, >= 1; 0: still held (HELD) */
+    uint8_t pitch;    /* 0..127 */
+    uint8_t velocity; /* 1..127 */
+};
+
+/* Metre in force from `tick` on; a bar begins at `tick`. unit 0: unknown. */
+struct rp_metre_change {
+    int32_t tick;
+    struct rp_metre metre;
+};
+
+/* Canonical order (onset, then pitch from high to low), doubled notes dropped,
+ * a note cut where its pitch is struck again. Returns the new count. */
+uint32_t rp_notes_sort(struct rp_note *note, uint32_t count);
+
+/* A note half drawn. Fields before the one being drawn are final. */
+struct rp_draft {
+    struct rp_time dt, duration;
+    uint8_t pitch, velocity; /* velocity 1..127 */
+    bool end;                /* dt was END: nothing follows */
+};
+
+struct rp_reader {
+    struct rp_vocabulary vocabulary;
+    const struct rp_metre_change *metre; /* not owned; NULL: unknown metre */
+    uint32_t metres;
+    int32_t onset;     /* of the last note; before the first: the origin */
+    int16_t pitch;     /* of the last note; -1 before the first */
+    int32_t until[128]; /* tick at which a pitch stops; INT32_MAX while HELD;
+                           INT32_MIN when it never sounded */
+};
+
+/* `origin` is a bar line at or before the first onset; first dt counts from
+ * it. Nothing sounds. */
+void rp_reader_init(struct rp_reader *reader,
+                    const struct rp_vocabulary *vocabulary,
+                    const struct rp_metre_change *metre, uint32_t metres,
+                    int32_t origin);
+
+/* The draft of a note as seen from here (its dt from reader->onset). */
+struct rp_draft rp_reader_draft(const struct rp_reader *reader,
+                                const struct rp_note *note);
+/* The note that a complete draft means. */
+struct rp_note rp_reader_note(const struct rp_reader *reader,
+                              const struct rp_draft *draft);
+
+/* Whether `field` is drawn at all given the fields before it in `draft`
+ * (REST only after a coarse class, nothing after END). */
+bool rp_reader_needs(const struct rp_reader *reader,
+                     const struct rp_draft *draft, enum rp_field field);
+
+/* The heads' condition for `field`, and the classes that are possible:
+ * dt 0 always before the first note, later only if a lower pitch than the
+ * last is left; at dt 0 only lower pitches than the last; never a pitch that
+ * still sounds at the new onset, duration at least one tick and never HELD.
+ * The probability of a time with k escapes is P(ESCAPE)^k P(class): the same
+ * logits each time. */
+void rp_reader_condition(const struct rp_reader *reader,
+                         const struct rp_draft *draft, enum rp_field field,
+                         struct rp_indices *out);
+struct rp_mask rp_reader_mask(const struct rp_reader *reader,
+                              const struct rp_draft *draft,
+                              enum rp_field field);
+/* The class that `draft` holds for `field` (ESCAPEs apart). */
+uint8_t rp_draft_class(const struct rp_draft *draft, enum rp_field field);
+void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class);
+
+/* The note is final: writes the GRU's input for it and moves on. A pitch that
+ * still sounds is cut at this onset. */
+void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
+                    struct rp_indices *input);
+/* The length of a held note became known: it stops at `tick`. */
+void rp_reader_release(struct rp_reader *reader, uint8_t pitch, int32_t tick);
+
+#endif

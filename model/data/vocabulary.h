@@ -1,0 +1,124 @@
+/* The vocabulary: how a note is written as classes, and what the network sees.
+ *
+ * A note is (dt since the previous onset, pitch, duration, velocity). Times
+ * are never clipped: `escapes` times RP_TIME_SPAN ticks, plus a class, plus
+ * (for the coarse classes) a remainder that a field of its own spells. END is
+ * a class of dt: the piece is over. HELD, the same index, is a class of the
+ * duration as INPUT only: the note still sounds.
+ *
+ * Chords are notes with dt 0, highest pitch first. The first dt of a sequence
+ * counts from the bar line at or before its first onset.
+ */
+#ifndef RP_VOCABULARY_H
+#define RP_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rt/status.h"
+
+/* Classes of a time t in ticks, 0 <= t:
+ *   0..47   exactly t
+ *   48..61  48 + 24 (class - 48) + rest, rest 0..23      (t in 48..383)
+ *   62      ESCAPE: RP_TIME_SPAN ticks more, then another class (any number)
+ *   63      END (dt) or HELD (duration, input only)
+ * One-to-one: t = escapes * 384 + (what is left, 0..383). */
+enum {
+    RP_TIME_EXACT = 48,
+    RP_TIME_WIDTH = 24,
+    RP_TIME_ESCAPE = 62,
+    RP_TIME_END = 63,
+    RP_TIME_HELD = 63,
+    RP_TIME_CLASSES = 64,
+    RP_TIME_SPAN = 384
+};
+
+/* Fields in the order they are drawn. */
+enum rp_field {
+    RP_DT,            /* 64 classes */
+    RP_DT_REST,       /* 24, only after a coarse dt */
+    RP_PITCH,         /* 128 */
+    RP_DURATION,      /* 64 (END never a target) */
+    RP_DURATION_REST, /* 24, only after a coarse duration */
+    RP_VELOCITY,      /* 16, only where the vocabulary has velocity */
+    RP_FIELDS
+};
+
+enum { RP_VELOCITIES = 16 }; /* class = velocity / 8 */
+
+/* Where an onset stands in its bar. */
+enum {
+    RP_METRE_CLASSES = 24, /* 0 unknown; 1..16 bar length in eighths, simple;
+                              17 6/8, 18 9/8, 19 12/8, 20 longer than 8 beats,
+                              21 a bar that is no whole number of eighths */
+    RP_BEAT_CLASSES = 17,  /* 0..15 beat in the bar (15: or later), 16 unknown */
+    RP_GRID_CLASSES = 24   /* place in the beat, in 24ths */
+};
+
+/* What a model was built for; kept in its checkpoint. */
+struct rp_vocabulary {
+    uint16_t resolution; /* ticks per beat, 1..960; 24 is usual */
+    bool metre;          /* position in the bar is an input and condition */
+    bool velocity;       /* velocity is an input and a field */
+};
+
+/* The input of the GRU: one sparse 0/1 vector over these blocks, in order
+ * (a block that the vocabulary lacks has width 0):
+ *   dt class 64 | dt rest 24 | pitch 128 | duration class 64 |
+ *   duration rest 24 | sounding 128 | [metre 24 | beat 17 | grid 24] |
+ *   [velocity 16]
+ * `sounding` are the pitches begun earlier that still sound at this onset. An
+ * escaped time sets the ESCAPE index as well as its class. */
+enum rp_input_block {
+    RP_IN_DT,
+    RP_IN_DT_REST,
+    RP_IN_PITCH,
+    RP_IN_DURATION,
+    RP_IN_DURATION_REST,
+    RP_IN_SOUNDING,
+    RP_IN_METRE,
+    RP_IN_BEAT,
+    RP_IN_GRID,
+    RP_IN_VELOCITY,
+    RP_IN_BLOCKS
+};
+
+/* The condition of the heads, in order; field f sees the first C_f of it:
+ *   dt class 64 | dt rest 24 | [metre 24 | beat 17 | grid 24] | sounding 128 |
+ *   pitch 128 | duration class 64 | duration rest 24
+ * RP_DT sees nothing, RP_DT_REST the dt class, RP_PITCH up to `sounding`,
+ * RP_DURATION up to pitch, RP_DURATION_REST up to the duration class,
+ * RP_VELOCITY all. Position and `sounding` are those at the NEW onset. */
+enum { RP_INDICES_MAX = 160 }; /* set bits in one sparse vector */
+
+struct rp_indices {
+    uint16_t count;
+    uint16_t at[RP_INDICES_MAX];
+};
+
+/* Which classes of a field are possible, one bit each. */
+struct rp_mask {
+    uint64_t bits[2];
+};
+
+uint32_t rp_vocabulary_inputs(const struct rp_vocabulary *vocabulary); /* I */
+/* First index of a block in the input vector. */
+uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
+                             enum rp_input_block block);
+/* C_f; N_f (0 where the field is not in use). */
+uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
+                                 enum rp_field field);
+uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
+                               enum rp_field field);
+extern const char *const rp_field_names[RP_FIELDS]; /* dt dt_rest pitch
+                                             duration duration_rest velocity */
+
+struct rp_time {
+    uint32_t escapes;
+    uint8_t class; /* 0..61, or RP_TIME_END / RP_TIME_HELD */
+    uint8_t rest;  /* 0..23, 0 for exact classes */
+};
+struct rp_time rp_time_from(uint32_t ticks);
+uint32_t rp_time_ticks(struct rp_time time); /* not for END and HELD */
+
+#endif

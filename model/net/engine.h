@@ -1,0 +1,60 @@
+/* Where the arithmetic runs. An engine is one table of functions; the CPU
+ * engine is always there, others are loaded modules. Never called from the
+ * audio thread.
+ *
+ * State lives in numbered slots, 0..slots-1, each the hidden states of all
+ * layers. Same parameters, same inputs: the same bits on every CPU path
+ * (portable, AVX2, AVX-512), and a batch equals its members one by one. */
+#ifndef RP_ENGINE_H
+#define RP_ENGINE_H
+
+#include "model/net/shape.h"
+
+struct rp_engine; /* one instance; an implementation's own struct */
+
+struct rp_engine_ops {
+    const char *name; /* "cpu" */
+
+    /* Whether it can run here; writes what was found, or exactly what is
+     * missing, as one line. */
+    bool (*probe)(char *text, size_t size);
+
+    RP_MUST rp_status (*create)(struct rp_engine **engine,
+                                const struct rp_shape *shape, uint32_t slots);
+    void (*destroy)(struct rp_engine *engine);
+
+    /* params: rp_layout.size floats, copied (and packed) by the engine. */
+    RP_MUST rp_status (*set_params)(struct rp_engine *engine,
+                                    const float *params);
+
+    RP_MUST rp_status (*slot_reset)(struct rp_engine *engine, uint32_t slot);
+    RP_MUST rp_status (*slot_copy)(struct rp_engine *engine, uint32_t to,
+                                   uint32_t from);
+    /* One GRU step of `count` slots (all different), input[i] for slot[i]. */
+    RP_MUST rp_status (*step)(struct rp_engine *engine, uint32_t count,
+                              const uint32_t *slot,
+                              const struct rp_indices *input);
+    /* Logits of one field from slot's top state under `condition`: N_f
+     * floats. */
+    RP_MUST rp_status (*logits)(struct rp_engine *engine, uint32_t slot,
+                                enum rp_field field,
+                                const struct rp_indices *condition,
+                                float *logits);
+    /* Top-layer state of a slot, H floats (tests, PyTorch comparison). */
+    RP_MUST rp_status (*state)(struct rp_engine *engine, uint32_t slot,
+                               uint32_t layer, float *h);
+};
+
+struct rp_engine {
+    const struct rp_engine_ops *ops;
+};
+
+extern const struct rp_engine_ops rp_engine_cpu;
+
+/* Every engine this build knows, NULL-terminated. "auto" is the first that
+ * probes true; RP_ENONE with one logged line for an unknown or absent one. */
+extern const struct rp_engine_ops *const rp_engines[];
+RP_MUST rp_status rp_engine_find(const char *name,
+                                 const struct rp_engine_ops **ops);
+
+#endif
