@@ -36,6 +36,7 @@ struct rp_reader {
     struct rp_vocabulary vocabulary;
     const struct rp_metre_change *metre; /* not owned; NULL: unknown metre */
     uint32_t metres;
+    int32_t origin;    /* a bar line at or before the first onset */
     int32_t onset;     /* of the last note; before the first: the origin */
     int16_t pitch;     /* of the last note; -1 before the first */
     int32_t until[128]; /* tick at which a pitch stops; INT32_MAX while HELD;

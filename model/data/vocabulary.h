@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rt/status.h"
+#include "rt/clock.h"
 
 /* Classes of a time t in ticks, 0 <= t:
  *   0..47   exactly t
@@ -112,6 +112,15 @@ uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
                                enum rp_field field);
 extern const char *const rp_field_names[RP_FIELDS]; /* dt dt_rest pitch
                                              duration duration_rest velocity */
+
+/* Where an onset stands: classes of the metre, beat and grid blocks. */
+struct rp_place {
+    uint8_t metre, beat, grid;
+};
+/* `from_bar`: ticks since the bar line, >= 0 (since any beat line where the
+ * metre is unknown, unit 0: then only `grid` means something). */
+struct rp_place rp_vocabulary_place(const struct rp_vocabulary *vocabulary,
+                                    struct rp_metre metre, int32_t from_bar);
 
 struct rp_time {
     uint32_t escapes;
