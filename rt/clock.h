@@ -34,15 +34,20 @@ struct rp_clock {
 };
 
 /* Beat at a frame, rounded down; frame nearest to a beat (half rounds up).
- * Exact for every frame within 2^53 of the anchor (128-bit products). */
+ * Exact (128-bit products) as far as rp_beat reaches, 9e9 beats from 0: some
+ * 150 years. Beyond that the ends of the type. rate and mbpm are > 0. */
 RP_RT rp_beat rp_clock_beat(const struct rp_clock *clock, rp_frame frame);
 RP_RT rp_frame rp_clock_frame(const struct rp_clock *clock, rp_beat beat);
 
-/* The same clock re-anchored at `frame` with a new tempo. */
+/* The same clock re-anchored at `frame` with a new tempo; unchanged when the
+ * tempo is the same or 0. */
 RP_RT struct rp_clock rp_clock_turn(const struct rp_clock *clock,
                                     rp_frame frame, uint32_t mbpm);
 
 RP_RT rp_beat rp_metre_bar(struct rp_metre metre); /* length of a bar */
+/* What a musician counts in: the metre's unit, or three of them in 6/8, 9/8
+ * and 12/8. Beat lines are this far apart, from the bar line on. */
+RP_RT rp_beat rp_metre_beat(struct rp_metre metre);
 /* The last bar line at or before `beat`; the first beat line at or after. */
 RP_RT rp_beat rp_clock_bar_before(const struct rp_clock *clock, rp_beat beat);
 RP_RT rp_beat rp_clock_beat_after(const struct rp_clock *clock, rp_beat beat);
