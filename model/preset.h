@@ -5,7 +5,7 @@
 
 #include "model/net/checkpoint.h"
 #include "model/net/engine.h"
-#include "rt/link.h"
+#include "model/setting.h"
 
 struct rp_model {
     char *path;
@@ -22,8 +22,9 @@ struct rp_preset {
     char *name, *path;
     char *model; /* path of the weights, resolved beside the .ini */
     char *about; /* one line */
-    /* Settings the file names; `set` has one bit per key of the table in
-     * preset.c. The same words as command-line options. */
+    /* Settings the file names: bit i of `set` says that rp_settings[i] is
+     * named. The others hold the program's defaults. */
+    uint32_t set;
     struct rp_knobs knobs;
 };
 
@@ -37,8 +38,9 @@ RP_MUST rp_status rp_preset_list(void (*each)(void *self,
                                               const struct rp_preset *preset),
                                  void *self);
 
-/* Program defaults; then a preset's; then the command line's. */
-void rp_knobs_init(struct rp_knobs *knobs);
-void rp_knobs_copy(struct rp_knobs *to, const struct rp_knobs *from);
+/* Only what the preset names. Main thread. */
+void rp_preset_apply(const struct rp_preset *preset, struct rp_knobs *knobs);
+/* "is melody" or "are drums, melody", for messages; "" when there is none. */
+void rp_preset_names(char *text, size_t size);
 
 #endif

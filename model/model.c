@@ -1,0 +1,34 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/preset.h"
+
+rp_status rp_model_load(const char *path, const char *engine,
+                        struct rp_model *model)
+{
+    struct rp_model got = {.path = strdup(path)};
+    rp_status status;
+
+    if (!got.path) {
+        return RP_EMEM;
+    }
+    status = rp_engine_find(engine, &got.ops);
+    if (status == RP_OK) {
+        status = rp_checkpoint_load(path, &got.shape, &got.params, &got.card,
+                                    NULL, NULL);
+    }
+    if (status != RP_OK) {
+        free(got.path);
+        return status;
+    }
+    *model = got;
+    return RP_OK;
+}
+
+void rp_model_fini(struct rp_model *model)
+{
+    free(model->path);
+    free(model->params);
+    rp_card_fini(&model->card);
+    *model = (struct rp_model){0};
+}
