@@ -66,5 +66,9 @@ struct rp_layout {
 /* RP_EARG with one logged line when the shape is out of bounds. */
 RP_MUST rp_status rp_shape_check(const struct rp_shape *shape);
 void rp_shape_layout(const struct rp_shape *shape, struct rp_layout *layout);
+/* Where training begins: uniform in +-1/sqrt(H), the output heads in
+ * +-1/sqrt(E), a pure function of shape and seed. */
+void rp_shape_init_params(const struct rp_shape *shape, uint32_t seed,
+                          float *params);
 
 #endif

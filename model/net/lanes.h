@@ -1,0 +1,323 @@
+/* Sixteen floats side by side: one AVX-512 register, two AVX2 registers, or an
+ * array. Every operation is the IEEE one on each lane (fma rounds once), and
+ * lanes never mix, so the three give the same bits. Included by
+ * kernels_lanes.c alone, which is compiled once per kind. */
+#ifndef RP_LANES_H
+#define RP_LANES_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LANES = 16 };
+
+#define LANE_FN static inline __attribute__((always_inline))
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+
+#include <immintrin.h>
+
+enum { TILE_LANES = 4, GEMV_LANES = 8 };
+typedef struct {
+    __m512 v;
+} lanes;
+
+LANE_FN lanes lanes_load(const float *p)
+{
+    return (lanes){ _mm512_loadu_ps(p) };
+}
+LANE_FN void lanes_store(float *p, lanes a)
+{
+    _mm512_storeu_ps(p, a.v);
+}
+LANE_FN lanes lanes_set(float x)
+{
+    return (lanes){ _mm512_set1_ps(x) };
+}
+LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    return (lanes){ _mm512_fmadd_ps(a.v, b.v, c.v) };
+}
+LANE_FN lanes lanes_add(lanes a, lanes b)
+{
+    return (lanes){ _mm512_add_ps(a.v, b.v) };
+}
+LANE_FN lanes lanes_sub(lanes a, lanes b)
+{
+    return (lanes){ _mm512_sub_ps(a.v, b.v) };
+}
+LANE_FN lanes lanes_mul(lanes a, lanes b)
+{
+    return (lanes){ _mm512_mul_ps(a.v, b.v) };
+}
+LANE_FN lanes lanes_div(lanes a, lanes b)
+{
+    return (lanes){ _mm512_div_ps(a.v, b.v) };
+}
+/* a > b ? a : b, so b where either is NaN. */
+LANE_FN lanes lanes_max(lanes a, lanes b)
+{
+    return (lanes){ _mm512_max_ps(a.v, b.v) };
+}
+LANE_FN lanes lanes_min(lanes a, lanes b)
+{
+    return (lanes){ _mm512_min_ps(a.v, b.v) };
+}
+/* a < b ? x : y. */
+LANE_FN lanes lanes_pick_less(lanes a, lanes b, lanes x, lanes y)
+{
+    __mmask16 less = _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
+    return (lanes){ _mm512_mask_blend_ps(less, y.v, x.v) };
+}
+/* |a| with the sign of b. */
+LANE_FN lanes lanes_sign(lanes a, lanes b)
+{
+    __m512 sign = _mm512_set1_ps(-0.0f);
+    return (lanes){ _mm512_or_ps(_mm512_andnot_ps(sign, a.v),
+                                 _mm512_and_ps(sign, b.v)) };
+}
+/* a * 2^n where the low bits of t, as an integer, hold n. */
+LANE_FN lanes lanes_scale(lanes a, lanes t)
+{
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
+    return (lanes){ _mm512_castsi512_ps(
+        _mm512_add_epi32(_mm512_castps_si512(a.v), n)) };
+}
+
+#elif defined(__AVX2__) && defined(__FMA__)
+
+#include <immintrin.h>
+
+enum { TILE_LANES = 1, GEMV_LANES = 4 };
+typedef struct {
+    __m256 lo, hi;
+} lanes;
+
+LANE_FN lanes lanes_load(const float *p)
+{
+    return (lanes){ _mm256_loadu_ps(p), _mm256_loadu_ps(p + 8) };
+}
+LANE_FN void lanes_store(float *p, lanes a)
+{
+    _mm256_storeu_ps(p, a.lo);
+    _mm256_storeu_ps(p + 8, a.hi);
+}
+LANE_FN lanes lanes_set(float x)
+{
+    return (lanes){ _mm256_set1_ps(x), _mm256_set1_ps(x) };
+}
+LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    return (lanes){ _mm256_fmadd_ps(a.lo, b.lo, c.lo),
+                    _mm256_fmadd_ps(a.hi, b.hi, c.hi) };
+}
+LANE_FN lanes lanes_add(lanes a, lanes b)
+{
+    return (lanes){ _mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_sub(lanes a, lanes b)
+{
+    return (lanes){ _mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_mul(lanes a, lanes b)
+{
+    return (lanes){ _mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_div(lanes a, lanes b)
+{
+    return (lanes){ _mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_max(lanes a, lanes b)
+{
+    return (lanes){ _mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_min(lanes a, lanes b)
+{
+    return (lanes){ _mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi) };
+}
+LANE_FN lanes lanes_pick_less(lanes a, lanes b, lanes x, lanes y)
+{
+    __m256 lo = _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ);
+    __m256 hi = _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ);
+    return (lanes){ _mm256_blendv_ps(y.lo, x.lo, lo),
+                    _mm256_blendv_ps(y.hi, x.hi, hi) };
+}
+LANE_FN lanes lanes_sign(lanes a, lanes b)
+{
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return (lanes){ _mm256_or_ps(_mm256_andnot_ps(sign, a.lo),
+                                 _mm256_and_ps(sign, b.lo)),
+                    _mm256_or_ps(_mm256_andnot_ps(sign, a.hi),
+                                 _mm256_and_ps(sign, b.hi)) };
+}
+LANE_FN __m256 lanes_scale_half(__m256 a, __m256 t)
+{
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), n));
+}
+LANE_FN lanes lanes_scale(lanes a, lanes t)
+{
+    return (lanes){ lanes_scale_half(a.lo, t.lo),
+                    lanes_scale_half(a.hi, t.hi) };
+}
+
+#else
+
+enum { TILE_LANES = 1, GEMV_LANES = 1 };
+typedef struct {
+    float v[LANES];
+} lanes;
+
+LANE_FN float lane_from(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+LANE_FN uint32_t lane_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+#define LANE_EACH(expression)                                                  \
+    lanes out;                                                                 \
+    for (int i = 0; i < LANES; i++)                                            \
+        out.v[i] = (expression);                                               \
+    return out
+
+LANE_FN lanes lanes_load(const float *p)
+{
+    LANE_EACH(p[i]);
+}
+LANE_FN void lanes_store(float *p, lanes a)
+{
+    for (int i = 0; i < LANES; i++)
+        p[i] = a.v[i];
+}
+LANE_FN lanes lanes_set(float x)
+{
+    LANE_EACH(x);
+}
+#ifdef __FP_FAST_FMAF
+LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    LANE_EACH(__builtin_fmaf(a.v[i], b.v[i], c.v[i]));
+}
+#else
+typedef double lane_pair __attribute__((vector_size(16)));
+typedef int64_t lane_pair_bits __attribute__((vector_size(16)));
+
+/* a * b + c rounded once, without the instruction: the product is exact in
+ * double, the sum is rounded to odd there (towards what was lost, when its
+ * last bit is even), and 53 bits are enough (2 * 24 + 2) for the rounding to
+ * float to be the only one that counts. */
+LANE_FN lane_pair lane_fma_odd(lane_pair a, lane_pair b, lane_pair c)
+{
+    lane_pair p = a * b, sum = p + c, back = sum - p;
+    lane_pair lost = (p - (sum - back)) + (c - back);
+    lane_pair_bits bits = (lane_pair_bits)sum, negative = sum < 0.0;
+    lane_pair_bits away = (lost < 0.0) - (lost > 0.0);
+    away = (away ^ negative) - negative;
+    bits += away & ((bits & 1) - 1);
+    return (lane_pair)bits;
+}
+LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    lanes out;
+    for (int i = 0; i < LANES; i += 2) {
+        lane_pair x = { (double)a.v[i], (double)a.v[i + 1] };
+        lane_pair y = { (double)b.v[i], (double)b.v[i + 1] };
+        lane_pair z = { (double)c.v[i], (double)c.v[i + 1] };
+        lane_pair sum = lane_fma_odd(x, y, z);
+        out.v[i] = (float)sum[0];
+        out.v[i + 1] = (float)sum[1];
+    }
+    return out;
+}
+#endif
+LANE_FN lanes lanes_add(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] + b.v[i]);
+}
+LANE_FN lanes lanes_sub(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] - b.v[i]);
+}
+LANE_FN lanes lanes_mul(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] * b.v[i]);
+}
+LANE_FN lanes lanes_div(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] / b.v[i]);
+}
+LANE_FN lanes lanes_max(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+LANE_FN lanes lanes_min(lanes a, lanes b)
+{
+    LANE_EACH(a.v[i] < b.v[i] ? a.v[i] : b.v[i]);
+}
+LANE_FN lanes lanes_pick_less(lanes a, lanes b, lanes x, lanes y)
+{
+    LANE_EACH(a.v[i] < b.v[i] ? x.v[i] : y.v[i]);
+}
+LANE_FN lanes lanes_sign(lanes a, lanes b)
+{
+    LANE_EACH(lane_from((lane_bits(a.v[i]) & 0x7fffffffu) |
+                        (lane_bits(b.v[i]) & 0x80000000u)));
+}
+LANE_FN lanes lanes_scale(lanes a, lanes t)
+{
+    LANE_EACH(lane_from(lane_bits(a.v[i]) + (lane_bits(t.v[i]) << 23)));
+}
+
+#endif
+
+/* e^x for x clamped to [-87, 88]; relative error under 2e-7. */
+LANE_FN lanes lanes_exp(lanes x)
+{
+    const lanes round = lanes_set(0x1.8p23f); /* leaves n in the low bits */
+    x = lanes_max(lanes_set(-87.0f), lanes_min(lanes_set(88.0f), x));
+    lanes t = lanes_fma(x, lanes_set(0x1.715476p+0f), round);
+    lanes n = lanes_sub(t, round);
+    lanes r = lanes_fma(n, lanes_set(-0x1.62e4p-1f), x);
+    r = lanes_fma(n, lanes_set(-0x1.7f7d1cp-20f), r);
+    lanes p = lanes_set(0x1.6a2434p-10f);
+    p = lanes_fma(p, r, lanes_set(0x1.1239e2p-7f));
+    p = lanes_fma(p, r, lanes_set(0x1.5558f2p-5f));
+    p = lanes_fma(p, r, lanes_set(0x1.555492p-3f));
+    p = lanes_fma(p, r, lanes_set(0x1.fffffcp-2f));
+    p = lanes_fma(p, r, lanes_set(1.0f));
+    p = lanes_fma(p, r, lanes_set(1.0f));
+    return lanes_scale(p, t);
+}
+
+LANE_FN lanes lanes_sigmoid(lanes x)
+{
+    const lanes one = lanes_set(1.0f);
+    lanes e = lanes_exp(lanes_sub(lanes_set(0.0f), x));
+    return lanes_div(one, lanes_add(one, e));
+}
+
+LANE_FN lanes lanes_tanh(lanes x)
+{
+    const lanes one = lanes_set(1.0f), two = lanes_set(2.0f);
+    lanes size = lanes_sign(x, one), square = lanes_mul(x, x);
+    lanes p = lanes_set(-0x1.6e69b0p-8f);
+    p = lanes_fma(p, square, lanes_set(0x1.50820ep-6f));
+    p = lanes_fma(p, square, lanes_set(-0x1.b7fd50p-5f));
+    p = lanes_fma(p, square, lanes_set(0x1.110552p-3f));
+    p = lanes_fma(p, square, lanes_set(-0x1.55552ap-2f));
+    lanes small = lanes_fma(lanes_mul(square, size), p, size);
+    lanes e = lanes_exp(lanes_add(size, size));
+    lanes large = lanes_sub(one, lanes_div(two, lanes_add(e, one)));
+    return lanes_sign(
+        lanes_pick_less(size, lanes_set(0.625f), small, large), x);
+}
+
+#endif
