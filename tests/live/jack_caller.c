@@ -1,0 +1,403 @@
+/* Plays calls from .mid files into riposte:in over JACK and listens to
+ * riposte:out and riposte:thru, all at exact frames. Checks by itself: every
+ * answer onset within one frame of the grid (exact rationals from the tempo
+ * and the first onset sent), answers begin on a beat, thru equals what was
+ * sent, nothing sounds after a turn.
+ *
+ *   jack_caller [--bpm N] [--turns N] [--seconds S] [--log FILE]
+ *               [--kill PID] CALL.mid...
+ *
+ * --log writes "in FRAME BYTES" and "out FRAME BYTES" for take_check.
+ * --seconds repeats the calls for that long. --kill ends the server in the
+ * middle of an answer and logs what sounded: "held CHANNEL PITCH".
+ *
+ * Two JACK clients, so that the graph has no loop: caller -> riposte ->
+ * listener, all in one period. */
+#include <signal.h>
+#include <stdbool.h>
+
+#include "tests/live/jack_common.h"
+#include "tests/live/midfile.h"
+
+/* main -> the caller's process callback: main appends, then raises count. */
+static struct {
+    _Atomic uint32_t count;
+    struct traced event[TRACE_ROOM];
+} plan;
+static struct trace sent, heard, thru;
+static jack_client_t *caller, *listener;
+static jack_port_t *port_out, *port_answer, *port_thru;
+static _Atomic int gone; /* the server went away */
+static uint32_t sent_late;
+
+static struct {
+    int64_t bpm, rate;
+    jack_nframes_t first; /* frame of the first onset */
+    int turns;
+    double seconds;
+    const char *log;
+    pid_t kill;
+} set = {.bpm = 97, .turns = 0};
+
+static int failures;
+
+#define FAIL(...) (failures++, printf("failed: " __VA_ARGS__))
+
+static int call_process(jack_nframes_t frames, void *self)
+{
+    (void)self;
+    static uint32_t next;
+    jack_nframes_t start = jack_last_frame_time(caller);
+    void *buffer = jack_port_get_buffer(port_out, frames);
+    uint32_t count = atomic_load_explicit(&plan.count, memory_order_acquire);
+    jack_midi_clear_buffer(buffer);
+    for (; next < count; next++) {
+        struct traced *e = &plan.event[next];
+        int32_t at = (int32_t)(e->frame - start);
+        if (at >= (int32_t)frames)
+            break;
+        if (at < 0) {
+            at = 0;
+            sent_late++;
+        }
+        if (jack_midi_event_write(buffer, (jack_nframes_t)at, e->data,
+                                  e->size))
+            break;
+        trace_add(&sent, start + (jack_nframes_t)at, e->data, e->size);
+    }
+    return 0;
+}
+
+static int listen_process(jack_nframes_t frames, void *self)
+{
+    (void)self;
+    jack_nframes_t start = jack_last_frame_time(listener);
+    trace_port(&heard, port_answer, start, frames);
+    trace_port(&thru, port_thru, start, frames);
+    return 0;
+}
+
+static void shutdown_seen(void *self)
+{
+    (void)self;
+    atomic_store(&gone, 1);
+}
+
+static uint32_t count_of(struct trace *trace)
+{
+    return atomic_load_explicit(&trace->count, memory_order_acquire);
+}
+
+/* Frames from the first onset to beat num/den, nearest. */
+static int64_t frames_to(int64_t num, int64_t den)
+{
+    int64_t n = num * 60 * set.rate, d = den * set.bpm;
+    return (2 * n + d) / (2 * d);
+}
+
+/* The next whole beat at or after a frame. */
+static int64_t beat_after(jack_nframes_t frame)
+{
+    int64_t n = (int64_t)(int32_t)(frame - set.first) * set.bpm;
+    int64_t d = 60 * set.rate;
+    return n <= 0 ? 0 : (n + d - 1) / d;
+}
+
+/* One grid tick is 60 rate / (bpm 24) frames: the distance of an onset from
+ * its nearest tick is at most `1` frame when, times bpm 24, it is at most
+ * bpm 24. The tick's number goes to *tick. */
+static bool on_grid(jack_nframes_t frame, int64_t *tick)
+{
+    int64_t n = (int64_t)(int32_t)(frame - set.first) * set.bpm * 24;
+    int64_t d = 60 * set.rate;
+    *tick = (2 * n + d) / (2 * d);
+    int64_t off = n - *tick * d;
+    return (off < 0 ? -off : off) <= set.bpm * 24;
+}
+
+/* Appends a call that begins at `beat`; its length in whole beats. Returns
+ * the frame of its last event. */
+static jack_nframes_t plan_call(const struct mid_file *mid, int64_t beat,
+                                int64_t *beats)
+{
+    uint32_t n = atomic_load(&plan.count), begun = n;
+    int64_t last = 0;
+    for (int i = 0; i < mid->count && n < TRACE_ROOM; i++) {
+        const struct mid_event *e = &mid->event[i];
+        if (!e->size)
+            continue;
+        struct traced t = {.size = (uint8_t)e->size};
+        t.frame = set.first + (jack_nframes_t)frames_to(
+                                  beat * mid->division + e->tick,
+                                  mid->division);
+        memcpy(t.data, e->data, 3);
+        /* Tracks follow each other in the file: keep the order of frames. */
+        uint32_t at = n++;
+        for (; at > begun &&
+               (int32_t)(plan.event[at - 1].frame - t.frame) > 0; at--)
+            plan.event[at] = plan.event[at - 1];
+        plan.event[at] = t;
+        last = e->tick > last ? e->tick : last;
+    }
+    *beats = (last + mid->division - 1) / mid->division;
+    atomic_store_explicit(&plan.count, n, memory_order_release);
+    return plan.event[n - 1].frame;
+}
+
+struct turn {
+    const char *path;
+    int64_t beat, beats;   /* where the call begins, its length */
+    jack_nframes_t ended;  /* its last event */
+    uint32_t before;       /* events heard before it */
+};
+
+static bool passed_by(jack_nframes_t frame)
+{
+    return (int32_t)(jack_frame_time(listener) - frame) >= 0;
+}
+
+/* Waits until the answer has sounded in full: as long as the call, two beats
+ * of silence and nothing held. False when none came in 15 s. */
+static bool wait_answer(const struct turn *turn)
+{
+    jack_nframes_t patience = turn->ended + (jack_nframes_t)(15 * set.rate);
+    uint32_t seen = turn->before;
+    struct sounding now = {0};
+    bool begun = false;
+    jack_nframes_t first = 0, last = 0;
+    while (!atomic_load(&gone)) {
+        uint32_t count = count_of(&heard);
+        for (; seen < count; seen++) {
+            sounding_hear(&now, &heard.event[seen]);
+            last = heard.event[seen].frame;
+            if (is_on(&heard.event[seen]) && !begun) {
+                begun = true;
+                first = last;
+            }
+        }
+        if (!begun && passed_by(patience))
+            return false;
+        if (begun && !sounding_count(&now) &&
+            passed_by(last + (jack_nframes_t)frames_to(2, 1)) &&
+            passed_by(first + (jack_nframes_t)frames_to(turn->beats, 1)))
+            return true;
+        if (begun && passed_by(first + (jack_nframes_t)frames_to(
+                                           turn->beats + 16, 1)))
+            return true; /* what still sounds is found out below */
+        usleep(5000);
+    }
+    return false;
+}
+
+/* Onsets on the grid, the first of them on a beat, silence at the end. */
+static void check_turn(int number, const struct turn *turn)
+{
+    uint32_t count = count_of(&heard), onsets = 0, off = 0;
+    struct sounding now = {0};
+    int64_t first = 0, tick;
+    for (uint32_t i = turn->before; i < count; i++) {
+        const struct traced *e = &heard.event[i];
+        sounding_hear(&now, e);
+        if (!is_on(e))
+            continue;
+        if (!on_grid(e->frame, &tick)) {
+            FAIL("turn %d: onset at frame %u is off the grid\n", number,
+                 e->frame - set.first);
+            off++;
+        }
+        if (!onsets++)
+            first = tick;
+    }
+    if (onsets && first % 24)
+        FAIL("turn %d: the answer begins at tick %lld of a beat\n", number,
+             (long long)(first % 24));
+    if (sounding_count(&now))
+        FAIL("turn %d: %d still sounding\n", number, sounding_count(&now));
+    double waited = (double)(int32_t)(set.first +
+                                      (jack_nframes_t)frames_to(first, 24) -
+                                      turn->ended) *
+                    (double)set.bpm / (60.0 * (double)set.rate);
+    printf("turn %d: %s, %lld beats, answered %.2f beats later with %u notes,"
+           " %u off the grid\n", number, turn->path, (long long)turn->beats,
+           waited, onsets, off);
+    fflush(stdout);
+}
+
+static void check_thru(void)
+{
+    uint32_t ins = count_of(&sent), outs = count_of(&thru), wrong = 0;
+    if (ins != outs)
+        FAIL("%u events sent, %u on riposte:thru\n", ins, outs);
+    for (uint32_t i = 0; i < ins && i < outs; i++)
+        wrong += memcmp(&sent.event[i], &thru.event[i],
+                        sizeof(struct traced)) != 0;
+    if (wrong)
+        FAIL("%u of %u thru events at another frame or changed\n", wrong,
+             ins);
+    printf("thru: %u of %u the same at the same frame\n", ins - wrong, ins);
+    if (sent_late || sent.lost || heard.lost || thru.lost)
+        printf("note: %u sent late, %u lost by this test itself\n", sent_late,
+               sent.lost + heard.lost + thru.lost);
+}
+
+static void write_log(void)
+{
+    FILE *out = set.log ? fopen(set.log, "w") : NULL;
+    if (!out)
+        return;
+    fprintf(out, "rate %lld bpm %lld\n", (long long)set.rate,
+            (long long)set.bpm);
+    const struct {
+        const char *name;
+        struct trace *trace;
+    } both[] = {{"in", &sent}, {"out", &heard}};
+    for (int k = 0; k < 2; k++)
+        for (uint32_t i = 0; i < count_of(both[k].trace); i++) {
+            const struct traced *e = &both[k].trace->event[i];
+            fprintf(out, "%s %d %d %d %d\n", both[k].name,
+                    (int32_t)(e->frame - set.first), e->data[0], e->data[1],
+                    e->data[2]);
+        }
+    struct sounding now = {0};
+    for (uint32_t i = 0; i < count_of(&heard); i++)
+        sounding_hear(&now, &heard.event[i]);
+    for (int c = 0; set.kill && c < 16; c++)
+        for (int p = 0; p < 128; p++)
+            if (now.on[c][p])
+                fprintf(out, "held %d %d\n", c, p);
+    fclose(out);
+}
+
+/* Ends the server while an answer sounds. */
+static int kill_in_answer(const struct turn *turn)
+{
+    for (int waited = 0; waited < 30000; waited++, usleep(1000)) {
+        struct sounding now = {0};
+        uint32_t onsets = 0, count = count_of(&heard);
+        for (uint32_t i = turn->before; i < count; i++) {
+            sounding_hear(&now, &heard.event[i]);
+            onsets += is_on(&heard.event[i]) != 0;
+        }
+        if (onsets < 2 || !sounding_count(&now))
+            continue;
+        kill(set.kill, SIGKILL);
+        for (int i = 0; i < 500 && !atomic_load(&gone); i++)
+            usleep(10000);
+        write_log();
+        printf("server killed with %d sounding\n", sounding_count(&now));
+        return 0;
+    }
+    printf("failed: no answer to kill the server in\n");
+    return 1;
+}
+
+static int open_ports(void)
+{
+    caller = jack_join("caller", 10);
+    listener = jack_join("listener", 10);
+    if (!caller || !listener) {
+        printf("failed: no JACK server\n");
+        return 1;
+    }
+    set.rate = jack_get_sample_rate(caller);
+    port_out = jack_port_register(caller, "out", JACK_DEFAULT_MIDI_TYPE,
+                                  JackPortIsOutput, 0);
+    port_answer = jack_port_register(listener, "answer",
+                                     JACK_DEFAULT_MIDI_TYPE, JackPortIsInput,
+                                     0);
+    port_thru = jack_port_register(listener, "thru", JACK_DEFAULT_MIDI_TYPE,
+                                   JackPortIsInput, 0);
+    jack_set_process_callback(caller, call_process, NULL);
+    jack_set_process_callback(listener, listen_process, NULL);
+    jack_on_shutdown(caller, shutdown_seen, NULL);
+    if (!port_out || !port_answer || !port_thru || jack_activate(caller) ||
+        jack_activate(listener) || !wait_port(caller, "riposte:in", 10) ||
+        !wait_port(caller, "riposte:thru", 10) ||
+        jack_connect(caller, "caller:out", "riposte:in") ||
+        jack_connect(caller, "riposte:out", "listener:answer") ||
+        jack_connect(caller, "riposte:thru", "listener:thru")) {
+        printf("failed: cannot connect to riposte\n");
+        return 1;
+    }
+    usleep(200000);
+    return 0;
+}
+
+static int options(int count, char **arg)
+{
+    int i = 1;
+    for (; i + 1 < count && !strncmp(arg[i], "--", 2); i += 2) {
+        const char *value = arg[i + 1];
+        if (!strcmp(arg[i], "--bpm"))
+            set.bpm = atoi(value);
+        else if (!strcmp(arg[i], "--turns"))
+            set.turns = atoi(value);
+        else if (!strcmp(arg[i], "--seconds"))
+            set.seconds = atof(value);
+        else if (!strcmp(arg[i], "--log"))
+            set.log = value;
+        else if (!strcmp(arg[i], "--kill"))
+            set.kill = atoi(value);
+        else
+            return 0;
+    }
+    return i < count ? i : 0;
+}
+
+/* The calls one after the other, each after the answer to the one before. */
+static int play(int calls, char **path)
+{
+    jack_nframes_t begun = jack_frame_time(caller);
+    int turns = set.turns ? set.turns : calls, answered = 0, number = 0;
+    /* Somewhere inside a period. */
+    set.first = begun + (jack_nframes_t)set.rate / 2 + 61;
+    while ((set.seconds > 0 || number < turns) && !atomic_load(&gone)) {
+        struct turn turn = {.path = path[number % calls]};
+        struct mid_file mid = mid_read(turn.path);
+        const char *name = strrchr(turn.path, '/');
+        turn.path = name ? name + 1 : turn.path;
+        turn.before = count_of(&heard);
+        if (number)
+            turn.beat = (beat_after(jack_frame_time(caller)) + 1 + 3) / 4 * 4;
+        turn.ended = plan_call(&mid, turn.beat, &turn.beats);
+        free(mid.event);
+        number++;
+        if (set.kill)
+            return kill_in_answer(&turn);
+        if (wait_answer(&turn))
+            answered++;
+        else
+            FAIL("turn %d: no answer in 15 s\n", number);
+        check_turn(number, &turn);
+        if (set.seconds > 0 &&
+            (double)(jack_frame_time(caller) - begun) >
+                set.seconds * (double)set.rate)
+            break;
+    }
+    printf("%d of %d calls answered\n", answered, number);
+    if (atomic_load(&gone))
+        FAIL("the server went away\n");
+    check_thru();
+    write_log();
+    return failures || !answered;
+}
+
+int main(int count, char **arg)
+{
+    int first = options(count, arg);
+    if (!first) {
+        fprintf(stderr, "usage: jack_caller [--bpm N] [--turns N] "
+                        "[--seconds S] [--log FILE] [--kill PID] CALL...\n");
+        return 2;
+    }
+    jack_set_error_function(quiet);
+    jack_set_info_function(quiet);
+    if (open_ports())
+        return 1;
+    int result = play(count - first, arg + first);
+    if (!atomic_load(&gone)) {
+        jack_client_close(caller);
+        jack_client_close(listener);
+    }
+    return result;
+}

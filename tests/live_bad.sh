@@ -1,0 +1,55 @@
+#!/bin/sh
+# What may go wrong around JACK: garbage on the input port, no server, a
+# server that turns everybody away, one that has no ports left, ports that do
+# not exist. One clear line each, and nothing hangs.
+# Usage: live_bad.sh RIPOSTE TOOLS SOURCE_ROOT
+set -u
+# shellcheck source=tests/live/live.sh
+. "$3/tests/live/live.sh"
+live_begin "$@"
+
+# refused WHAT PATTERN OPTIONS...: riposte says one line that matches, fails.
+refused() {
+    what=$1 pattern=$2
+    shift 2
+    timeout 10 "$riposte" play --backend jack --headless "$@" \
+        >"$work/out" 2>"$work/err" </dev/null
+    code=$?
+    echo "$what: status $code: $(cat "$work/err")"
+    [ "$code" -ne 0 ] && [ "$code" -lt 124 ] ||
+        live_fail "$what: status $code"
+    [ "$(grep -ciE "$pattern" "$work/err")" -eq 1 ] ||
+        live_fail "$what: not one line about it"
+    [ "$(grep -c '' "$work/err")" -le 2 ] || live_fail "$what: too many lines"
+}
+
+refused "no server" 'jack.*server'
+
+"$tools/jack_refuse" "$JACK_DEFAULT_SERVER" >"$work/refuse" &
+others=$!
+while ! grep -q refusing "$work/refuse"; do sleep 0.05; done
+refused "a server that refuses" 'jack.*server'
+kill "$others"
+wait "$others" 2>/dev/null
+others=''
+
+live_server
+refused "a port that is not there" 'no-such-port' --in no-such-port
+live_play --take "$work/take.mid"
+"$tools/jack_noise" 5 1 || live_fail "the noise"
+kill -0 "$player" || live_fail "riposte died of garbage"
+"$tools/jack_caller" --bpm 97 "$source/tests/golden/calls/02_st_anne.mid" \
+    >"$work/turns" 2>&1
+# The phase of the beat was set by garbage, so only the answer itself counts.
+grep -q '^1 of 1 calls answered' "$work/turns" || {
+    cat "$work/turns"
+    live_fail "no answer after garbage"
+}
+grep 'still sounding' "$work/turns" && failed=$((failed + 1))
+live_stop
+stray=$(live_stat stray)
+echo "stray bytes counted: ${stray:-none}"
+[ "${stray:-0}" -gt 0 ] || live_fail "stray bytes are not counted"
+"$tools/take_check" --list "$work/take.mid" >"$work/list" ||
+    live_fail "the take cannot be read"
+live_close
