@@ -1,0 +1,389 @@
+#include "model/play/listen.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/play/quantise.h"
+
+enum {
+    CONTEXT_BEATS = 32, /* heard notes are judged by so much of the past ... */
+    CONTEXT_NOTES = 128 /* ... and no more notes, as in training */
+};
+#define DOUBT_START 400.0 /* ms^2 */
+#define DOUBT_STEP 16.0   /* a player's lateness wanders so much per note */
+
+void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory)
+{
+    memset(listen, 0, sizeof *listen);
+    listen->memory = memory;
+    listen->doubt = DOUBT_START;
+    rp_listen_begin(listen);
+}
+
+void rp_listen_reset(struct rp_listen *listen)
+{
+    rp_listen_init(listen, listen->memory);
+}
+
+void rp_listen_begin(struct rp_listen *listen)
+{
+    struct rp_call *call = &listen->call;
+
+    call->onsets = 0;
+    call->notes = 0;
+    call->first_frame = call->last_on = call->last_off = RP_FRAME_NEVER;
+    call->first_beat = call->longest_rest = 0;
+    call->end = INT32_MIN;
+    call->low = 127;
+    call->high = 0;
+}
+
+static uint32_t resolution(const struct rp_listen *listen)
+{
+    return listen->memory->model->shape.vocabulary.resolution;
+}
+
+int32_t rp_listen_tick(const struct rp_listen *listen, rp_beat beat)
+{
+    rp_beat tick = RP_BEAT / resolution(listen);
+    rp_beat at = beat + tick / 2;
+
+    return (int32_t)(at >= 0 ? at / tick : -((-at + tick - 1) / tick));
+}
+
+rp_beat rp_listen_beat(const struct rp_listen *listen, int32_t tick)
+{
+    return tick * (RP_BEAT / resolution(listen));
+}
+
+static rp_frame ms_frames(const struct rp_clock *clock, int ms)
+{
+    return (rp_frame)clock->rate * ms / 1000;
+}
+
+static rp_frame beat_frames(const struct rp_clock *clock)
+{
+    return (rp_frame)clock->rate * 60000 / clock->mbpm;
+}
+
+bool rp_listen_holds(const struct rp_listen *listen)
+{
+    for (uint32_t i = 0; i < 128; i++)
+        if (listen->down[i])
+            return true;
+    return listen->pedal != 0;
+}
+
+/* ---- what comes in ---- */
+
+static void end_note(struct rp_listen *listen, const struct rp_clock *clock,
+                     rp_frame frame, uint8_t pitch)
+{
+    rp_beat beat = rp_clock_beat(clock, frame);
+
+    for (uint32_t i = listen->pending; i-- > 0;) {
+        struct rp_listen_note *note = &listen->note[i];
+        if (note->pitch != pitch || note->off_frame != RP_FRAME_NEVER)
+            continue;
+        note->off_frame = frame;
+        note->off = beat;
+        return;
+    }
+    if (listen->over[pitch]) {
+        int32_t tick = rp_listen_tick(listen, beat);
+        rp_memory_release(listen->memory, pitch, tick);
+        listen->over[pitch] = false;
+        if (listen->call.notes && tick > listen->call.end)
+            listen->call.end = tick;
+    }
+}
+
+static void note_off(struct rp_listen *listen, const struct rp_clock *clock,
+                     rp_frame frame, uint8_t channel, uint8_t pitch)
+{
+    if (!(listen->down[pitch] & 1u << channel))
+        return;
+    listen->down[pitch] &= (uint16_t)~(1u << channel);
+    if (!listen->down[pitch])
+        end_note(listen, clock, frame, pitch);
+    listen->call.last_off = frame;
+}
+
+static rp_status push_group(struct rp_listen *listen,
+                            const struct rp_clock *clock);
+
+static void note_on(struct rp_listen *listen, const struct rp_clock *clock,
+                    rp_frame frame, struct rp_event event)
+{
+    uint8_t channel = event.data[0] & 15, pitch = event.data[1];
+    struct rp_call *call = &listen->call;
+    rp_beat beat = rp_clock_beat(clock, frame);
+
+    if (!call->onsets) {
+        call->first_frame = frame;
+        call->first_beat = beat;
+    } else if (!rp_listen_holds(listen) && call->last_off != RP_FRAME_NEVER) {
+        rp_beat rest = beat - rp_clock_beat(clock, call->last_off);
+        if (rest > call->longest_rest)
+            call->longest_rest = rest;
+    }
+    call->onsets++;
+    call->last_on = frame;
+    if (listen->down[pitch])
+        end_note(listen, clock, frame, pitch);
+    listen->down[pitch] |= (uint16_t)(1u << channel);
+    /* Full: what is oldest goes on as it is. It cannot fail to make room. */
+    if (listen->pending == RP_LISTEN_PENDING &&
+        push_group(listen, clock))
+        listen->pending = 0;
+    listen->note[listen->pending++] =
+        (struct rp_listen_note){ frame, RP_FRAME_NEVER, beat, 0, pitch,
+                                 event.data[2], channel };
+}
+
+static void all_off(struct rp_listen *listen, const struct rp_clock *clock,
+                    rp_frame frame, uint8_t channel)
+{
+    for (uint32_t i = 0; i < 128; i++)
+        note_off(listen, clock, frame, channel, (uint8_t)i);
+}
+
+bool rp_listen_event(struct rp_listen *listen, const struct rp_clock *clock,
+                     rp_frame frame, struct rp_event event)
+{
+    uint8_t channel = event.data[0] & 15;
+
+    if (rp_event_is_on(event)) {
+        note_on(listen, clock, frame, event);
+        return true;
+    }
+    if (rp_event_is_off(event))
+        note_off(listen, clock, frame, channel, event.data[1]);
+    if ((event.data[0] & 0xf0) != RP_CONTROL)
+        return false;
+    if (event.data[1] == RP_CC_PEDAL) {
+        uint16_t before = listen->pedal;
+        listen->pedal &= (uint16_t)~(1u << channel);
+        if (event.data[2] >= 64)
+            listen->pedal |= (uint16_t)(1u << channel);
+        if (before & ~listen->pedal)
+            listen->call.last_off = frame;
+    } else if (event.data[1] == RP_CC_SOUND_OFF ||
+               event.data[1] == RP_CC_NOTES_OFF) {
+        all_off(listen, clock, frame, channel);
+    }
+    return false;
+}
+
+/* ---- what is pushed ---- */
+
+/* How many pending notes began within the folding time of the first. */
+static uint32_t near_first(const struct rp_listen *listen,
+                           const struct rp_clock *clock)
+{
+    rp_frame fold = ms_frames(clock, RP_LISTEN_FOLD_MS);
+    uint32_t count = 1;
+
+    while (count < listen->pending &&
+           listen->note[count].on_frame - listen->note[0].on_frame <= fold)
+        count++;
+    return count;
+}
+
+rp_frame rp_listen_due(const struct rp_listen *listen,
+                       const struct rp_clock *clock)
+{
+    uint32_t near;
+    rp_frame due, released = INT64_MIN;
+
+    if (!listen->pending)
+        return RP_FRAME_NEVER;
+    near = near_first(listen, clock);
+    due = listen->note[0].on_frame + ms_frames(clock, RP_LISTEN_FOLD_MS);
+    for (uint32_t i = 0; i < near; i++) {
+        const struct rp_listen_note *note = &listen->note[i];
+        rp_frame known = note->off_frame;
+        if (known != RP_FRAME_NEVER) {
+            if (known > released)
+                released = known;
+        } else if (near < listen->pending) {
+            known = note->on_frame + beat_frames(clock);
+        } else {
+            return RP_FRAME_NEVER;
+        }
+        if (known > due)
+            due = known;
+    }
+    /* Whether a line goes on legato is worth a moment. */
+    if (near == listen->pending) {
+        released += ms_frames(clock, RP_LISTEN_LEGATO_MS);
+        if (released > due)
+            due = released;
+    }
+    return due;
+}
+
+/* Two notes struck almost together are a chord when they sound together: a
+ * fast line overlaps too, but by little. */
+static bool is_chord(const struct rp_listen_note *first,
+                     const struct rp_listen_note *note)
+{
+    rp_frame end = first->off_frame, shorter;
+
+    if (end == RP_FRAME_NEVER)
+        return true;
+    shorter = end - first->on_frame;
+    if (note->off_frame != RP_FRAME_NEVER) {
+        if (note->off_frame < end)
+            end = note->off_frame;
+        if (note->off_frame - note->on_frame < shorter)
+            shorter = note->off_frame - note->on_frame;
+    }
+    return 2 * (end - note->on_frame) >= shorter;
+}
+
+/* Takes the first group out of what is pending, its highest note first. */
+static uint32_t take_group(struct rp_listen *listen,
+                           const struct rp_clock *clock,
+                           struct rp_listen_note *group)
+{
+    struct rp_listen_note first = listen->note[0];
+    uint32_t near = near_first(listen, clock), count = 0, left = 0;
+
+    for (uint32_t i = 0; i < listen->pending; i++) {
+        struct rp_listen_note note = listen->note[i];
+        uint32_t at;
+        if (i >= near || (i > 0 && !is_chord(&first, &note))) {
+            listen->note[left++] = note;
+            continue;
+        }
+        for (at = count++; at > 0 && group[at - 1].pitch < note.pitch; at--)
+            group[at] = group[at - 1];
+        group[at] = note;
+    }
+    listen->pending = left;
+    return count;
+}
+
+static void add_to_call(struct rp_listen *listen, const struct rp_note *note)
+{
+    struct rp_call *call = &listen->call;
+    int32_t end = note->onset + (note->duration ? note->duration : 1);
+
+    if (call->notes < RP_LISTEN_CALL)
+        call->note[call->notes++] = *note;
+    if (end > call->end)
+        call->end = end;
+    if (note->pitch < call->low)
+        call->low = note->pitch;
+    if (note->pitch > call->high)
+        call->high = note->pitch;
+}
+
+static double tick_ms(const struct rp_listen *listen,
+                      const struct rp_clock *clock)
+{
+    return 60e6 / clock->mbpm / resolution(listen);
+}
+
+static double as_ticks(const struct rp_listen *listen, rp_beat beat,
+                       double late)
+{
+    return (double)beat / (double)(RP_BEAT / resolution(listen)) - late;
+}
+
+/* The player's own lateness follows what was decided, with less and less
+ * doubt; a wild note moves it little. */
+static void follow(struct rp_listen *listen, double error)
+{
+    double variance = RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS;
+    double reach = 2.5 * sqrt(variance + listen->doubt), gain;
+
+    error = error > reach ? reach : error < -reach ? -reach : error;
+    gain = listen->doubt / (listen->doubt + variance);
+    listen->late += gain * error;
+    listen->doubt = (1.0 - gain) * listen->doubt + DOUBT_STEP;
+}
+
+static rp_status push_note(struct rp_listen *listen,
+                           const struct rp_clock *clock,
+                           const struct rp_listen_note *heard, double on,
+                           bool chord)
+{
+    double ms = tick_ms(listen, clock), late = listen->late / ms;
+    struct rp_timing timing = { 0 };
+    struct rp_played played = { .pitch = heard->pitch,
+                                .velocity = heard->velocity };
+    struct rp_sight sight;
+    struct rp_note note;
+    rp_status status;
+
+    timing.on =
+        sqrt(RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS + listen->doubt) / ms;
+    timing.off = 1.5 * timing.on;
+    timing.reach = 3.5 * timing.on + 1.0;
+    played.on = on - late;
+    played.off = played.next = played.on - 1.0;
+    if (heard->off_frame != RP_FRAME_NEVER) {
+        played.off = as_ticks(listen, heard->off, late);
+        if (played.off < played.on)
+            played.off = played.on;
+    }
+    if (listen->pending) {
+        rp_frame gap = listen->note[0].on_frame - heard->off_frame;
+        rp_frame legato = ms_frames(clock, RP_LISTEN_LEGATO_MS);
+        played.next = as_ticks(listen, listen->note[0].on, late);
+        if (heard->off_frame != RP_FRAME_NEVER && gap < legato &&
+            gap > -legato)
+            played.off = played.next;
+    }
+    sight = rp_memory_sight(listen->memory, (int32_t)lround(played.on),
+                            CONTEXT_BEATS * (int32_t)resolution(listen),
+                            CONTEXT_NOTES);
+    status = rp_quantise(listen->memory, &sight, &played, &timing, chord,
+                         &note);
+    if (!status)
+        status = rp_memory_push(listen->memory, &note);
+    if (status)
+        return status;
+    listen->over[note.pitch] = !note.duration;
+    add_to_call(listen, &note);
+    if (!chord)
+        follow(listen, (played.on - note.onset) * ms);
+    return RP_OK;
+}
+
+static rp_status push_group(struct rp_listen *listen,
+                            const struct rp_clock *clock)
+{
+    struct rp_listen_note group[RP_LISTEN_PENDING];
+    uint32_t count = take_group(listen, clock, group);
+    rp_status status = RP_OK;
+    double on = 0.0;
+
+    for (uint32_t i = 0; i < count; i++)
+        on += as_ticks(listen, group[i].on, 0.0) / count;
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = push_note(listen, clock, &group[i], on, i > 0);
+    return status;
+}
+
+rp_status rp_listen_settle(struct rp_listen *listen,
+                           const struct rp_clock *clock, rp_frame now)
+{
+    rp_status status = RP_OK;
+
+    while (!status && rp_listen_due(listen, clock) <= now)
+        status = push_group(listen, clock);
+    return status;
+}
+
+rp_status rp_listen_close(struct rp_listen *listen,
+                          const struct rp_clock *clock)
+{
+    rp_status status = RP_OK;
+
+    while (!status && listen->pending)
+        status = push_group(listen, clock);
+    return status;
+}

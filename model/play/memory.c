@@ -1,0 +1,292 @@
+#include "model/play/memory.h"
+
+#include <string.h>
+
+#include "rt/log.h"
+
+enum {
+    BLANK = RP_MEMORY_BARS, /* engine slot that stays zero */
+    TRIAL = BLANK + 1,
+    SLOTS = TRIAL + RP_MEMORY_TRIALS
+};
+
+rp_status rp_memory_engine(const struct rp_model *model,
+                           struct rp_engine **engine)
+{
+    struct rp_engine *made = NULL;
+    rp_status status = model->ops->create(&made, &model->shape, SLOTS);
+
+    if (status)
+        return status;
+    status = model->ops->set_params(made, model->params);
+    for (uint32_t i = 0; i < SLOTS && !status; i++)
+        status = model->ops->slot_reset(made, i);
+    if (status) {
+        model->ops->destroy(made);
+        return status;
+    }
+    *engine = made;
+    return RP_OK;
+}
+
+void rp_memory_init(struct rp_memory *memory, const struct rp_model *model,
+                    struct rp_engine *engine)
+{
+    memset(memory, 0, sizeof *memory);
+    memory->model = model;
+    memory->engine = engine;
+    rp_memory_forget(memory);
+}
+
+void rp_memory_fini(struct rp_memory *memory)
+{
+    if (memory->engine)
+        memory->engine->ops->destroy(memory->engine);
+    memory->engine = NULL;
+}
+
+void rp_memory_forget(struct rp_memory *memory)
+{
+    memory->states = 0;
+    memory->notes = 0;
+    memory->silent = INT32_MIN;
+}
+
+void rp_memory_metre(struct rp_memory *memory, int32_t tick,
+                     struct rp_metre metre)
+{
+    /* What was to come later, or began here, no longer holds. */
+    while (memory->metres &&
+           memory->metre[memory->metres - 1].tick >= tick)
+        memory->metres--;
+    if (memory->metres == RP_MEMORY_METRES) {
+        memmove(memory->metre, memory->metre + 1,
+                (RP_MEMORY_METRES - 1) * sizeof *memory->metre);
+        memory->metres--;
+    }
+    memory->metre[memory->metres++] =
+        (struct rp_metre_change){ tick, metre };
+    for (uint32_t i = 0; i < RP_MEMORY_BARS; i++)
+        memory->state[i].reader.metres = memory->metres;
+}
+
+int32_t rp_memory_bar(const struct rp_memory *memory, int32_t tick,
+                      int32_t *length)
+{
+    struct rp_metre metre = { 4, 4 };
+    int32_t start = 0, bar, from;
+
+    for (uint32_t i = memory->metres; i-- > 0;) {
+        if (memory->metre[i].tick <= tick || i == 0) {
+            metre = memory->metre[i].metre;
+            start = memory->metre[i].tick;
+            break;
+        }
+    }
+    bar = memory->model->shape.vocabulary.resolution * 4 * metre.beats /
+          (metre.unit ? metre.unit : 4);
+    if (bar < 1)
+        bar = 1;
+    from = (tick - start) % bar;
+    if (from < 0)
+        from += bar;
+    *length = bar;
+    return tick - from;
+}
+
+static uint32_t kept_states(const struct rp_memory *memory)
+{
+    return memory->states < RP_MEMORY_BARS ? memory->states : RP_MEMORY_BARS;
+}
+
+static void begin_reader(const struct rp_memory *memory,
+                         struct rp_reader *reader, int32_t origin)
+{
+    rp_reader_init(reader, &memory->model->shape.vocabulary, memory->metre,
+                   memory->metres, origin);
+}
+
+/* A state for the bar of `onset`, in place of the oldest, unless the newest
+ * is of that bar. */
+static rp_status begin_state(struct rp_memory *memory, int32_t onset)
+{
+    int32_t length, bar = rp_memory_bar(memory, onset, &length);
+    uint32_t newest = (memory->states + RP_MEMORY_BARS - 1) % RP_MEMORY_BARS;
+    struct rp_memory_state *state;
+    uint32_t at;
+
+    if (memory->states && memory->state[newest].start >= bar)
+        return RP_OK;
+    at = memory->states % RP_MEMORY_BARS;
+    state = &memory->state[at];
+    state->start = bar;
+    state->first = memory->notes;
+    begin_reader(memory, &state->reader, bar);
+    memory->states++;
+    return memory->engine->ops->slot_reset(memory->engine, at);
+}
+
+void rp_memory_rest(const struct rp_memory *memory, struct rp_reader *reader,
+                    int32_t tick)
+{
+    int32_t length, from = reader->onset, over;
+
+    if (reader->pitch < 0)
+        return;
+    if (memory->silent > from)
+        from = memory->silent;
+    (void)rp_memory_bar(memory, tick, &length);
+    over = tick - from - RP_MEMORY_REST_BARS * length;
+    if (over > 0)
+        reader->onset += (over + length - 1) / length * length;
+}
+
+/* Every state that had begun by then reads note number `number`. */
+static rp_status read_note(struct rp_memory *memory, uint64_t number)
+{
+    const struct rp_note *note = &memory->note[number % RP_MEMORY_NOTES];
+    uint32_t slot[RP_MEMORY_BARS], count = 0;
+
+    for (uint32_t i = 0; i < kept_states(memory); i++) {
+        struct rp_memory_state *state = &memory->state[i];
+        if (state->first > number)
+            continue;
+        rp_memory_rest(memory, &state->reader, note->onset);
+        rp_reader_push(&state->reader, note, &memory->input[count]);
+        slot[count++] = i;
+    }
+    if (note->onset + note->duration > memory->silent)
+        memory->silent = note->onset + note->duration;
+    return memory->engine->ops->step(memory->engine, count, slot,
+                                     memory->input);
+}
+
+rp_status rp_memory_push(struct rp_memory *memory, const struct rp_note *note)
+{
+    rp_status status = begin_state(memory, note->onset);
+
+    if (status)
+        return status;
+    memory->note[memory->notes % RP_MEMORY_NOTES] = *note;
+    return read_note(memory, memory->notes++);
+}
+
+void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
+{
+    uint64_t oldest = memory->notes > RP_MEMORY_NOTES
+                          ? memory->notes - RP_MEMORY_NOTES
+                          : 0;
+
+    for (uint32_t i = 0; i < kept_states(memory); i++)
+        rp_reader_release(&memory->state[i].reader, pitch, tick);
+    if (tick > memory->silent)
+        memory->silent = tick;
+    for (uint64_t i = memory->notes; i-- > oldest;) {
+        struct rp_note *note = &memory->note[i % RP_MEMORY_NOTES];
+        if (note->pitch != pitch)
+            continue;
+        if (!note->duration)
+            note->duration = tick > note->onset ? tick - note->onset : 1;
+        break;
+    }
+}
+
+struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
+                                int32_t window, uint32_t notes)
+{
+    struct rp_sight sight = { memory->engine, BLANK, { { 0 } } };
+    uint32_t kept = kept_states(memory);
+    int32_t length;
+
+    if (!kept) {
+        begin_reader(memory, &sight.reader,
+                     rp_memory_bar(memory, now, &length));
+        return sight;
+    }
+    for (uint32_t back = 1; back <= kept; back++) {
+        uint32_t at = (memory->states - back) % RP_MEMORY_BARS;
+        const struct rp_memory_state *state = &memory->state[at];
+        if (back > 1 && (state->start < now - window ||
+                         (notes && memory->notes - state->first > notes)))
+            break;
+        sight.slot = at;
+        sight.reader = state->reader;
+    }
+    rp_memory_rest(memory, &sight.reader, now);
+    return sight;
+}
+
+rp_status rp_memory_try(const struct rp_memory *memory,
+                        const struct rp_sight *from,
+                        const struct rp_note *note, uint32_t trial,
+                        struct rp_sight *sight)
+{
+    struct rp_indices input;
+    uint32_t slot = TRIAL + trial;
+    rp_status status =
+        memory->engine->ops->slot_copy(memory->engine, slot, from->slot);
+
+    if (status)
+        return status;
+    sight->engine = memory->engine;
+    sight->slot = slot;
+    sight->reader = from->reader;
+    rp_reader_push(&sight->reader, note, &input);
+    return memory->engine->ops->step(memory->engine, 1, &slot, &input);
+}
+
+static int32_t rescale(int32_t tick, int64_t to, int64_t from)
+{
+    int64_t twice = 2 * tick * to + from;
+    int64_t scaled = twice / (2 * from);
+
+    if (twice < 0 && twice % (2 * from))
+        scaled--;
+    return (int32_t)scaled;
+}
+
+static void change_resolution(struct rp_memory *memory, int64_t to,
+                              int64_t from)
+{
+    for (uint32_t i = 0; i < memory->metres; i++)
+        memory->metre[i].tick = rescale(memory->metre[i].tick, to, from);
+    for (uint32_t i = 0; i < kept_states(memory); i++)
+        memory->state[i].start = rescale(memory->state[i].start, to, from);
+    for (uint32_t i = 0; i < RP_MEMORY_NOTES && i < memory->notes; i++) {
+        struct rp_note *note = &memory->note[i];
+        int32_t end = rescale(note->onset + note->duration, to, from);
+        note->onset = rescale(note->onset, to, from);
+        if (note->duration)
+            note->duration = end > note->onset ? end - note->onset : 1;
+    }
+}
+
+struct rp_engine *rp_memory_switch(struct rp_memory *memory,
+                                   const struct rp_model *model,
+                                   struct rp_engine *engine)
+{
+    struct rp_engine *before = memory->engine;
+    uint16_t from = memory->model->shape.vocabulary.resolution;
+    uint16_t to = model->shape.vocabulary.resolution;
+    uint64_t first = memory->notes;
+    rp_status status = RP_OK;
+
+    if (to != from)
+        change_resolution(memory, to, from);
+    memory->model = model;
+    memory->engine = engine;
+    for (uint32_t i = 0; i < kept_states(memory); i++) {
+        struct rp_memory_state *state = &memory->state[i];
+        if (memory->notes - state->first > RP_MEMORY_NOTES)
+            state->first = memory->notes - RP_MEMORY_NOTES;
+        if (state->first < first)
+            first = state->first;
+        begin_reader(memory, &state->reader, state->start);
+    }
+    memory->silent = INT32_MIN;
+    for (; first < memory->notes && !status; first++)
+        status = read_note(memory, first);
+    if (status)
+        rp_log(RP_ERROR, "memory", "the new model could not read on");
+    return before;
+}

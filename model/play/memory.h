@@ -1,0 +1,86 @@
+/* What was played so far, and the network's states over it. A GRU carries no
+ * window, so there is one state per recent bar in which something began, each
+ * from the zero state at its bar line; all are stepped as one batch with every
+ * note of call and answer. Choosing a window is choosing a state.
+ *
+ * Nothing is allocated after create. Owned by whoever performs. */
+#ifndef RP_MEMORY_H
+#define RP_MEMORY_H
+
+#include "model/play/turn.h"
+#include "model/preset.h"
+
+enum {
+    RP_MEMORY_BARS = 17,
+    RP_MEMORY_TRIALS = 4, /* states to try a continuation in */
+    RP_MEMORY_NOTES = 4096,
+    RP_MEMORY_METRES = 32,
+    RP_MEMORY_REST_BARS = 2 /* longer rests lose whole bars, as in training */
+};
+
+struct rp_memory_state {
+    int32_t start;   /* the bar line where it began */
+    uint64_t first;  /* number of the first note it read */
+    struct rp_reader reader;
+};
+
+struct rp_memory {
+    const struct rp_model *model;
+    struct rp_engine *engine; /* owned; state i is its slot i, then come one
+                                 that stays zero and the trials */
+    uint32_t states; /* begun so far; the last RP_MEMORY_BARS are kept */
+    struct rp_memory_state state[RP_MEMORY_BARS];
+    uint64_t notes; /* pushed so far; the last RP_MEMORY_NOTES are kept */
+    struct rp_note note[RP_MEMORY_NOTES];
+    int32_t silent; /* tick at which the last note so far has ended */
+    uint32_t metres;
+    struct rp_metre_change metre[RP_MEMORY_METRES];
+    struct rp_indices input[RP_MEMORY_BARS];
+};
+
+/* The engine for a model, with as many slots as a memory needs. */
+RP_MUST rp_status rp_memory_engine(const struct rp_model *model,
+                                   struct rp_engine **engine);
+/* Takes the engine over. */
+void rp_memory_init(struct rp_memory *memory, const struct rp_model *model,
+                    struct rp_engine *engine);
+void rp_memory_fini(struct rp_memory *memory);
+
+/* Forgets every note; the metre stays. */
+void rp_memory_forget(struct rp_memory *memory);
+/* From `tick` on, a bar line, bars are of this metre. */
+void rp_memory_metre(struct rp_memory *memory, int32_t tick,
+                     struct rp_metre metre);
+/* The last bar line at or before a tick, and the length of that bar. */
+int32_t rp_memory_bar(const struct rp_memory *memory, int32_t tick,
+                      int32_t *length);
+
+/* A note is final: every state reads it. Onsets do not go back. */
+RP_MUST rp_status rp_memory_push(struct rp_memory *memory,
+                                 const struct rp_note *note);
+/* A note that was pushed as held stops at `tick`. */
+void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick);
+
+/* The state whose beginning is the oldest within `window` ticks before `now`,
+ * but no more than `notes` notes ago (0: any); the newest when none is. */
+struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
+                                int32_t window, uint32_t notes);
+/* Tries a note: a sight one note further on. `trial` < RP_MEMORY_TRIALS; what
+ * that trial held before is gone. */
+RP_MUST rp_status rp_memory_try(const struct rp_memory *memory,
+                                const struct rp_sight *from,
+                                const struct rp_note *note, uint32_t trial,
+                                struct rp_sight *sight);
+/* Rests are counted as in training: makes the sight ready for a note at about
+ * `tick`. */
+void rp_memory_rest(const struct rp_memory *memory, struct rp_reader *reader,
+                    int32_t tick);
+
+/* Reads everything again into another model's engine, which it takes over;
+ * returns the engine used before. Ticks are converted when the resolutions
+ * differ. */
+struct rp_engine *rp_memory_switch(struct rp_memory *memory,
+                                   const struct rp_model *model,
+                                   struct rp_engine *engine);
+
+#endif

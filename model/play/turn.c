@@ -1,0 +1,184 @@
+#include "model/play/turn.h"
+
+#include <string.h>
+
+enum {
+    ACCENT_BAR = 6,
+    ACCENT_BEAT = 2,
+    ACCENT_OFF = -3,
+    LOOP_MAX = 12 /* longest figure, in notes, whose third time is avoided */
+};
+
+void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
+                  uint32_t candidate)
+{
+    memset(turn, 0, sizeof *turn);
+    turn->seed = seed;
+    turn->number = number;
+    turn->candidate = candidate;
+    turn->repeats = 4;
+    rp_steer_init(&turn->steer);
+    memset(turn->dynamics.point, 80, sizeof turn->dynamics.point);
+    turn->dynamics.softest = 1;
+    turn->dynamics.loudest = 127;
+}
+
+static int accent(const struct rp_dynamics *dynamics, int32_t tick)
+{
+    int32_t from = tick - dynamics->line;
+
+    if (dynamics->bar > 0 && from % dynamics->bar == 0)
+        return ACCENT_BAR;
+    if (dynamics->beat > 0)
+        return from % dynamics->beat == 0 ? ACCENT_BEAT : ACCENT_OFF;
+    return 0;
+}
+
+uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick)
+{
+    int64_t place = (int64_t)tick - dynamics->start;
+    int64_t length = dynamics->length > 0 ? dynamics->length : 1;
+    int64_t steps = RP_DYNAMICS_POINTS - 1;
+    int64_t at, part, velocity;
+
+    if (place < 0)
+        place = 0;
+    if (place > length)
+        place = length;
+    at = place * steps / length;
+    if (at == steps)
+        at--;
+    part = place * steps - at * length; /* 0..length towards the next point */
+    velocity = (dynamics->point[at] * (length - part) +
+                dynamics->point[at + 1] * part) /
+               length;
+    velocity += accent(dynamics, tick);
+    if (velocity < dynamics->softest)
+        velocity = dynamics->softest;
+    if (velocity > dynamics->loudest)
+        velocity = dynamics->loudest;
+    return (uint8_t)(velocity < 1 ? 1 : velocity > 127 ? 127 : velocity);
+}
+
+/* The note taken `back` notes ago, 1 the last one. */
+static uint32_t recent_at(const struct rp_turn *turn, uint32_t back)
+{
+    return (turn->notes - back) % RP_TURN_RECENT;
+}
+
+static void avoid(struct rp_steer *steer, uint8_t pitch)
+{
+    steer->avoid[pitch / 64] |= UINT64_C(1) << pitch % 64;
+}
+
+static uint32_t count_repeats(const struct rp_turn *turn)
+{
+    uint32_t kept =
+        turn->notes < RP_TURN_RECENT ? turn->notes : RP_TURN_RECENT;
+    uint32_t count = kept ? 1 : 0;
+
+    while (count < kept && turn->recent[recent_at(turn, count + 1)].pitch ==
+                               turn->recent[recent_at(turn, 1)].pitch)
+        count++;
+    return count;
+}
+
+/* Whether the last `period` notes are the same as those before them. */
+static bool is_loop(const struct rp_turn *turn, uint32_t period)
+{
+    for (uint32_t back = 1; back <= period; back++) {
+        uint32_t a = recent_at(turn, back);
+        uint32_t b = recent_at(turn, back + period);
+        if (turn->recent[a].pitch != turn->recent[b].pitch ||
+            turn->recent_dt[a] != turn->recent_dt[b])
+            return false;
+    }
+    return true;
+}
+
+/* A pitch that was struck often enough, and the one with which a figure of
+ * several notes would begin its third time. */
+static void avoid_dullness(const struct rp_turn *turn, struct rp_steer *steer)
+{
+    uint32_t kept =
+        turn->notes < RP_TURN_RECENT ? turn->notes : RP_TURN_RECENT;
+
+    if (kept && count_repeats(turn) >= turn->repeats)
+        avoid(steer, turn->recent[recent_at(turn, 1)].pitch);
+    for (uint32_t period = 2; period <= LOOP_MAX && 2 * period <= kept;
+         period++)
+        if (is_loop(turn, period))
+            avoid(steer, turn->recent[recent_at(turn, period)].pitch);
+}
+
+/* One class; an escaped time takes several draws of the same field, each with
+ * a random number of its own. */
+static enum rp_drawn draw_field(const struct rp_turn *turn,
+                                const struct rp_sight *sight,
+                                const struct rp_steer *steer,
+                                const struct rp_taste *taste,
+                                enum rp_field field, struct rp_draft *draft)
+{
+    const struct rp_vocabulary *vocabulary = &sight->reader.vocabulary;
+    struct rp_draw_key key = { .seed = turn->seed,
+                               .turn = turn->number,
+                               .candidate = turn->candidate,
+                               .note = turn->notes,
+                               .field = field };
+    struct rp_indices condition;
+    float logits[128];
+    int class;
+
+    rp_reader_condition(&sight->reader, draft, field, &condition);
+    if (sight->engine->ops->logits(sight->engine, sight->slot, field,
+                                   &condition, logits))
+        return RP_DRAWN_ERROR;
+    do {
+        struct rp_mask mask =
+            rp_steer_mask(steer, &sight->reader, draft, field);
+        class = rp_sample(logits, rp_vocabulary_classes(vocabulary, field),
+                          mask, taste, rp_rng_uniform(key));
+        if (class < 0)
+            return RP_DRAWN_NONE;
+        rp_draft_set(draft, field, (uint8_t)class);
+        key.field += RP_FIELDS;
+    } while (class == RP_TIME_ESCAPE &&
+             (field == RP_DT || field == RP_DURATION));
+    return draft->end ? RP_DRAWN_END : RP_DRAWN;
+}
+
+enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
+                           const struct rp_sight *sight,
+                           const struct rp_taste *taste, struct rp_note *note)
+{
+    struct rp_steer steer = turn->steer;
+    struct rp_draft draft = { .velocity = 64 };
+
+    avoid_dullness(turn, &steer);
+    for (int i = 0; i < RP_FIELDS; i++) {
+        enum rp_field field = (enum rp_field)i;
+        enum rp_drawn drawn;
+        if (!rp_reader_needs(&sight->reader, &draft, field))
+            continue;
+        drawn = draw_field(turn, sight, &steer, taste, field, &draft);
+        if (drawn != RP_DRAWN)
+            return drawn;
+    }
+    *note = rp_reader_note(&sight->reader, &draft);
+    if (!sight->reader.vocabulary.velocity)
+        note->velocity = rp_dynamics_at(&turn->dynamics, note->onset);
+    return RP_DRAWN;
+}
+
+void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
+{
+    uint32_t at = turn->notes % RP_TURN_RECENT;
+    int32_t before =
+        turn->notes ? turn->recent[recent_at(turn, 1)].onset : note->onset;
+
+    turn->recent[at] = *note;
+    turn->recent_dt[at] = note->onset - before;
+    turn->notes++;
+    if (turn->steer.earliest < note->onset)
+        turn->steer.earliest = note->onset;
+}
