@@ -24,24 +24,28 @@ struct rp_smf_track {
     uint32_t events, texts;
     struct rp_smf_event *event; /* in order of tick */
     struct rp_smf_text *text;
+    int64_t end; /* tick at which the track is over */
 };
 struct rp_smf_tempo {
     int64_t tick;
     uint32_t us_per_beat;
+    uint32_t track, order; /* where it was read, and as which one */
 };
 struct rp_smf_metre {
     int64_t tick;
     struct rp_metre metre;
+    uint32_t track, order;
 };
 struct rp_smf {
     uint16_t type;
-    /* Ticks per quarter note. An SMPTE file is read as if at 120 BPM:
-     * division = ticks per second / 2. */
+    /* Ticks per quarter note. An SMPTE file has seconds and no beats: it is
+     * read as if at 120 BPM, without tempo or metre, its ticks multiplied
+     * where half a second is no whole number of them. */
     uint32_t division;
     uint32_t tracks, tempos, metres;
     struct rp_smf_track *track;
-    struct rp_smf_tempo *tempo; /* merged over tracks, in order */
-    struct rp_smf_metre *metre;
+    struct rp_smf_tempo *tempo; /* merged over tracks, in order of tick; the */
+    struct rp_smf_metre *metre; /* tracks of a type 2 file have their own */
     uint32_t damage; /* places where something had to be passed over */
 };
 
@@ -51,23 +55,36 @@ RP_MUST rp_status rp_smf_parse(const char *path /* for messages */,
                                struct rp_smf *smf);
 void rp_smf_fini(struct rp_smf *smf);
 
-/* Seconds at a tick, by the tempo map. */
+/* Seconds at a tick, by the tempo map; of a type 2 file, by that of its first
+ * track. */
 double rp_smf_seconds(const struct rp_smf *smf, int64_t tick);
+double rp_smf_track_seconds(const struct rp_smf *smf, uint32_t track,
+                            int64_t tick);
 
-/* Notes of one track (track < 0: all), channel 10 only where `drums`; onset and
- * end each rounded to `resolution` ticks per beat, duration at least 1, in
- * canonical order. *note is malloc'ed. */
+/* Notes of one track (track < 0: all; of type 2, the first that has any),
+ * those of channel 10 only where `drums`. Onset and end are each rounded to
+ * `resolution` ticks per beat, duration at least 1, in canonical order. A note
+ * that nothing ends lasts until its track is over. *note is malloc'ed; count 0
+ * is RP_OK. */
 RP_MUST rp_status rp_smf_notes(const struct rp_smf *smf, int track,
                                bool drums, uint32_t resolution,
                                struct rp_note **note, uint32_t *count);
 /* The melody: the first track named like one (melody, voice, vocal, soprano,
- * lead, canto ...), else the first with notes outside channel 10; of it the
- * highest note at each onset, cut at the next onset. */
+ * lead, canto ...), else the first with notes outside channel 10 that is not
+ * named chords; of it the highest note at each onset, cut at the next onset.
+ * rp_smf_melody_track says which track that is, or -1. */
 RP_MUST rp_status rp_smf_melody(const struct rp_smf *smf, uint32_t resolution,
                                 struct rp_note **note, uint32_t *count);
-/* Metre map at `resolution`. *change is malloc'ed; none in the file: count 0. */
+int rp_smf_melody_track(const struct rp_smf *smf);
+/* Metre map at `resolution`, each change at a bar line, none said twice.
+ * *change is malloc'ed; none in the file: count 0. `track` matters in a type 2
+ * file alone. */
 RP_MUST rp_status rp_smf_metres(const struct rp_smf *smf, uint32_t resolution,
                                 struct rp_metre_change **change,
                                 uint32_t *count);
+RP_MUST rp_status rp_smf_track_metres(const struct rp_smf *smf, uint32_t track,
+                                      uint32_t resolution,
+                                      struct rp_metre_change **change,
+                                      uint32_t *count);
 
 #endif

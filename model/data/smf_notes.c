@@ -1,0 +1,300 @@
+/* What the events of a file mean: notes, the melody, time. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/smf.h"
+#include "rt/log.h"
+
+/* Notes later than this are left out: sums of two still fit 32 bits. */
+#define TICK_MAX (INT32_MAX / 2)
+#define DRUM_CHANNEL 9 /* channel 10 to people */
+
+/* A key that is down. Struck again while down, the note so far ends there;
+ * then the note ends with the last of as many note-offs as strokes came, since
+ * the file may hold two notes of the pitch at once (two voices) - or one, if
+ * only one note-off comes. */
+struct key {
+    int64_t note; /* index, -1: not down */
+    int64_t off;  /* tick of the last note-off that may have ended it, -1 */
+    uint32_t strokes;
+};
+
+struct list {
+    const struct rp_smf *smf;
+    uint32_t resolution;
+    struct rp_note *note;
+    uint32_t count, room;
+    uint32_t beyond; /* notes left out, later than TICK_MAX */
+    struct key key[16][128];
+};
+
+static int64_t ticks_at(const struct rp_smf *smf, uint32_t resolution,
+                        int64_t tick)
+{
+    __int128 half = (__int128)tick * resolution * 2 + smf->division;
+    return (int64_t)(half / ((__int128)smf->division * 2));
+}
+
+static void end_note(struct list *list, struct key *key, int64_t tick)
+{
+    if (key->note < 0)
+        return;
+    struct rp_note *note = &list->note[key->note];
+    int64_t end = ticks_at(list->smf, list->resolution,
+                           key->off >= 0 ? key->off : tick);
+    if (end > TICK_MAX)
+        end = TICK_MAX;
+    note->duration = end > note->onset ? (int32_t)(end - note->onset) : 1;
+    key->note = -1;
+}
+
+static bool begin_note(struct list *list, struct key *key, int64_t tick,
+                       struct rp_event event)
+{
+    bool down = key->note >= 0 && key->off < 0;
+    end_note(list, key, tick);
+    int64_t onset = ticks_at(list->smf, list->resolution, tick);
+    if (onset >= TICK_MAX) {
+        list->beyond++;
+        return true;
+    }
+    if (list->count == list->room) {
+        uint32_t grown = list->room ? 2 * list->room : 256;
+        struct rp_note *note =
+            grown > list->room ? realloc(list->note, grown * sizeof *note)
+                               : NULL;
+        if (!note)
+            return false;
+        list->note = note;
+        list->room = grown;
+    }
+    *key = (struct key){.note = list->count, .off = -1,
+                        .strokes = down ? key->strokes + 1 : 1};
+    list->note[list->count++] =
+        (struct rp_note){.onset = (int32_t)onset, .pitch = event.data[1],
+                         .velocity = event.data[2]};
+    return true;
+}
+
+static bool read_track(struct list *list, const struct rp_smf_track *track,
+                       bool drums)
+{
+    for (int c = 0; c < 16; c++)
+        for (int p = 0; p < 128; p++)
+            list->key[c][p] = (struct key){.note = -1, .off = -1};
+    for (uint32_t i = 0; i < track->events; i++) {
+        struct rp_event event = track->event[i].event;
+        int64_t tick = track->event[i].tick;
+        uint8_t channel = event.data[0] & 0x0f;
+        if (channel == DRUM_CHANNEL && !drums)
+            continue;
+        struct key *key = &list->key[channel][event.data[1] & 0x7f];
+        if (rp_event_is_on(event)) {
+            if (!begin_note(list, key, tick, event))
+                return false;
+        } else if (rp_event_is_off(event) && key->note >= 0) {
+            key->off = tick;
+            if (!--key->strokes)
+                end_note(list, key, tick);
+        }
+    }
+    for (int c = 0; c < 16; c++)
+        for (int p = 0; p < 128; p++)
+            end_note(list, &list->key[c][p], track->end);
+    return true;
+}
+
+static bool has_notes(const struct rp_smf_track *track, bool drums)
+{
+    for (uint32_t i = 0; i < track->events; i++) {
+        struct rp_event event = track->event[i].event;
+        if (rp_event_is_on(event) &&
+            (drums || (event.data[0] & 0x0f) != DRUM_CHANNEL))
+            return true;
+    }
+    return false;
+}
+
+static int first_with_notes(const struct rp_smf *smf, bool drums)
+{
+    for (uint32_t i = 0; i < smf->tracks; i++)
+        if (has_notes(&smf->track[i], drums))
+            return (int)i;
+    return -1;
+}
+
+rp_status rp_smf_notes(const struct rp_smf *smf, int track, bool drums,
+                       uint32_t resolution, struct rp_note **note,
+                       uint32_t *count)
+{
+    if (track >= (int)smf->tracks || !resolution) {
+        rp_log(RP_ERROR, "smf", "track %d of %u at resolution %u", track,
+               smf->tracks, resolution);
+        return RP_EARG;
+    }
+    /* The tracks of type 2 are not of one time. */
+    if (track < 0 && smf->type == 2)
+        track = first_with_notes(smf, drums);
+    uint32_t from = track < 0 ? 0 : (uint32_t)track;
+    uint32_t to = track < 0 ? smf->tracks : from + 1;
+    struct list *list = calloc(1, sizeof *list);
+    bool good = list;
+    if (list) {
+        list->smf = smf;
+        list->resolution = resolution;
+    }
+    for (uint32_t i = from; good && i < to && i < smf->tracks; i++)
+        good = read_track(list, &smf->track[i], drums);
+    if (!good) {
+        rp_log(RP_ERROR, "smf", "out of memory");
+        if (list)
+            free(list->note);
+        free(list);
+        return RP_EMEM;
+    }
+    if (list->beyond)
+        rp_log(RP_WARN, "smf", "%u notes are later than beat %d: left out",
+               list->beyond, TICK_MAX / (int)resolution);
+    *count = list->count ? rp_notes_sort(list->note, list->count) : 0;
+    *note = list->note;
+    free(list);
+    return RP_OK;
+}
+
+/* Whether one of the words in `name`, letters alone, is one of `words`. */
+static bool has_word(const char *name, const char *const *words)
+{
+    while (*name) {
+        char word[24];
+        size_t n = 0;
+        for (; (*name | 32) >= 'a' && (*name | 32) <= 'z'; name++)
+            if (n < sizeof word - 1)
+                word[n++] = (char)(*name | 32);
+        word[n] = 0;
+        for (int i = 0; n && words[i]; i++)
+            if (!strcmp(word, words[i]))
+                return true;
+        if (*name)
+            name++;
+    }
+    return false;
+}
+
+int rp_smf_melody_track(const struct rp_smf *smf)
+{
+    static const char *const melody[] = {
+        "melody", "melodie",  "melodia",     "melodic", "voice",   "voices",
+        "vocal",  "vocals",   "vox",         "lead",    "soprano", "sopran",
+        "gesang", "stimme",   "singstimme",  "canto",   "cantus",  "chant",
+        "singer", "singing",  "solostimme",  "tune",    "theme",   "song",
+        "voix",   "voz",      "voce",        NULL};
+    static const char *const chords[] = {"chords", "chord", NULL};
+    int first = -1;
+    for (uint32_t i = 0; i < smf->tracks; i++) {
+        const struct rp_smf_track *track = &smf->track[i];
+        if (has_word(track->name, chords) || !has_notes(track, false))
+            continue;
+        if (has_word(track->name, melody))
+            return (int)i;
+        if (first < 0)
+            first = (int)i;
+    }
+    return first;
+}
+
+rp_status rp_smf_melody(const struct rp_smf *smf, uint32_t resolution,
+                        struct rp_note **note, uint32_t *count)
+{
+    struct rp_note *list = NULL;
+    uint32_t all = 0, kept = 0;
+    int track = rp_smf_melody_track(smf);
+    if (track >= 0) {
+        rp_status status =
+            rp_smf_notes(smf, track, false, resolution, &list, &all);
+        if (status)
+            return status;
+    }
+    for (uint32_t i = 0; i < all; i++) {
+        if (kept && list[kept - 1].onset == list[i].onset)
+            continue; /* highest first: the others are below it */
+        if (kept) {
+            int32_t left = list[i].onset - list[kept - 1].onset;
+            if (list[kept - 1].duration > left)
+                list[kept - 1].duration = left;
+        }
+        list[kept++] = list[i];
+    }
+    *note = list;
+    *count = kept;
+    return RP_OK;
+}
+
+double rp_smf_track_seconds(const struct rp_smf *smf, uint32_t track,
+                            int64_t tick)
+{
+    double us = 0;
+    int64_t from = 0;
+    uint32_t us_per_beat = 500000;
+    for (uint32_t i = 0; i < smf->tempos; i++) {
+        const struct rp_smf_tempo *tempo = &smf->tempo[i];
+        if (tempo->tick >= tick)
+            break;
+        if (smf->type == 2 && tempo->track != track)
+            continue;
+        us += (double)(tempo->tick - from) * us_per_beat / smf->division;
+        from = tempo->tick;
+        us_per_beat = tempo->us_per_beat;
+    }
+    us += (double)(tick - from) * us_per_beat / smf->division;
+    return us * 1e-6;
+}
+
+double rp_smf_seconds(const struct rp_smf *smf, int64_t tick)
+{
+    return rp_smf_track_seconds(smf, 0, tick);
+}
+
+/* Whether `change` only repeats what `last` says, on one of its bar lines. */
+static bool repeats(const struct rp_metre_change *last,
+                    const struct rp_metre_change *change, uint32_t resolution)
+{
+    if (last->metre.beats != change->metre.beats ||
+        last->metre.unit != change->metre.unit)
+        return false;
+    int64_t units = (int64_t)(change->tick - last->tick) * change->metre.unit;
+    return units % ((int64_t)resolution * 4 * change->metre.beats) == 0;
+}
+
+rp_status rp_smf_track_metres(const struct rp_smf *smf, uint32_t track,
+                              uint32_t resolution,
+                              struct rp_metre_change **change, uint32_t *count)
+{
+    struct rp_metre_change *list = NULL;
+    uint32_t n = 0;
+    if (smf->metres && !(list = malloc(smf->metres * sizeof *list))) {
+        rp_log(RP_ERROR, "smf", "out of memory");
+        return RP_EMEM;
+    }
+    for (uint32_t i = 0; i < smf->metres; i++) {
+        const struct rp_smf_metre *metre = &smf->metre[i];
+        int64_t tick = ticks_at(smf, resolution, metre->tick);
+        if ((smf->type == 2 && metre->track != track) || tick > TICK_MAX)
+            continue;
+        struct rp_metre_change next = {(int32_t)tick, metre->metre};
+        if (n && list[n - 1].tick == next.tick)
+            n--; /* the last word counts */
+        if (!n || !repeats(&list[n - 1], &next, resolution))
+            list[n++] = next;
+    }
+    *change = list;
+    *count = n;
+    return RP_OK;
+}
+
+rp_status rp_smf_metres(const struct rp_smf *smf, uint32_t resolution,
+                        struct rp_metre_change **change, uint32_t *count)
+{
+    int track = smf->type == 2 ? first_with_notes(smf, true) : 0;
+    return rp_smf_track_metres(smf, track < 0 ? 0 : (uint32_t)track,
+                               resolution, change, count);
+}
