@@ -16,7 +16,7 @@
 #include "rt/status.h"
 
 enum {
-    RP_PANEL = 64,                         /* outputs side by side when packed */
+    RP_PANEL = 64, /* outputs side by side when packed */
     RP_KERNELS_SCRATCH = (192 + 64) * 256, /* floats for gemm_tn */
     RP_SOFTMAX_MAX = 128                   /* most classes of one softmax */
 };
