@@ -1,0 +1,459 @@
+#include "model/train.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "model/train_options.h"
+#include "model/train_run.h"
+#include "model/train_update.h"
+#include "rt/log.h"
+
+enum { VALID_NOTES = 60000 }; /* about so many are looked at per epoch */
+
+static double now(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+/* How far the run is, 0 to 1. */
+static double progress(const struct rp_train *train)
+{
+    double done = train->planned
+                      ? (double)train->step / (double)train->planned
+                      : 0;
+
+    if (train->options.time_limit > 0) {
+        double spent = (train->spent + now() - train->began) /
+                       (60 * train->options.time_limit);
+        done = spent > done ? spent : done;
+    }
+    return done < 1 ? done : 1;
+}
+
+/* A straight warm-up, then half a cosine down to a hundredth. */
+static float rate(const struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    double warm = 1;
+
+    if (train->step < options->warmup)
+        warm = (double)(train->step + 1) / options->warmup;
+    return (float)((double)options->lr * train->slower * warm *
+                   (0.01 + 0.99 * 0.5 * (1 + cos(M_PI * progress(train)))));
+}
+
+/* One line for people; at most every 10 seconds within an epoch. */
+static void show(struct rp_train *train, bool epoch_done)
+{
+    double at = now(), spent = at - train->began, left, speed;
+    uint64_t to_go = train->planned > train->step
+                         ? train->planned - train->step
+                         : 0;
+
+    if (train->quiet || (!epoch_done && at - train->shown < 10))
+        return;
+    train->shown = at;
+    speed = spent > 0 ? (double)train->notes_here / spent : 0;
+    left = train->steps_here
+               ? (double)to_go * spent / (double)train->steps_here
+               : 0;
+    if (train->options.time_limit > 0) {
+        double limit = 60 * train->options.time_limit - train->spent - spent;
+        left = limit < left ? limit : left;
+    }
+    left = left > 0 ? left : 0;
+    printf("epoch %u of %u  step %" PRIu64 "  loss %.4f", train->epoch,
+           train->options.epochs, train->step, rp_train_nats(&train->tally));
+    if (train->valid.notes)
+        printf("  valid %.4f  best %.4f", rp_train_nats(&train->valid),
+               train->best);
+    printf("  lr %.2e  %.0f notes/s  %d:%02d left\n", (double)rate(train),
+           speed, (int)left / 60, (int)left % 60);
+    fflush(stdout);
+}
+
+static void keep_good(struct rp_train *train)
+{
+    size_t size = train->net.layout.size;
+    memcpy(train->good, train->params, size * sizeof(float));
+    memcpy(train->good + size, train->moments, 2 * size * sizeof(float));
+    train->good_step = train->step;
+}
+
+/* The loss is no number any more: the epoch begins again, at half the rate. */
+static rp_status go_back(struct rp_train *train)
+{
+    size_t size = train->net.layout.size;
+
+    if (train->slower < 1e-3) {
+        rp_log(RP_ERROR, "train",
+               "the loss is not a number however small the rate; best so far "
+               "%.4f is in %s",
+               train->best, train->folder);
+        return RP_EFORMAT;
+    }
+    train->slower /= 2;
+    rp_log(RP_WARN, "train",
+           "step %" PRIu64 ": the loss is not a number; back to step %" PRIu64
+           " with %g of the rate",
+           train->step, train->good_step, train->slower);
+    memcpy(train->params, train->good, size * sizeof(float));
+    memcpy(train->moments, train->good + size, 2 * size * sizeof(float));
+    train->step = train->good_step;
+    train->at = 0;
+    memset(&train->tally, 0, sizeof train->tally);
+    return RP_OK;
+}
+
+static rp_status learn_batch(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_train_tally tally = { 0 };
+    struct rp_train_update update = { .step = train->step + 1,
+                                      .lr = rate(train),
+                                      .weight_decay = options->weight_decay,
+                                      .scale = 1 };
+    double norm;
+
+    rp_train_net_set(&train->net, train->params, options->recurrent_dropout,
+                     options->seed * 7919 + train->step);
+    rp_train_batch_run(train, &train->plan, train->at, true, &tally);
+    norm = rp_train_norm(train->gradient, train->net.layout.size);
+    if (!isfinite(norm) || !isfinite(rp_train_nats(&tally)))
+        return go_back(train);
+    if (options->clip > 0 && norm > (double)options->clip)
+        update.scale = (float)((double)options->clip / norm);
+    rp_train_update(&train->net.layout, &update, train->gradient,
+                    train->params, train->moments);
+    for (int f = 0; f < RP_FIELDS; f++)
+        train->tally.loss[f] += tally.loss[f];
+    train->tally.notes += tally.notes;
+    train->notes_here += tally.notes;
+    train->step++;
+    train->at++;
+    train->steps_here++;
+    return RP_OK;
+}
+
+static void validate(struct rp_train *train)
+{
+    struct rp_train_tally tally = { 0 };
+
+    rp_train_net_set(&train->net, train->params, 0, 0);
+    for (uint32_t i = 0; i < train->valid_plan.batches; i++)
+        rp_train_batch_run(train, &train->valid_plan, i, false, &tally);
+    train->valid = tally;
+}
+
+static rp_status plan_epoch(struct rp_train *train, uint32_t epoch,
+                            struct rp_train_plan *plan)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_train_plan_options how = {
+        .split = RP_TRAIN,
+        .length = options->length,
+        .batch = options->batch,
+        .seed = options->seed,
+        .epoch = epoch,
+        .augment = true,
+        .metre_drop = options->metre_drop,
+    };
+
+    rp_train_plan_fini(plan);
+    return rp_train_plan_create(&train->dataset, &how, plan);
+}
+
+static rp_status end_epoch(struct rp_train *train)
+{
+    double nats;
+    rp_status status;
+
+    train->epoch++;
+    train->at = 0;
+    validate(train);
+    nats = rp_train_nats(&train->valid);
+    train->since_best++;
+    if (train->valid.notes && !(nats >= train->best)) {
+        train->best = nats;
+        train->since_best = 0;
+        status = rp_train_save(train, "best.safetensors", false);
+        if (status)
+            return status;
+    }
+    status = rp_train_csv(train);
+    if (!status)
+        status = rp_train_save(train, "last.safetensors", true);
+    show(train, true);
+    return status;
+}
+
+static bool is_over(const struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+
+    return train->epoch >= options->epochs ||
+           (options->patience && train->since_best >= options->patience) ||
+           (options->time_limit > 0 && progress(train) >= 1);
+}
+
+static bool must_stop(const struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+
+    return (train->stop && *train->stop) ||
+           (options->steps_max && train->steps_here >= options->steps_max);
+}
+
+static rp_status learn(struct rp_train *train)
+{
+    rp_status status = RP_OK;
+    bool ended = is_over(train);
+
+    train->began = train->shown = now();
+    while (!status && !ended) {
+        status = plan_epoch(train, train->epoch, &train->plan);
+        if (train->at == 0)
+            memset(&train->tally, 0, sizeof train->tally);
+        keep_good(train);
+        while (!status && train->at < train->plan.batches) {
+            if (must_stop(train) ||
+                (train->options.time_limit > 0 && progress(train) >= 1))
+                break;
+            status = learn_batch(train);
+            show(train, false);
+        }
+        if (status || train->at < train->plan.batches)
+            break;
+        status = end_epoch(train);
+        ended = is_over(train) || must_stop(train);
+    }
+    if (!status && train->at) {
+        /* In the middle of an epoch: stopped, or out of time. */
+        train->spent += now() - train->began;
+        train->began = now();
+        status = rp_train_save(train, "last.safetensors", true);
+        if (!must_stop(train) && !status) {
+            validate(train);
+            if (!(rp_train_nats(&train->valid) >= train->best)) {
+                train->best = rp_train_nats(&train->valid);
+                status = rp_train_save(train, "best.safetensors", false);
+            }
+        }
+    }
+    return status;
+}
+
+/* `from`: weights of another run, whose shape this one takes. */
+static rp_status take_from(struct rp_train *train, float **params)
+{
+    struct rp_card card = { 0 };
+    struct rp_shape shape;
+    rp_status status = rp_checkpoint_load(train->options.from, &shape, params,
+                                          &card, NULL, NULL);
+
+    if (status)
+        return status;
+    rp_card_fini(&card);
+    train->shape = shape;
+    train->options.layers = shape.layers;
+    train->options.hidden = shape.hidden;
+    train->options.head = shape.head;
+    train->options.metre = shape.vocabulary.metre;
+    train->options.velocity = shape.vocabulary.velocity;
+    train->options.resolution = shape.vocabulary.resolution;
+    return RP_OK;
+}
+
+static rp_status read_data(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_dataset_options how = {
+        .vocabulary = train->shape.vocabulary,
+        .role = options->role,
+        .min_notes = 16,
+        .max_rest_bars = 2,
+    };
+    struct rp_train_plan_options valid = {
+        .split = RP_VALID,
+        .length = options->length,
+        .batch = options->batch,
+        .seed = options->seed,
+        .notes_max = VALID_NOTES,
+    };
+    rp_status status = rp_dataset_read(options->dir, options->dirs, &how,
+                                       &train->dataset);
+
+    if (status)
+        return status;
+    status = rp_train_plan_create(&train->dataset, &valid, &train->valid_plan);
+    if (status == RP_ENONE)
+        rp_log(RP_WARN, "train",
+               "no piece fell into the validation split: every epoch counts "
+               "as the best");
+    if (status && status != RP_ENONE)
+        return status;
+    status = plan_epoch(train, 0, &train->plan);
+    if (status == RP_ENONE)
+        rp_log(RP_ERROR, "train", "no piece fell into the training split");
+    train->planned = (uint64_t)train->plan.batches * options->epochs;
+    return status;
+}
+
+static rp_status make_shards(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    uint32_t rows = options->batch < RP_TRAIN_ROWS ? options->batch
+                                                   : RP_TRAIN_ROWS;
+    rp_status status = RP_OK;
+
+    train->threads = options->threads;
+    if (!train->threads)
+        train->threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    train->shards = (options->batch + RP_TRAIN_ROWS - 1) / RP_TRAIN_ROWS;
+    train->shard = calloc(train->shards, sizeof *train->shard);
+    train->batch = calloc(train->shards, sizeof *train->batch);
+    if (!train->shard || !train->batch)
+        return RP_EMEM;
+    for (uint32_t i = 0; i < train->shards && !status; i++) {
+        status = rp_train_batch_create(&train->batch[i], options->length,
+                                       rows);
+        if (!status)
+            status = rp_train_shard_create(&train->shard[i], &train->net,
+                                           options->length, rows);
+    }
+    return status;
+}
+
+static rp_status make_params(struct rp_train *train, const float *from)
+{
+    size_t size;
+    rp_status status = rp_train_net_create(&train->net, &train->shape);
+
+    if (status)
+        return status;
+    size = train->net.layout.size;
+    /* Kernels may read and write a little past the end. */
+    train->params = rp_floats_create(size + 64);
+    train->gradient = rp_floats_create(size + 64);
+    train->moments = rp_floats_create(2 * size);
+    train->good = rp_floats_create(3 * size);
+    if (!train->params || !train->gradient || !train->moments || !train->good)
+        return RP_EMEM;
+    if (from)
+        memcpy(train->params, from, size * sizeof *from);
+    else
+        rp_shape_init_params(&train->shape, (uint32_t)train->options.seed,
+                             train->params);
+    return make_shards(train);
+}
+
+static rp_status prepare(struct rp_train *train)
+{
+    struct rp_train_options *options = &train->options;
+    float *from = NULL;
+    rp_status status = RP_OK;
+
+    train->shape = (struct rp_shape){
+        .layers = options->layers,
+        .hidden = options->hidden,
+        .head = options->head,
+        .vocabulary = { .resolution = options->resolution,
+                        .metre = options->metre,
+                        .velocity = options->velocity },
+    };
+    train->slower = 1;
+    train->best = INFINITY;
+    if (options->from && !options->resume)
+        status = take_from(train, &from);
+    if (!status)
+        status = rp_shape_check(&train->shape);
+    if (!status)
+        status = read_data(train);
+    if (!status)
+        status = make_params(train, from);
+    free(from);
+    if (status == RP_EMEM)
+        rp_log(RP_ERROR, "train", "out of memory");
+    if (status)
+        return status;
+    if (!options->resume)
+        return rp_train_folder_create(train);
+    snprintf(train->folder, sizeof train->folder, "%s", options->resume);
+    return rp_train_resume(train);
+}
+
+static void fini(struct rp_train *train)
+{
+    for (uint32_t i = 0; i < train->shards; i++) {
+        if (train->shard)
+            rp_train_shard_fini(&train->shard[i]);
+        if (train->batch)
+            rp_train_batch_fini(&train->batch[i]);
+    }
+    free(train->shard);
+    free(train->batch);
+    free(train->params);
+    free(train->gradient);
+    free(train->moments);
+    free(train->good);
+    rp_train_plan_fini(&train->plan);
+    rp_train_plan_fini(&train->valid_plan);
+    rp_train_net_fini(&train->net);
+    rp_dataset_fini(&train->dataset);
+}
+
+/* A resumed run goes on with the options it was begun with. */
+static rp_status recall(struct rp_train_options *options)
+{
+    struct rp_card card = { 0 };
+    struct rp_shape shape;
+    float *params = NULL;
+    char path[600];
+    rp_status status;
+
+    snprintf(path, sizeof path, "%s/last.safetensors", options->resume);
+    status = rp_checkpoint_load(path, &shape, &params, &card, NULL, NULL);
+    if (status)
+        return status;
+    free(params);
+    status = rp_train_options_load(options, &card);
+    options->resolution = shape.vocabulary.resolution;
+    rp_card_fini(&card);
+    return status;
+}
+
+rp_status rp_train_run(const struct rp_train_options *options,
+                       const volatile sig_atomic_t *stop, bool quiet,
+                       struct rp_train_result *result)
+{
+    struct rp_train train = { .options = *options, .stop = stop,
+                              .quiet = quiet };
+    rp_status status = RP_OK;
+
+    if (options->resume)
+        status = recall(&train.options);
+    if (!status)
+        status = prepare(&train);
+    if (!status && !quiet)
+        printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s\n",
+               train.folder, train.dataset.count, train.plan.notes,
+               train.net.layout.size, train.net.k->name);
+    if (!status)
+        status = learn(&train);
+    if (!status && result) {
+        memcpy(result->folder, train.folder, sizeof result->folder);
+        result->steps = train.step;
+        result->epoch = train.epoch;
+        result->train = rp_train_nats(&train.tally);
+        result->valid = rp_train_nats(&train.valid);
+        result->best = train.best;
+    }
+    fini(&train);
+    return status;
+}

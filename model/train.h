@@ -1,0 +1,61 @@
+/* Training: reads folders of .mid, learns, keeps the best checkpoint.
+ *
+ * A run is a numbered folder under `out` (001, 002, ...) with
+ *   best.safetensors  the weights with the lowest validation loss so far
+ *   last.safetensors  the newest, with all that --resume needs
+ *   run.csv           one line per epoch
+ * Same data, options and seed: the same bytes, with any number of threads
+ * and however often the run was stopped and resumed, unless time_limit ends
+ * it. */
+#ifndef RP_TRAIN_H
+#define RP_TRAIN_H
+
+#include <signal.h>
+
+#include "model/net/shape.h"
+
+struct rp_train_options {
+    const char *const *dir; /* folders to read */
+    uint32_t dirs;
+    const char *role; /* "melody" or "all" */
+    uint32_t layers, hidden, head;
+    uint32_t batch, length; /* rows, positions of a row */
+    uint32_t epochs;
+    float lr, weight_decay, clip;
+    uint32_t warmup; /* steps */
+    float dropout;   /* between the layers and before the heads */
+    float recurrent_dropout; /* of single weights of weight_hh, per step */
+    float input_dropout;     /* of whole fields of the input */
+    float held, metre_drop;  /* model/train_batch.h, train_crop.h */
+    float smoothing;         /* of labels; 0 off */
+    uint32_t patience;       /* epochs without a better valid; 0: none */
+    uint64_t seed;
+    uint32_t threads; /* 0: one per core */
+    bool velocity, metre;
+    uint16_t resolution;
+    double time_limit; /* minutes; 0: none. The rate then falls to its end
+                          by what is further on, the steps or the time */
+    const char *out;
+    const char *from;   /* checkpoint to start from, or NULL */
+    const char *resume; /* run folder to go on with, or NULL */
+    const char *message, *licence, *attribution; /* for the card, or NULL */
+    const char *command;                         /* for the card, or NULL */
+    uint32_t steps_max; /* stop after so many steps as if told to; 0: none */
+};
+
+struct rp_train_result {
+    char folder[512];
+    uint64_t steps;
+    uint32_t epoch;
+    double train, valid, best; /* nats per note */
+};
+
+void rp_train_defaults(struct rp_train_options *options);
+
+/* Trains until the planned end, `*stop` != 0, patience or the time limit.
+ * Progress lines go to stdout unless `quiet`. result may be NULL. */
+RP_MUST rp_status rp_train_run(const struct rp_train_options *options,
+                               const volatile sig_atomic_t *stop, bool quiet,
+                               struct rp_train_result *result);
+
+#endif

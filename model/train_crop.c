@@ -1,0 +1,247 @@
+#include "model/train_crop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/log.h"
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+struct rp_train_rng rp_train_rng_from(uint64_t seed, uint64_t a, uint64_t b)
+{
+    struct rp_train_rng rng = { mix(mix(mix(seed) + a) + b) };
+    return rng;
+}
+
+uint64_t rp_train_rng_next(struct rp_train_rng *rng)
+{
+    rng->state += UINT64_C(0x9e3779b97f4a7c15);
+    return mix(rng->state);
+}
+
+uint32_t rp_train_rng_below(struct rp_train_rng *rng, uint32_t n)
+{
+    return (uint32_t)((rp_train_rng_next(rng) >> 32) * n >> 32);
+}
+
+float rp_train_rng_uniform(struct rp_train_rng *rng)
+{
+    return (float)(rp_train_rng_next(rng) >> 40) * 0x1p-24f;
+}
+
+int32_t rp_train_bar(const struct rp_piece *piece, uint32_t resolution,
+                     uint32_t first)
+{
+    int32_t onset = piece->note[first].onset;
+    int32_t start = piece->origin;
+    int64_t bar = (int64_t)resolution * 4;
+
+    for (uint32_t i = piece->metres; i-- > 0;) {
+        const struct rp_metre_change *change = &piece->metre[i];
+        if (change->tick > onset)
+            continue;
+        if (change->metre.unit) {
+            start = change->tick;
+            bar = (int64_t)resolution * 4 * change->metre.beats /
+                  change->metre.unit;
+        }
+        break;
+    }
+    if (bar < 1)
+        bar = 1;
+    if (onset < start)
+        return onset;
+    return onset - (int32_t)((onset - start) % bar);
+}
+
+/* All keys; now and then an octave away where the tune stays singable. */
+static int8_t draw_shift(struct rp_train_rng *rng, const struct rp_piece *piece)
+{
+    int shift = (int)rp_train_rng_below(rng, 12) - 6;
+    uint32_t octave = rp_train_rng_below(rng, 8);
+    int moved = shift + (octave == 0 ? -12 : octave == 1 ? 12 : 0);
+
+    if (piece->low + moved >= 36 && piece->high + moved <= 96)
+        return (int8_t)moved;
+    while (piece->low + shift < 0)
+        shift += 12;
+    while (piece->high + shift > 127)
+        shift -= 12;
+    return (int8_t)(piece->low + shift < 0 ? 0 : shift);
+}
+
+struct draft {
+    const struct rp_dataset *dataset;
+    const struct rp_train_plan_options *options;
+    struct rp_train_plan *plan;
+    struct rp_train_rng rng;
+    uint32_t room;
+};
+
+static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
+{
+    const struct rp_train_plan_options *options = draft->options;
+    const struct rp_piece *piece = &draft->dataset->piece[index];
+    uint32_t resolution = draft->dataset->vocabulary.resolution;
+    struct rp_train_plan *plan = draft->plan;
+    struct rp_train_crop crop = { .piece = index, .metre = true };
+
+    if (plan->count == draft->room) {
+        uint32_t room = draft->room ? draft->room * 2 : 1024;
+        void *more = realloc(plan->crop, room * sizeof *plan->crop);
+        if (!more) {
+            rp_log(RP_ERROR, "train", "out of memory for %u crops", room);
+            return RP_EMEM;
+        }
+        plan->crop = more;
+        draft->room = room;
+    }
+    crop.origin = first ? rp_train_bar(piece, resolution, first)
+                        : piece->origin;
+    while (first && piece->note[first - 1].onset >= crop.origin)
+        first--;
+    crop.first = first;
+    crop.notes = piece->count - first;
+    crop.end = crop.notes < options->length;
+    if (!crop.end)
+        crop.notes = options->length;
+    crop.draw = plan->count;
+    if (options->augment) {
+        crop.shift = draw_shift(&draft->rng, piece);
+        crop.metre = rp_train_rng_uniform(&draft->rng) >= options->metre_drop;
+    }
+    plan->notes += crop.notes;
+    plan->crop[plan->count++] = crop;
+    return RP_OK;
+}
+
+/* One crop from the beginning, then crops end to end from a random place, so
+ * that over the epochs every bar line is a beginning. A short piece begins
+ * half of the time at its start, else at a bar line of its first half. */
+static rp_status crop_piece(struct draft *draft, uint32_t index)
+{
+    const struct rp_piece *piece = &draft->dataset->piece[index];
+    uint32_t length = draft->options->length, first = 0;
+    rp_status status = RP_OK;
+
+    if (!draft->options->augment) {
+        for (first = 0; first < piece->count && !status; first += length)
+            status = add_crop(draft, index, first);
+        return status;
+    }
+    if (piece->count <= length) {
+        if (rp_train_rng_below(&draft->rng, 2))
+            first = rp_train_rng_below(&draft->rng, piece->count / 2 + 1);
+        return add_crop(draft, index, first);
+    }
+    first = 1 + rp_train_rng_below(&draft->rng, length);
+    if (first > length / 2 || rp_train_rng_below(&draft->rng, 2))
+        status = add_crop(draft, index, 0);
+    /* What would be left over at the end, less than a phrase, is not worth a
+     * row of its own. */
+    for (; first + 8 < piece->count && !status; first += length)
+        status = add_crop(draft, index, first);
+    return status;
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const struct rp_train_crop *x = a, *y = b;
+    if (x->notes != y->notes)
+        return x->notes > y->notes ? -1 : 1;
+    return x->draw < y->draw ? -1 : x->draw > y->draw;
+}
+
+static void shuffle(struct rp_train_rng *rng, struct rp_train_crop *crop,
+                    uint32_t count)
+{
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t j = rp_train_rng_below(rng, i);
+        struct rp_train_crop swap = crop[i - 1];
+        crop[i - 1] = crop[j];
+        crop[j] = swap;
+    }
+}
+
+/* Shuffles whole batches; the last, short one stays where it is. */
+static void shuffle_batches(struct rp_train_rng *rng,
+                            struct rp_train_crop *crop, uint32_t batches,
+                            uint32_t batch)
+{
+    for (uint32_t i = batches; i > 1; i--) {
+        uint32_t j = rp_train_rng_below(rng, i);
+        for (uint32_t k = 0; k < batch && j != i - 1; k++) {
+            struct rp_train_crop swap = crop[(i - 1) * batch + k];
+            crop[(i - 1) * batch + k] = crop[j * batch + k];
+            crop[j * batch + k] = swap;
+        }
+    }
+}
+
+static void order(struct draft *draft)
+{
+    struct rp_train_plan *plan = draft->plan;
+    uint32_t batch = draft->options->batch;
+
+    plan->batch = batch;
+    if (draft->options->augment) {
+        uint32_t stretch = batch * 16;
+        shuffle(&draft->rng, plan->crop, plan->count);
+        for (uint32_t i = 0; i < plan->count; i += stretch) {
+            uint32_t n = plan->count - i < stretch ? plan->count - i : stretch;
+            qsort(plan->crop + i, n, sizeof *plan->crop, longer_first);
+        }
+        shuffle_batches(&draft->rng, plan->crop, plan->count / batch, batch);
+    } else {
+        qsort(plan->crop, plan->count, sizeof *plan->crop, longer_first);
+    }
+    plan->batches = (plan->count + batch - 1) / batch;
+}
+
+static uint64_t notes_of(const struct rp_dataset *dataset, enum rp_split split)
+{
+    uint64_t notes = 0;
+    for (uint32_t i = 0; i < dataset->count; i++)
+        if (dataset->piece[i].split == split)
+            notes += dataset->piece[i].count;
+    return notes;
+}
+
+rp_status rp_train_plan_create(const struct rp_dataset *dataset,
+                               const struct rp_train_plan_options *o,
+                               struct rp_train_plan *plan)
+{
+    struct draft draft = { .dataset = dataset, .options = o, .plan = plan };
+    uint32_t every = 1, seen = 0;
+    rp_status status = RP_OK;
+
+    memset(plan, 0, sizeof *plan);
+    if (o->notes_max)
+        every = (uint32_t)(notes_of(dataset, o->split) / o->notes_max) + 1;
+    draft.rng = rp_train_rng_from(o->seed, 1, o->epoch);
+    for (uint32_t i = 0; i < dataset->count && !status; i++) {
+        if (dataset->piece[i].split != o->split || !dataset->piece[i].count)
+            continue;
+        if (seen++ % every == 0)
+            status = crop_piece(&draft, i);
+    }
+    if (!status && !plan->count)
+        status = RP_ENONE;
+    if (status) {
+        rp_train_plan_fini(plan);
+        return status;
+    }
+    order(&draft);
+    return RP_OK;
+}
+
+void rp_train_plan_fini(struct rp_train_plan *plan)
+{
+    free(plan->crop);
+    memset(plan, 0, sizeof *plan);
+}

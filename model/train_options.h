@@ -1,0 +1,47 @@
+/* The knobs of training: one table that the command line, the model card and
+ * --resume share, so that a name means one thing. */
+#ifndef RP_TRAIN_OPTIONS_H
+#define RP_TRAIN_OPTIONS_H
+
+#include <stddef.h>
+
+#include "model/net/checkpoint.h"
+#include "model/train.h"
+
+enum rp_train_kind {
+    RP_TRAIN_U32,
+    RP_TRAIN_U64,
+    RP_TRAIN_FLOAT,
+    RP_TRAIN_BOOL,
+    RP_TRAIN_ROLE
+};
+
+struct rp_train_knob {
+    const char *name; /* as on the command line, without the dashes */
+    enum rp_train_kind kind;
+    size_t offset; /* in struct rp_train_options */
+    double least, most;
+    const char *help;
+};
+
+extern const struct rp_train_knob rp_train_knobs[];
+extern const uint32_t rp_train_knob_count;
+
+const struct rp_train_knob *rp_train_knob_find(const char *name);
+const char *rp_train_knob_value(const struct rp_train_knob *knob); /* "N" */
+/* RP_EARG with one logged line when `text` is no value for it. */
+RP_MUST rp_status rp_train_knob_set(const struct rp_train_knob *knob,
+                                    struct rp_train_options *options,
+                                    const char *text);
+/* Exactly, so that setting it to the text gives the same bits. */
+void rp_train_knob_text(const struct rp_train_knob *knob,
+                        const struct rp_train_options *options, char *text,
+                        size_t size);
+
+/* All knobs to and from the card's keys "train.NAME". */
+RP_MUST rp_status rp_train_options_save(const struct rp_train_options *options,
+                                        struct rp_card *card);
+RP_MUST rp_status rp_train_options_load(struct rp_train_options *options,
+                                        const struct rp_card *card);
+
+#endif

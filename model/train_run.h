@@ -1,0 +1,65 @@
+/* A run of training: what its files share. */
+#ifndef RP_TRAIN_RUN_H
+#define RP_TRAIN_RUN_H
+
+#include <stdio.h>
+
+#include "model/net/checkpoint.h"
+#include "model/train.h"
+#include "model/train_batch.h"
+#include "model/train_net.h"
+
+/* Rows of a shard. Fixed: it decides in which order gradients are added, so
+ * it is part of what "the same run" means. */
+enum { RP_TRAIN_ROWS = 32 };
+
+struct rp_train_tally {
+    double loss[RP_FIELDS]; /* nats, summed */
+    uint64_t notes;
+};
+
+struct rp_train {
+    struct rp_train_options options;
+    const volatile sig_atomic_t *stop;
+    bool quiet;
+    struct rp_dataset dataset;
+    struct rp_shape shape;
+    struct rp_train_net net;
+    uint32_t threads, shards;
+    struct rp_train_shard *shard; /* `shards` of each */
+    struct rp_train_batch *batch;
+    struct rp_train_plan plan, valid_plan;
+    float *params, *gradient;
+    float *moments;  /* first and second, 2 x layout.size */
+    float *good;     /* params and moments as the epoch began */
+    /* What --resume restores. */
+    uint64_t step, planned;
+    uint32_t epoch, at; /* at: next batch of the epoch */
+    uint32_t since_best;
+    double slower; /* rate factor: halved when the loss was no number */
+    double best;   /* lowest valid so far, or infinity */
+    struct rp_train_tally tally; /* of this epoch's training */
+    struct rp_train_tally valid; /* of the last validation */
+    /* Of this process. */
+    uint64_t good_step;
+    uint64_t steps_here, notes_here;
+    double began, shown, spent; /* seconds */
+    char folder[512];
+};
+
+double rp_train_nats(const struct rp_train_tally *tally); /* per note */
+
+/* train_step.c: one batch of a plan, over all threads. Adds to the tally.
+ * With `backward`, gradient is the mean over the batch's notes. */
+void rp_train_batch_run(struct rp_train *train,
+                        const struct rp_train_plan *plan, uint32_t index,
+                        bool backward, struct rp_train_tally *tally);
+
+/* train_files.c */
+RP_MUST rp_status rp_train_folder_create(struct rp_train *train);
+RP_MUST rp_status rp_train_save(const struct rp_train *train,
+                                const char *name, bool whole);
+RP_MUST rp_status rp_train_resume(struct rp_train *train);
+RP_MUST rp_status rp_train_csv(const struct rp_train *train);
+
+#endif

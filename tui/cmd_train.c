@@ -1,0 +1,186 @@
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/train_options.h"
+#include "rt/log.h"
+#include "tui/cli.h"
+#include "tui/cmd.h"
+
+enum { KNOBS_MAX = 40, OTHERS = 11 };
+
+struct wish {
+    const char *knob[KNOBS_MAX]; /* as given; NULL: not given */
+    const char *out, *from, *message, *licence, *attribution;
+    bool resume, quiet;
+    uint32_t threads, resolution;
+    double time_limit;
+};
+
+#define AT(field) offsetof(struct wish, field)
+
+static const struct rp_option others[OTHERS] = {
+    {"out", "DIR", "where runs are kept, 001, 002, ... (runs)",
+     RP_OPTION_TEXT, AT(out)},
+    {"resume", NULL, "go on with the newest run there, as it was begun",
+     RP_OPTION_FLAG, AT(resume)},
+    {"from", "FILE", "begin with the weights of a checkpoint",
+     RP_OPTION_TEXT, AT(from)},
+    {"threads", "N", "0: one per core (the result is the same)",
+     RP_OPTION_COUNT, AT(threads), 0, 64},
+    {"resolution", "N", "ticks per beat (24)", RP_OPTION_COUNT,
+     AT(resolution), 1, 960},
+    {"time-limit", "MINUTES",
+     "end by then; the result then depends on the machine's speed",
+     RP_OPTION_REAL, AT(time_limit), 0, 1e6},
+    {"message", "TEXT", "a note for the model card", RP_OPTION_TEXT,
+     AT(message)},
+    {"licence", "TEXT", "of the data, for the model card", RP_OPTION_TEXT,
+     AT(licence)},
+    {"attribution", "TEXT", "of the data, for the model card",
+     RP_OPTION_TEXT, AT(attribution)},
+    {"quiet", NULL, "no progress lines", RP_OPTION_FLAG, AT(quiet)},
+    RP_OPTION_END,
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    /* A second time ends at once. */
+    signal(number, SIG_DFL);
+    stop = 1;
+}
+
+/* The newest numbered folder under `out` that can be resumed. */
+static bool newest_run(const char *out, char *folder, size_t size)
+{
+    char path[512];
+    long newest = 0;
+    DIR *dir = opendir(out);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        char *end = NULL;
+        long number = strtol(entry->d_name, &end, 10);
+        if (end == entry->d_name || *end || number <= newest)
+            continue;
+        if (snprintf(path, sizeof path, "%s/%s/last.safetensors", out,
+                     entry->d_name) >= (int)sizeof path ||
+            access(path, R_OK))
+            continue;
+        newest = number;
+        snprintf(folder, size, "%s/%s", out, entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    if (!newest)
+        rp_log(RP_ERROR, "train",
+               "%s: no run to resume, expected NNN/last.safetensors in it",
+               out);
+    return newest != 0;
+}
+
+/* The command line as it was given, for the card; folders without the path
+ * that leads to them. */
+static void spell(int argc, char **argv, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "riposte");
+
+    for (int i = 0; i < argc && used + 1 < size; i++) {
+        const char *slash = strrchr(argv[i], '/');
+        const char *word = slash && slash[1] ? slash + 1 : argv[i];
+        used += (size_t)snprintf(text + used, size - used,
+                                 strchr(word, ' ') ? " '%s'" : " %s", word);
+    }
+}
+
+static int parse(int argc, char **argv, struct wish *wish,
+                 struct rp_texts *dirs)
+{
+    struct rp_option options[KNOBS_MAX + OTHERS];
+    struct rp_cli cli = {
+        .name = "train",
+        .args = "DIR...",
+        .about = "Learns from the .mid files in the folders. Keeps "
+                 "best.safetensors, last.safetensors\nand run.csv in a "
+                 "numbered folder. Ctrl-C saves; --resume goes on.",
+        .least_args = 1,
+        .most_args = 64,
+        .options = options,
+    };
+
+    for (uint32_t i = 0; i < rp_train_knob_count; i++)
+        options[i] = (struct rp_option){
+            .name = rp_train_knobs[i].name,
+            .value = rp_train_knob_value(&rp_train_knobs[i]),
+            .help = rp_train_knobs[i].help,
+            .kind = RP_OPTION_TEXT,
+            .at = offsetof(struct wish, knob) + i * sizeof(char *),
+        };
+    memcpy(options + rp_train_knob_count, others, sizeof others);
+    return rp_cli_parse(&cli, argc, argv, wish, dirs);
+}
+
+static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
+                       const char *command)
+{
+    struct rp_train_options options;
+    struct rp_train_result result;
+    char folder[512];
+    rp_status status = RP_OK;
+
+    rp_train_defaults(&options);
+    for (uint32_t i = 0; i < rp_train_knob_count && !status; i++)
+        if (wish->knob[i])
+            status = rp_train_knob_set(&rp_train_knobs[i], &options,
+                                       wish->knob[i]);
+    if (status)
+        return status;
+    options.dir = dirs->text;
+    options.dirs = dirs->count;
+    options.out = wish->out;
+    options.from = wish->from;
+    options.threads = wish->threads;
+    options.resolution = (uint16_t)wish->resolution;
+    options.time_limit = wish->time_limit;
+    options.message = wish->message;
+    options.licence = wish->licence;
+    options.attribution = wish->attribution;
+    options.command = command;
+    if (wish->resume) {
+        if (!newest_run(wish->out, folder, sizeof folder))
+            return RP_ENONE;
+        options.resume = folder;
+    }
+    status = rp_train_run(&options, &stop, wish->quiet, &result);
+    if (!status)
+        printf("%s: %s after %u epochs, %llu steps; best valid %.4f nats per "
+               "note\n",
+               result.folder, stop ? "stopped" : "done", result.epoch,
+               (unsigned long long)result.steps, result.best);
+    return status;
+}
+
+int rp_cmd_train(int argc, char **argv)
+{
+    struct wish wish = { .out = "runs", .resolution = 24 };
+    struct sigaction action = { .sa_handler = on_signal };
+    struct rp_texts dirs = { 0 };
+    char command[2048];
+    int code;
+
+    spell(argc, argv, command, sizeof command);
+    code = parse(argc, argv, &wish, &dirs);
+    if (code < 0) {
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        code = rp_exit_code(train(&wish, &dirs, command));
+    }
+    rp_texts_fini(&dirs);
+    return code;
+}
