@@ -51,9 +51,9 @@ static bool complete(struct rp_parser *parser, struct rp_event *event)
 {
     uint8_t status = parser->status;
 
-    *event = (struct rp_event){.size = 1 + parser->count,
-                               .data = {status, parser->data[0],
-                                        parser->data[1]}};
+    *event =
+        (struct rp_event){.size = 1 + parser->count,
+                          .data = {status, parser->data[0], parser->data[1]}};
     for (int i = parser->count; i < 2; i++) {
         event->data[1 + i] = 0;
     }

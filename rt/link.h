@@ -29,7 +29,8 @@ struct rp_heard {
 };
 
 /* performer -> audio, ring `from_performer`. In order of beat within a turn;
- * beats, not frames, so that a tempo change moves what is planned. */
+ * beats, not frames, so that a tempo change moves what is planned. An event of
+ * size 0 is the session's own mark that a silence was obeyed (cycle.h). */
 struct rp_planned {
     rp_beat beat;
     uint32_t turn;  /* answers are numbered from 1 */

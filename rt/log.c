@@ -7,13 +7,14 @@
 enum { LINE = 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static rp_log_sink *log_sink;     /* under lock; NULL is stderr */
-static void *log_self;            /* under lock */
+static rp_log_sink *log_sink;             /* under lock; NULL is stderr */
+static void *log_self;                    /* under lock */
 static enum rp_level log_least = RP_INFO; /* under lock */
 
-static const char *const level_names[] = {
-    [RP_DEBUG] = "debug: ", [RP_INFO] = "", [RP_WARN] = "warning: ",
-    [RP_ERROR] = "error: "};
+static const char *const level_names[] = {[RP_DEBUG] = "debug: ",
+                                          [RP_INFO] = "",
+                                          [RP_WARN] = "warning: ",
+                                          [RP_ERROR] = "error: "};
 
 /* Names of ports and files come from outside: a newline or an escape
  * sequence in one must not become two lines or paint the terminal. */

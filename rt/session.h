@@ -3,6 +3,8 @@
 #ifndef RP_SESSION_H
 #define RP_SESSION_H
 
+#include <stddef.h>
+
 #include "rt/link.h"
 #include "rt/ring.h"
 #include "rt/stats.h"
@@ -83,6 +85,9 @@ bool rp_session_seen(struct rp_session *session, struct rp_seen *seen);
 void rp_session_now(struct rp_session *session, struct rp_clock *clock,
                     rp_frame *frame);
 void rp_session_stats(struct rp_session *session, struct rp_stats_view *view);
+/* Frames per second and per period; fixed from create on. */
+void rp_session_format(const struct rp_session *session, uint32_t *rate,
+                       uint32_t *period);
 /* "jack 48000 Hz 128 frames, riposte:in <- a2j:Keyboard"; for the panel. */
 void rp_session_describe(struct rp_session *session, char *text, size_t size);
 

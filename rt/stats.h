@@ -1,10 +1,11 @@
-/* Counters of the audio thread: written by it alone with relaxed stores, read
- * anywhere. */
+/* Counters of the audio thread and of its backend: relaxed, read anywhere. */
 #ifndef RP_STATS_H
 #define RP_STATS_H
 
 #include <stdatomic.h>
 #include <stdint.h>
+
+#include "rt/status.h"
 
 #define RP_STATS(X)                                                            \
     X(cycles)        /* periods run */                                         \
@@ -34,5 +35,10 @@ struct rp_stats_view {
     RP_STATS(RP_STATS_FIELD)
 #undef RP_STATS_FIELD
 };
+
+RP_RT void rp_stats_add(_Atomic uint64_t *counter, uint64_t count);
+/* One cycle took `ns`; audio thread. */
+RP_RT void rp_stats_time(struct rp_stats *stats, uint64_t ns);
+void rp_stats_look(struct rp_stats *stats, struct rp_stats_view *view);
 
 #endif

@@ -1,0 +1,219 @@
+/* No MIDI system: an ideal one. In virtual time it moves only when told to
+ * and hears the call it was given; with `realtime` its own thread keeps the
+ * pace of CLOCK_MONOTONIC, for the computer keyboard. What is sent goes
+ * nowhere; takes and the panel have it from the cycle. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "rt/backend.h"
+#include "rt/log.h"
+
+enum { ARRIVALS = 4096, PERIOD_MAX = 1 << 16, PRIORITY = 60 };
+
+struct null {
+    struct rp_backend base;
+    bool realtime, running;
+    pthread_t thread;
+    _Atomic bool quit;
+    rp_frame frame; /* of the next period; whoever runs periods */
+    const struct rp_timed_event *call; /* what is left of it */
+    uint32_t calls;
+    struct rp_arrival in[ARRIVALS];
+};
+
+static bool null_probe(char *text, size_t size)
+{
+    snprintf(text, size, "always there");
+    return true;
+}
+
+static RP_RT bool null_write(struct rp_io *io, enum rp_way way, uint32_t offset,
+                             struct rp_event event)
+{
+    return true;
+}
+
+/* The call's events of this period; what does not fit comes in the next. */
+static uint32_t gather(struct null *null, uint32_t frames)
+{
+    uint32_t count = 0;
+
+    while (null->calls && count < ARRIVALS &&
+           null->call->frame < null->frame + frames) {
+        rp_frame offset = null->call->frame - null->frame;
+
+        null->in[count++] =
+            (struct rp_arrival){.offset = offset < 0 ? 0 : (uint32_t)offset,
+                                .event = null->call->event};
+        null->call++;
+        null->calls--;
+    }
+    return count;
+}
+
+static void null_advance(struct rp_backend *backend, uint32_t frames)
+{
+    struct null *null = (struct null *)backend;
+    struct rp_io io = {.rate = backend->rate,
+                       .frame = null->frame,
+                       .frames = frames,
+                       .in = null->in,
+                       .ins = gather(null, frames),
+                       .write = null_write,
+                       .self = null};
+
+    rp_backend_cycle(backend, &io);
+    null->frame += frames;
+}
+
+/* When a frame is due, ns since the start. */
+static uint64_t due_ns(const struct null *null, rp_frame frame)
+{
+    return (uint64_t)((unsigned __int128)frame * 1000000000u / null->base.rate);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
+}
+
+static void *pace(void *self)
+{
+    struct null *null = self;
+    uint32_t period = null->base.period;
+    uint64_t start = now_ns();
+    uint64_t slack = due_ns(null, period) + 20000000; /* 20 ms */
+
+    while (!atomic_load(&null->quit)) {
+        uint64_t due = start + due_ns(null, null->frame + period);
+        uint64_t now;
+        struct timespec until = {.tv_sec = due / 1000000000u,
+                                 .tv_nsec = due % 1000000000u};
+
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) ==
+               EINTR) {
+        }
+        now = now_ns();
+        if (now > due + slack) { /* the machine slept: time went on */
+            rp_stats_add(&null->base.cycle->stats.xruns, 1);
+            null->frame += (rp_frame)((unsigned __int128)(now - due) *
+                                      null->base.rate / 1000000000u);
+        }
+        null_advance(&null->base, period);
+    }
+    return NULL;
+}
+
+static rp_status null_open(struct rp_backend **backend,
+                           const struct rp_backend_options *options)
+{
+    struct null *null;
+    const char *want = options->in ? options->in : options->out;
+    uint32_t rate = options->rate ? options->rate : 48000;
+    uint32_t period = options->period ? options->period : 128;
+
+    if (want) {
+        rp_log(RP_ERROR, "null", "there is no port '%s' without a MIDI system",
+               want);
+        return RP_ENONE;
+    }
+    if (rate < 1000 || rate > 1000000 || period > PERIOD_MAX) {
+        rp_log(RP_ERROR, "null",
+               "%u Hz with %u frames: expected 1000..1000000 and 1..%d", rate,
+               period, PERIOD_MAX);
+        return RP_EARG;
+    }
+    null = calloc(1, sizeof(*null));
+    if (!null) {
+        rp_log(RP_ERROR, "null", "out of memory");
+        return RP_EMEM;
+    }
+    (void)mlock(null, sizeof(*null));
+    null->base.ops = &rp_backend_null;
+    null->base.rate = rate;
+    null->base.period = period;
+    null->realtime = options->realtime;
+    null->call = options->call;
+    null->calls = options->calls;
+    *backend = &null->base;
+    return RP_OK;
+}
+
+static rp_status null_start(struct rp_backend *backend)
+{
+    struct null *null = (struct null *)backend;
+    struct sched_param param = {.sched_priority = PRIORITY};
+
+    if (!null->realtime) {
+        return RP_OK;
+    }
+    atomic_store(&null->quit, false);
+    if ((errno = pthread_create(&null->thread, NULL, pace, null))) {
+        rp_log(RP_ERROR, "null", "no thread: %m");
+        return RP_EIO;
+    }
+    null->running = true;
+    if (pthread_setschedparam(null->thread, SCHED_FIFO, &param) == 0) {
+        backend->priority = PRIORITY;
+    }
+    return RP_OK;
+}
+
+static void null_stop(struct rp_backend *backend)
+{
+    struct null *null = (struct null *)backend;
+
+    if (null->running) {
+        atomic_store(&null->quit, true);
+        pthread_join(null->thread, NULL);
+        null->running = false;
+    }
+}
+
+static void null_close(struct rp_backend *backend)
+{
+    null_stop(backend);
+    (void)munlock(backend, sizeof(struct null));
+    free(backend);
+}
+
+static bool null_alive(struct rp_backend *backend)
+{
+    return ((struct null *)backend)->running;
+}
+
+static void null_describe(struct rp_backend *backend, char *text, size_t size)
+{
+    struct null *null = (struct null *)backend;
+
+    snprintf(text, size, "null %u Hz %u frames, %s", backend->rate,
+             backend->period,
+             null->realtime ? "no MIDI system" : "virtual time");
+}
+
+static rp_status
+null_ports(void (*each)(void *self, const struct rp_port *port), void *self)
+{
+    return RP_OK;
+}
+
+const struct rp_backend_ops rp_backend_null = {
+    .name = "null",
+    .probe = null_probe,
+    .open = null_open,
+    .start = null_start,
+    .stop = null_stop,
+    .close = null_close,
+    .alive = null_alive,
+    .advance = null_advance,
+    .describe = null_describe,
+    .ports = null_ports,
+};
