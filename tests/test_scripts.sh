@@ -35,6 +35,15 @@ else
     echo "no shellcheck here: the scripts were only run"
 fi
 
+# Every setting is in the presets' reference.
+for key in $(sed -nE 's/^    \{"([a-z-]+)", ".*/\1/p' \
+    "$top/model/setting.c") about model; do
+    keys=$((${keys:-0} + 1))
+    grep -qF "| \`$key\` |" "$top/presets/README.md"
+    check "presets/README.md says what $key is" is $? 0
+done
+check "settings were found" [ "${keys:-0}" -gt 10 ]
+
 # A tree of its own, with a path that has a space, and commands that only
 # write down how they were called.
 tree="$work/a tree"
