@@ -8,8 +8,7 @@ enum rp_split { RP_TRAIN, RP_VALID, RP_TEST, RP_SPLITS };
 
 struct rp_piece {
     char *path; /* owned */
-    enum rp_split split; /* by SHA-256 of the notes: 80 / 10 / 10; the same
-                            tune in two files falls on one side */
+    enum rp_split split; /* by SHA-256 of times and intervals: 80 / 10 / 10 */
     uint32_t count, metres;
     struct rp_note *note; /* canonical order, at the vocabulary's resolution */
     struct rp_metre_change *metre; /* covers every note; metres 0: unknown */
@@ -22,8 +21,14 @@ struct rp_dataset {
     uint32_t count;
     struct rp_piece *piece; /* sorted by path: the order does not depend on
                                the directory's */
-    uint32_t dropped; /* files that could not be used; each was logged */
-    char hash[65];    /* SHA-256 over all notes and splits, hex */
+    uint32_t files;      /* .mid seen */
+    uint32_t dropped;    /* files that could not be used; each was logged: */
+    uint32_t broken;     /*   could not be read */
+    uint32_t shorter;    /*   fewer than min_notes */
+    uint32_t duplicates; /*   same times and intervals as an earlier piece */
+    uint32_t rest_bars;  /* bars that long rests lost */
+    char hash[65]; /* SHA-256 over all notes and splits, hex; the same wherever
+                      the files lie */
 };
 
 struct rp_dataset_options {
@@ -33,7 +38,8 @@ struct rp_dataset_options {
     int32_t max_rest_bars; /* longer rests lose whole bars (2); 0: keep */
 };
 
-/* Reads DIRs recursively. RP_ENONE when nothing usable was found. */
+/* Reads DIRs recursively, every .mid, .midi, .smf and .kar; a DIR may be a
+ * file, too. RP_ENONE when nothing usable was found. */
 RP_MUST rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
                                   const struct rp_dataset_options *options,
                                   struct rp_dataset *dataset);

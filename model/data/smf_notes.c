@@ -294,7 +294,7 @@ rp_status rp_smf_track_metres(const struct rp_smf *smf, uint32_t track,
 rp_status rp_smf_metres(const struct rp_smf *smf, uint32_t resolution,
                         struct rp_metre_change **change, uint32_t *count)
 {
-    int track = smf->type == 2 ? first_with_notes(smf, true) : 0;
+    int track = smf->type == 2 ? first_with_notes(smf, false) : 0;
     return rp_smf_track_metres(smf, track < 0 ? 0 : (uint32_t)track,
                                resolution, change, count);
 }
