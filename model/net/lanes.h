@@ -201,41 +201,49 @@ LANE_FN lanes lanes_set(float x)
 {
     LANE_EACH(x);
 }
-#ifdef __FP_FAST_FMAF
-LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
-{
-    LANE_EACH(__builtin_fmaf(a.v[i], b.v[i], c.v[i]));
-}
-#else
-typedef double lane_pair __attribute__((vector_size(16)));
-typedef int64_t lane_pair_bits __attribute__((vector_size(16)));
+#if defined(__SSE2__) && !defined(__FMA__)
+#include <emmintrin.h>
 
 /* a * b + c rounded once, without the instruction: the product is exact in
  * double, the sum is rounded to odd there (towards what was lost, when its
  * last bit is even), and 53 bits are enough (2 * 24 + 2) for the rounding to
- * float to be the only one that counts. */
-LANE_FN lane_pair lane_fma_odd(lane_pair a, lane_pair b, lane_pair c)
+ * float to be the only one that counts. The conversions are intrinsics because
+ * gcc 12 loses (float) between vectors of double at -O3. */
+LANE_FN __m128d lane_fma_odd(__m128d a, __m128d b, __m128d c)
 {
-    lane_pair p = a * b, sum = p + c, back = sum - p;
-    lane_pair lost = (p - (sum - back)) + (c - back);
-    lane_pair_bits bits = (lane_pair_bits)sum, negative = sum < 0.0;
-    lane_pair_bits away = (lost < 0.0) - (lost > 0.0);
-    away = (away ^ negative) - negative;
-    bits += away & ((bits & 1) - 1);
-    return (lane_pair)bits;
+    __m128d p = a * b, sum = p + c, back = sum - p;
+    __m128d lost = (p - (sum - back)) + (c - back), zero = _mm_setzero_pd();
+    __m128i bits = _mm_castpd_si128(sum);
+    __m128i negative = _mm_castpd_si128(_mm_cmplt_pd(sum, zero));
+    __m128i up = _mm_castpd_si128(_mm_cmpgt_pd(lost, zero));
+    __m128i down = _mm_castpd_si128(_mm_cmplt_pd(lost, zero));
+    __m128i away = _mm_sub_epi64(down, up); /* +1 up, -1 down */
+    away = _mm_sub_epi64(_mm_xor_si128(away, negative), negative);
+    __m128i odd = _mm_and_si128(bits, _mm_set1_epi64x(1));
+    away = _mm_and_si128(away, _mm_sub_epi64(odd, _mm_set1_epi64x(1)));
+    return _mm_castsi128_pd(_mm_add_epi64(bits, away));
 }
 LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     lanes out;
-    for (int i = 0; i < LANES; i += 2) {
-        lane_pair x = { (double)a.v[i], (double)a.v[i + 1] };
-        lane_pair y = { (double)b.v[i], (double)b.v[i + 1] };
-        lane_pair z = { (double)c.v[i], (double)c.v[i + 1] };
-        lane_pair sum = lane_fma_odd(x, y, z);
-        out.v[i] = (float)sum[0];
-        out.v[i + 1] = (float)sum[1];
+    for (int i = 0; i < LANES; i += 4) {
+        __m128 x = _mm_loadu_ps(a.v + i), y = _mm_loadu_ps(b.v + i);
+        __m128 z = _mm_loadu_ps(c.v + i);
+        __m128d low = lane_fma_odd(_mm_cvtps_pd(x), _mm_cvtps_pd(y),
+                                   _mm_cvtps_pd(z));
+        __m128d high = lane_fma_odd(_mm_cvtps_pd(_mm_movehl_ps(x, x)),
+                                    _mm_cvtps_pd(_mm_movehl_ps(y, y)),
+                                    _mm_cvtps_pd(_mm_movehl_ps(z, z)));
+        _mm_storeu_ps(out.v + i,
+                      _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high)));
     }
     return out;
+}
+#else
+/* An instruction on most other machines, else libm's, which is exact too. */
+LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    LANE_EACH(fmaf(a.v[i], b.v[i], c.v[i]));
 }
 #endif
 LANE_FN lanes lanes_add(lanes a, lanes b)
