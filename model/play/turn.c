@@ -182,3 +182,8 @@ void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
     if (turn->steer.earliest < note->onset)
         turn->steer.earliest = note->onset;
 }
+
+const struct rp_note *rp_turn_last(const struct rp_turn *turn)
+{
+    return turn->notes ? &turn->recent[recent_at(turn, 1)] : NULL;
+}

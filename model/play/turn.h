@@ -51,6 +51,8 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
                            const struct rp_sight *sight,
                            const struct rp_taste *taste, struct rp_note *note);
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note);
+/* The last note taken; NULL before the first. */
+const struct rp_note *rp_turn_last(const struct rp_turn *turn);
 /* Velocity of a note at a tick by the dynamics. */
 uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick);
 

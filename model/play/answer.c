@@ -1,0 +1,350 @@
+/* The performer's answer: begun at a hand-over, drawn one note ahead, placed a
+ * lead before it sounds. */
+#include <time.h>
+
+#include "model/play/performer_parts.h"
+#include "rt/log.h"
+
+enum {
+    BELOW = 7,  /* an answer may go so far beyond the call's range, */
+    ABOVE = 7,  /* in semitones ... */
+    SPAN = 16,  /* ... and has at least so many to move in */
+    SOFTER = 6, /* velocities */
+    LOUDER = 10,
+    REPEATS = 3 /* a pitch may follow itself so often, or as in the call */
+};
+
+static uint64_t wall_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int32_t beat_ticks(const struct rp_performer *p, rp_beat beats)
+{
+    rp_beat tick = RP_BEAT / p->memory.model->shape.vocabulary.resolution;
+
+    return (int32_t)(beats / tick);
+}
+
+/* The first tick whose frame is at least `frame`. */
+static int32_t tick_from(const struct rp_performer *p, rp_frame frame)
+{
+    int32_t tick =
+        rp_listen_tick(&p->listen, rp_clock_beat(&p->clock, frame)) - 1;
+
+    while (rp_clock_frame(&p->clock, rp_listen_beat(&p->listen, tick)) < frame)
+        tick++;
+    return tick;
+}
+
+rp_beat rp_answer_length(const struct rp_performer *p)
+{
+    const struct rp_call *call = &p->listen.call;
+    int32_t ticks = call->notes ? call->end - call->note[0].onset : 1;
+    rp_beat beat = rp_metre_beat(p->clock.metre);
+    rp_beat length = rp_listen_beat(&p->listen, ticks);
+
+    if (length < 1)
+        length = 1;
+    return (length + beat - 1) / beat * beat;
+}
+
+/* ---- how the call steers the answer ---- */
+
+static void set_range(struct rp_steer *steer, const struct rp_call *call)
+{
+    int low = call->low - BELOW, high = call->high + ABOVE;
+
+    if (high - low < SPAN) {
+        low = (high + low - SPAN) / 2;
+        high = low + SPAN;
+    }
+    steer->low = (uint8_t)(low < 0 ? 0 : low);
+    steer->high = (uint8_t)(high > 127 ? 127 : high);
+}
+
+static uint32_t call_repeats(const struct rp_call *call)
+{
+    uint32_t run = 1, most = 1;
+
+    for (uint32_t i = 1; i < call->notes; i++) {
+        run = call->note[i].pitch == call->note[i - 1].pitch ? run + 1 : 1;
+        if (run > most)
+            most = run;
+    }
+    return most > REPEATS ? most : REPEATS;
+}
+
+/* Loudness along the call: at each point the mean of the notes nearest. */
+static void set_dynamics(struct rp_performer *p, const struct rp_call *call)
+{
+    struct rp_dynamics *d = &p->turn.dynamics;
+    uint32_t sum[RP_DYNAMICS_POINTS] = { 0 }, seen[RP_DYNAMICS_POINTS] = { 0 };
+    uint32_t all = 0;
+    int64_t from = call->notes ? call->note[0].onset : 0;
+    int64_t length = call->notes > 1
+                         ? call->note[call->notes - 1].onset - from
+                         : 1;
+    uint8_t soft = 127, loud = 1;
+
+    for (uint32_t i = 0; i < call->notes; i++) {
+        const struct rp_note *note = &call->note[i];
+        int64_t at = length > 0 ? ((note->onset - from) *
+                                       (RP_DYNAMICS_POINTS - 1) * 2 +
+                                   length) /
+                                      (2 * length)
+                                : 0;
+        if (at < 0 || at >= RP_DYNAMICS_POINTS)
+            at = RP_DYNAMICS_POINTS - 1;
+        sum[at] += note->velocity;
+        seen[at]++;
+        all += note->velocity;
+        soft = note->velocity < soft ? note->velocity : soft;
+        loud = note->velocity > loud ? note->velocity : loud;
+    }
+    for (uint32_t i = 0; i < RP_DYNAMICS_POINTS; i++) {
+        uint32_t mean = call->notes ? all / call->notes : 80;
+        d->point[i] = (uint8_t)(seen[i] ? (sum[i] / seen[i] + mean) / 2 : mean);
+    }
+    d->softest = (uint8_t)(soft > SOFTER ? soft - SOFTER : 1);
+    d->loudest = (uint8_t)(loud + LOUDER < 127 ? loud + LOUDER : 127);
+    p->turn.steer.softest = d->softest;
+    p->turn.steer.loudest = d->loudest;
+}
+
+/* No longer silence inside the answer than this. */
+static int32_t widest_gap(const struct rp_performer *p,
+                          const struct rp_call *call)
+{
+    int32_t widest = 2 * beat_ticks(p, rp_metre_beat(p->clock.metre));
+
+    for (uint32_t i = 1; i < call->notes; i++) {
+        int32_t gap = call->note[i].onset - call->note[i - 1].onset;
+        if (gap > widest)
+            widest = gap;
+    }
+    return widest;
+}
+
+static void set_steer(struct rp_performer *p)
+{
+    const struct rp_call *call = &p->listen.call;
+    struct rp_steer *steer = &p->turn.steer;
+    struct rp_dynamics *dynamics = &p->turn.dynamics;
+    rp_beat bar = rp_metre_bar(p->clock.metre);
+    rp_beat beat = rp_metre_beat(p->clock.metre);
+
+    set_range(steer, call);
+    set_dynamics(p, call);
+    p->turn.repeats = call_repeats(call);
+    p->widest = widest_gap(p, call);
+    steer->may_end = false;
+    steer->earliest = rp_listen_tick(&p->listen, p->start);
+    steer->end = rp_listen_tick(&p->listen, p->end);
+    steer->grid = beat_ticks(p, beat);
+    steer->phase = steer->earliest;
+    dynamics->start = steer->earliest;
+    dynamics->length = steer->end - steer->earliest;
+    dynamics->bar = beat_ticks(p, bar);
+    dynamics->beat = steer->grid;
+    dynamics->line = rp_listen_tick(&p->listen, p->clock.bar);
+}
+
+/* ---- drawing ---- */
+
+/* The first note falls on a beat line of the answer's first half; later ones
+ * are free but for the longest silence. What would begin after the end is not
+ * possible: there the answer is over. */
+static void set_latest(struct rp_performer *p, int32_t from)
+{
+    struct rp_steer *steer = &p->turn.steer;
+
+    if (!p->turn.notes) {
+        steer->latest = from + (steer->end - from - 1) / 2;
+        if (steer->latest < steer->earliest + steer->grid - 1)
+            steer->latest = steer->earliest + steer->grid - 1;
+        if (steer->latest >= steer->end)
+            steer->latest = steer->end - 1;
+        return;
+    }
+    steer->grid = 0;
+    steer->latest = from + p->widest;
+    if (steer->latest < steer->earliest)
+        steer->latest = steer->earliest;
+    if (steer->latest >= steer->end)
+        steer->latest = INT32_MAX;
+}
+
+/* The next note from the state after all that is placed. */
+static void draw(struct rp_performer *p)
+{
+    struct rp_turn *turn = &p->turn;
+    int32_t resolution = p->memory.model->shape.vocabulary.resolution;
+    int32_t at = turn->notes ? rp_turn_last(turn)->onset
+                             : rp_listen_tick(&p->listen, p->start);
+    struct rp_sight sight =
+        rp_memory_sight(&p->memory, at,
+                        (int32_t)p->settings.window * resolution, 0);
+    uint64_t began = wall_ns(), took;
+    enum rp_drawn drawn;
+
+    set_latest(p, at);
+    drawn = rp_turn_draw(turn, &sight, &p->settings.taste, &p->next);
+    p->has_next = p->drawing = drawn == RP_DRAWN;
+    if (drawn == RP_DRAWN_ERROR)
+        rp_log(RP_ERROR, "performer", "the engine failed; no answer");
+    took = wall_ns() - began;
+    atomic_store(&p->view_step_ns, (uint32_t)took);
+    atomic_fetch_add(&p->view_total_ns, took);
+}
+
+void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
+{
+    uint64_t began = wall_ns();
+
+    if (rp_listen_close(&p->listen, &p->clock))
+        return;
+    p->fresh = true;
+    p->block_set = p->settings.mode == RP_MODE_TRADE;
+    p->block = end;
+    p->start = start;
+    p->end = end;
+    p->first_on = RP_FRAME_NEVER;
+    rp_turn_init(&p->turn, p->settings.seed, ++p->turns, 0);
+    set_steer(p);
+    draw(p);
+    p->over = start;
+    p->program_due = true;
+    p->state = p->has_next ? RP_ANSWERING : RP_WAITING;
+    atomic_store(&p->view_notes, 0);
+    atomic_store(&p->view_decide_ns, (uint32_t)(wall_ns() - began));
+}
+
+void rp_answer_redraw(struct rp_performer *p)
+{
+    int32_t earliest = tick_from(p, p->now + p->lead);
+
+    if (!p->has_next)
+        return;
+    if (p->turn.steer.earliest < earliest)
+        p->turn.steer.earliest = earliest;
+    p->turn.steer.end = rp_listen_tick(&p->listen, p->end);
+    draw(p);
+}
+
+/* ---- placing ---- */
+
+rp_frame rp_answer_off_due(const struct rp_performer *p)
+{
+    if (!p->offs)
+        return RP_FRAME_NEVER;
+    return rp_clock_frame(&p->clock, p->off[0].beat) - p->lead;
+}
+
+rp_frame rp_answer_on_due(const struct rp_performer *p)
+{
+    rp_beat beat;
+
+    if (!p->has_next)
+        return RP_FRAME_NEVER;
+    beat = rp_listen_beat(&p->listen, p->next.onset);
+    return rp_clock_frame(&p->clock, beat) - p->lead;
+}
+
+void rp_answer_place_off(struct rp_performer *p, struct rp_ring *out)
+{
+    if (!rp_ring_push(out, &p->off[0], NULL)) {
+        p->blocked = true;
+        return;
+    }
+    p->offs--;
+    for (uint32_t i = 0; i < p->offs; i++)
+        p->off[i] = p->off[i + 1];
+}
+
+static void add_off(struct rp_performer *p, struct rp_planned planned)
+{
+    uint32_t at = p->offs++;
+
+    for (; at > 0 && p->off[at - 1].beat > planned.beat; at--)
+        p->off[at] = p->off[at - 1];
+    p->off[at] = planned;
+}
+
+static void show(struct rp_performer *p, const struct rp_note *note)
+{
+    struct rp_shown shown = {
+        .onset = rp_listen_beat(&p->listen, note->onset),
+        .duration = rp_listen_beat(&p->listen, note->duration),
+        .pitch = note->pitch,
+        .velocity = note->velocity,
+        .turn = p->turns,
+    };
+
+    (void)rp_ring_push(&p->shown, &shown, NULL);
+    atomic_store(&p->view_notes, p->turn.notes);
+}
+
+void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
+{
+    struct rp_note note = p->next;
+    uint8_t channel = (uint8_t)p->settings.channel;
+    struct rp_planned planned = { rp_listen_beat(&p->listen, note.onset),
+                                  p->turns, { 0 } };
+
+    if (rp_ring_space(out) < 2 || p->offs == RP_PERFORMER_OFFS) {
+        p->blocked = true;
+        return;
+    }
+    if (p->program_due && p->settings.instrument >= 0) {
+        planned.event = rp_event_make(RP_PROGRAM, channel,
+                                      (uint8_t)p->settings.instrument, 0);
+        (void)rp_ring_push(out, &planned, NULL);
+    }
+    p->program_due = false;
+    planned.event =
+        rp_event_make(RP_NOTE_ON, channel, note.pitch, note.velocity);
+    (void)rp_ring_push(out, &planned, NULL);
+    if (p->first_on == RP_FRAME_NEVER)
+        p->first_on = rp_clock_frame(&p->clock, planned.beat);
+    planned.beat = rp_listen_beat(&p->listen, note.onset + note.duration);
+    planned.event = rp_event_make(RP_NOTE_OFF, channel, note.pitch, 64);
+    add_off(p, planned);
+    if (planned.beat > p->over)
+        p->over = planned.beat;
+    rp_turn_take(&p->turn, &note);
+    show(p, &note);
+    p->has_next = false;
+    if (rp_memory_push(&p->memory, &note))
+        p->drawing = false;
+    if (p->drawing)
+        draw(p);
+}
+
+/* What sounds ends where it was to end or on the next beat line, whichever is
+ * first; what is not placed never sounds. */
+void rp_answer_yield(struct rp_performer *p)
+{
+    rp_beat soon = rp_clock_beat(&p->clock, p->now + p->lead) + 1;
+    rp_beat line =
+        rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, p->now));
+
+    p->has_next = p->drawing = false;
+    if (line < soon)
+        line = soon;
+    for (uint32_t i = 0; i < p->offs; i++)
+        if (p->off[i].beat > line)
+            p->off[i].beat = line;
+    if (p->over > line)
+        p->over = line;
+}
+
+void rp_answer_drop(struct rp_performer *p)
+{
+    p->has_next = p->drawing = false;
+    p->offs = 0;
+    p->over = INT64_MIN;
+}

@@ -1,0 +1,484 @@
+#include "model/play/performer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/play/performer_parts.h"
+#include "rt/log.h"
+
+enum { SHOWN = 512 };
+
+/* ---- life ---- */
+
+static struct rp_settings read_settings(const struct rp_knobs *knobs)
+{
+    struct rp_settings s = {
+        .mode = atomic_load(&knobs->mode),
+        .trade = atomic_load(&knobs->trade),
+        .length = atomic_load(&knobs->length),
+        .window = atomic_load(&knobs->window),
+        .channel = atomic_load(&knobs->channel) & 15,
+        .seed = atomic_load(&knobs->seed),
+        .instrument = atomic_load(&knobs->instrument),
+        .taste = { .temperature = atomic_load(&knobs->temperature),
+                   .top_p = atomic_load(&knobs->top_p),
+                   .top_k = atomic_load(&knobs->top_k) },
+    };
+
+    if (!s.trade)
+        s.trade = 1;
+    return s;
+}
+
+static struct rp_clock first_clock(const struct rp_performer_options *o)
+{
+    uint32_t metre = atomic_load(&o->knobs->metre);
+    struct rp_clock clock = { .rate = o->rate,
+                              .mbpm = atomic_load(&o->knobs->tempo),
+                              .metre = { (uint8_t)(metre >> 8),
+                                         (uint8_t)metre } };
+
+    if (!clock.mbpm)
+        clock.mbpm = 120000;
+    if (!clock.metre.beats || !clock.metre.unit)
+        clock.metre = (struct rp_metre){ 4, 4 };
+    return clock;
+}
+
+rp_status rp_performer_create(struct rp_performer **performer,
+                              const struct rp_performer_options *o)
+{
+    struct rp_performer *p = calloc(1, sizeof *p);
+    struct rp_engine *engine;
+    rp_status status;
+
+    if (!p) {
+        rp_log(RP_ERROR, "performer", "out of memory");
+        return RP_EMEM;
+    }
+    status = rp_ring_init(&p->shown, SHOWN, sizeof(struct rp_shown));
+    if (status) {
+        free(p);
+        return status;
+    }
+    status = rp_memory_engine(o->model, &engine);
+    if (status) {
+        rp_ring_fini(&p->shown);
+        free(p);
+        return status;
+    }
+    p->knobs = o->knobs;
+    p->settings = read_settings(o->knobs);
+    p->clock = first_clock(o);
+    p->lead = (rp_frame)o->rate * RP_LEAD_MS / 1000;
+    if (p->lead < 2 * (rp_frame)o->period)
+        p->lead = 2 * (rp_frame)o->period;
+    rp_memory_init(&p->memory, o->model, engine);
+    rp_memory_metre(&p->memory, 0, p->clock.metre);
+    rp_listen_init(&p->listen, &p->memory);
+    p->asked = INT64_MIN;
+    p->first_on = RP_FRAME_NEVER;
+    atomic_store(&p->in_use, o->model);
+    *performer = p;
+    return RP_OK;
+}
+
+static void free_band(struct rp_performer_band *band)
+{
+    if (!band)
+        return;
+    if (band->engine)
+        band->engine->ops->destroy(band->engine);
+    free(band);
+}
+
+void rp_performer_destroy(struct rp_performer *p)
+{
+    if (!p)
+        return;
+    free_band(atomic_exchange(&p->offered, NULL));
+    free_band(atomic_exchange(&p->retired, NULL));
+    rp_memory_fini(&p->memory);
+    rp_ring_fini(&p->shown);
+    free(p);
+}
+
+/* ---- another model ---- */
+
+void rp_performer_model(struct rp_performer *p, const struct rp_model *model)
+{
+    struct rp_performer_band *band = calloc(1, sizeof *band);
+
+    free_band(atomic_exchange(&p->retired, NULL));
+    if (!band || rp_memory_engine(model, &band->engine)) {
+        rp_log(RP_ERROR, "performer", "%s: cannot be played now", model->path);
+        free(band);
+        return;
+    }
+    band->model = model;
+    /* One that was offered and never used goes. */
+    free_band(atomic_exchange(&p->offered, band));
+}
+
+const struct rp_model *rp_performer_model_in_use(struct rp_performer *p)
+{
+    free_band(atomic_exchange(&p->retired, NULL));
+    return atomic_load(&p->in_use);
+}
+
+/* False when main has not yet freed what we left before: asked again in the
+ * next run. */
+static bool change_model(struct rp_performer *p)
+{
+    struct rp_performer_band *band;
+
+    if (!atomic_load(&p->offered) || atomic_load(&p->retired))
+        return false;
+    band = atomic_exchange(&p->offered, NULL);
+    if (!band)
+        return false;
+    band->engine = rp_memory_switch(&p->memory, band->model, band->engine);
+    atomic_store(&p->in_use, band->model);
+    atomic_store(&p->retired, band);
+    return true;
+}
+
+/* ---- knobs ---- */
+
+static rp_beat answer_length(const struct rp_performer *p)
+{
+    rp_beat bar = rp_metre_bar(p->clock.metre);
+
+    if (p->settings.length)
+        return p->settings.length * bar;
+    return p->settings.mode == RP_MODE_TRADE ? p->settings.trade * bar
+                                             : rp_answer_length(p);
+}
+
+static void set_end(struct rp_performer *p)
+{
+    rp_beat end = p->start + answer_length(p);
+    rp_beat least = rp_clock_beat_after(
+        &p->clock, rp_clock_beat(&p->clock, p->now + p->lead) + 1);
+
+    p->end = end > least ? end : least;
+    if (p->block_set)
+        p->block = p->end;
+}
+
+static void turn_knobs(struct rp_performer *p)
+{
+    struct rp_settings now = read_settings(p->knobs), was = p->settings;
+    bool changed = change_model(p);
+
+    p->settings = now;
+    if (now.instrument != was.instrument || now.channel != was.channel)
+        p->program_due = true;
+    if (now.mode != was.mode)
+        p->block_set = false;
+    if (p->state == RP_ANSWERING && now.length != was.length) {
+        set_end(p);
+        changed = true;
+    }
+    changed = changed || now.window != was.window || now.seed != was.seed ||
+              now.taste.temperature != was.taste.temperature ||
+              now.taste.top_p != was.taste.top_p ||
+              now.taste.top_k != was.taste.top_k;
+    if (now.seed != was.seed)
+        p->turn.seed = now.seed;
+    if (changed)
+        rp_answer_redraw(p);
+}
+
+/* ---- hand-over ---- */
+
+static void hand_over(struct rp_performer *p, rp_beat start)
+{
+    if (rp_listen_close(&p->listen, &p->clock) || !p->listen.call.notes) {
+        p->fresh = true;
+        p->state = RP_WAITING;
+        return;
+    }
+    rp_answer_begin(p, start, start + answer_length(p));
+}
+
+static void ask(struct rp_performer *p)
+{
+    rp_frame soonest = p->now + p->lead;
+    rp_beat line =
+        rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, soonest - 1));
+    struct rp_phrase_signs signs;
+
+    p->asked = p->now;
+    if (rp_clock_frame(&p->clock, line) < soonest)
+        line = rp_clock_beat_after(&p->clock, line + 1);
+    if (rp_phrase_read(&p->listen, &p->clock, p->now, &signs)) {
+        p->fresh = true;
+        p->state = RP_WAITING;
+    } else if (rp_phrase_over(&signs)) {
+        hand_over(p, line);
+    }
+}
+
+/* In trade mode, where the call's block ends: a bar line far enough ahead. */
+static rp_beat block_end(const struct rp_performer *p)
+{
+    rp_beat block = p->settings.trade * rp_metre_bar(p->clock.metre);
+    rp_beat end = p->block + block;
+    rp_beat now = rp_clock_beat(&p->clock, p->now + p->lead - 1);
+
+    if (end < now)
+        end += (now - end + block - 1) / block * block;
+    return end;
+}
+
+/* The bars of a call begin with the bar of its first onset; one that comes a
+ * little early is meant for the next bar. After an answer, the bars that
+ * follow it are the player's. */
+static void begin_block(struct rp_performer *p, rp_frame frame)
+{
+    rp_beat bars = p->settings.trade * rp_metre_bar(p->clock.metre);
+    rp_beat beat = rp_clock_beat(&p->clock, frame);
+    rp_beat early = rp_metre_beat(p->clock.metre);
+
+    if (p->block_set && beat >= p->block - early && beat < p->block + bars)
+        return;
+    p->block = rp_clock_bar_before(&p->clock, beat + RP_BEAT / 8);
+    p->block_set = true;
+}
+
+/* ---- what is heard ---- */
+
+/* A clock of our own when nothing gave us one: the first onset is beat 0. */
+static void anchor(struct rp_performer *p, rp_frame frame)
+{
+    if (p->clock.anchored)
+        return;
+    p->clock.frame = frame;
+    p->clock.beat = p->clock.bar = 0;
+    p->clock.anchored = 1;
+}
+
+static void begin_call(struct rp_performer *p, rp_frame frame)
+{
+    if (p->state == RP_ANSWERING) {
+        bool sounded = p->first_on <= frame;
+        rp_answer_yield(p);
+        /* Nobody heard an answer: it is still the same call. */
+        if (!sounded && p->settings.mode == RP_MODE_ANSWER)
+            p->fresh = false;
+        else if (p->settings.mode == RP_MODE_TRADE &&
+                 rp_clock_beat(&p->clock, frame) <
+                     p->block - rp_metre_beat(p->clock.metre))
+            p->block_set = false;
+    }
+    if (p->fresh || !p->listen.call.onsets) {
+        rp_listen_begin(&p->listen);
+        begin_block(p, frame);
+    }
+    p->fresh = false;
+    p->state = RP_LISTENING;
+}
+
+static void hear_event(struct rp_performer *p, const struct rp_heard *heard)
+{
+    if (rp_event_is_on(heard->event)) {
+        anchor(p, heard->frame);
+        begin_call(p, heard->frame);
+    }
+    (void)rp_listen_event(&p->listen, &p->clock, heard->frame, heard->event);
+}
+
+static void silence(struct rp_performer *p)
+{
+    rp_answer_drop(p);
+    rp_listen_reset(&p->listen);
+    rp_memory_forget(&p->memory);
+    p->block_set = false;
+    p->fresh = true;
+    p->state = RP_WAITING;
+}
+
+static void hear_clock(struct rp_performer *p, const struct rp_heard *heard)
+{
+    struct rp_clock was = p->clock;
+    rp_beat bar = rp_metre_bar(heard->clock.metre), jump;
+
+    if (!heard->clock.rate || !heard->clock.mbpm)
+        return;
+    p->clock = heard->clock;
+    if (was.metre.beats != heard->clock.metre.beats ||
+        was.metre.unit != heard->clock.metre.unit ||
+        (heard->clock.bar - was.bar) % bar)
+        rp_memory_metre(&p->memory,
+                        rp_listen_tick(&p->listen, heard->clock.bar),
+                        heard->clock.metre);
+    if (!was.anchored)
+        return;
+    jump = rp_clock_beat(&heard->clock, heard->frame) -
+           rp_clock_beat(&was, heard->frame);
+    if (jump > RP_BEAT / 64 || jump < -RP_BEAT / 64) {
+        /* Somewhere else in the music: what was planned has no place. */
+        rp_answer_yield(p);
+        for (uint32_t i = 0; i < p->offs; i++)
+            p->off[i].beat = rp_clock_beat(&p->clock, p->now + p->lead) + 1;
+        rp_listen_reset(&p->listen);
+        rp_memory_forget(&p->memory);
+        p->block_set = false;
+        p->fresh = true;
+        p->state = RP_WAITING;
+    }
+}
+
+static void hear(struct rp_performer *p, const struct rp_heard *heard)
+{
+    switch (heard->kind) {
+    case RP_HEARD_MIDI:
+        hear_event(p, heard);
+        break;
+    case RP_HEARD_CLOCK:
+        hear_clock(p, heard);
+        break;
+    case RP_HEARD_PANIC:
+        silence(p);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- time ---- */
+
+/* In the order in which they fire at one frame. */
+enum timer { SETTLE, OFF, ON, BLOCK, ASK, FINISH, TIMERS };
+
+static rp_frame due(const struct rp_performer *p, enum timer timer)
+{
+    bool calls = p->state == RP_LISTENING && p->clock.anchored;
+
+    switch (timer) {
+    case SETTLE:
+        return rp_listen_due(&p->listen, &p->clock);
+    case OFF:
+        return p->blocked ? RP_FRAME_NEVER : rp_answer_off_due(p);
+    case ON:
+        return p->blocked ? RP_FRAME_NEVER : rp_answer_on_due(p);
+    case BLOCK:
+        if (!calls || p->settings.mode != RP_MODE_TRADE || !p->block_set)
+            return RP_FRAME_NEVER;
+        return rp_clock_frame(&p->clock, block_end(p)) - p->lead;
+    case ASK:
+        if (!calls || p->settings.mode != RP_MODE_ANSWER)
+            return RP_FRAME_NEVER;
+        return rp_phrase_next(&p->listen, &p->clock, p->lead,
+                              p->asked >= p->now ? p->asked : p->now - 1);
+    case FINISH:
+        if (p->state != RP_ANSWERING || p->has_next || p->offs)
+            return RP_FRAME_NEVER;
+        return rp_clock_frame(&p->clock, p->over);
+    case TIMERS:
+        break;
+    }
+    return RP_FRAME_NEVER;
+}
+
+static rp_frame next_timer(const struct rp_performer *p, enum timer *which)
+{
+    rp_frame first = RP_FRAME_NEVER;
+
+    for (int i = 0; i < TIMERS; i++) {
+        rp_frame frame = due(p, (enum timer)i);
+        if (frame < first) {
+            first = frame;
+            *which = (enum timer)i;
+        }
+    }
+    return first;
+}
+
+static void fire(struct rp_performer *p, enum timer timer,
+                 struct rp_ring *out)
+{
+    switch (timer) {
+    case SETTLE:
+        if (rp_listen_settle(&p->listen, &p->clock, p->now))
+            silence(p);
+        break;
+    case OFF:
+        rp_answer_place_off(p, out);
+        break;
+    case ON:
+        /* At one beat, what ends goes before what begins. */
+        if (p->offs && p->off[0].beat <=
+                           rp_listen_beat(&p->listen, p->next.onset))
+            rp_answer_place_off(p, out);
+        else
+            rp_answer_place_on(p, out);
+        break;
+    case BLOCK:
+        hand_over(p, block_end(p));
+        break;
+    case ASK:
+        ask(p);
+        break;
+    case FINISH:
+        p->state = RP_WAITING;
+        break;
+    case TIMERS:
+        break;
+    }
+}
+
+/* Everything that falls before `to`. */
+static void advance(struct rp_performer *p, rp_frame to, struct rp_ring *out)
+{
+    enum timer timer = TIMERS;
+    rp_frame frame;
+
+    while ((frame = next_timer(p, &timer)) < to) {
+        if (frame > p->now)
+            p->now = frame;
+        fire(p, timer, out);
+    }
+    if (to > p->now)
+        p->now = to;
+}
+
+void rp_performer_run(struct rp_performer *p, rp_frame until,
+                      struct rp_ring *in, struct rp_ring *out)
+{
+    struct rp_heard heard;
+
+    p->blocked = false;
+    turn_knobs(p);
+    while (rp_ring_pop(in, &heard)) {
+        advance(p, heard.frame, out);
+        hear(p, &heard);
+    }
+    advance(p, until, out);
+    atomic_store(&p->view_state, p->state);
+    atomic_store(&p->view_turn, p->turns);
+}
+
+rp_frame rp_performer_wake(const struct rp_performer *p)
+{
+    enum timer timer;
+    rp_frame frame = next_timer(p, &timer);
+
+    return frame == RP_FRAME_NEVER ? frame : frame + 1;
+}
+
+void rp_performer_look(struct rp_performer *p, struct rp_performer_view *view)
+{
+    view->state = atomic_load(&p->view_state);
+    view->turn = atomic_load(&p->view_turn);
+    view->notes = atomic_load(&p->view_notes);
+    view->step_ns = atomic_load(&p->view_step_ns);
+    view->decide_ns = atomic_load(&p->view_decide_ns);
+    view->total_ns = atomic_load(&p->view_total_ns);
+}
+
+bool rp_performer_shown(struct rp_performer *p, struct rp_shown *s)
+{
+    return rp_ring_pop(&p->shown, s);
+}

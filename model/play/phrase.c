@@ -1,0 +1,99 @@
+#include "model/play/phrase.h"
+
+#include <string.h>
+
+#include "model/play/odds.h"
+
+enum {
+    SETTLE_MS = 100, /* a shorter silence is only a gap between fingers */
+    TARDY_MS = 60,   /* an onset may come so late and still be meant for then */
+    CONTEXT_BEATS = 32,
+    CONTEXT_NOTES = 128
+};
+
+rp_frame rp_phrase_next(const struct rp_listen *listen,
+                        const struct rp_clock *clock, rp_frame lead,
+                        rp_frame after)
+{
+    rp_frame from = listen->call.last_off, frame;
+    rp_beat beat;
+
+    if (!listen->call.onsets || from == RP_FRAME_NEVER ||
+        rp_listen_holds(listen))
+        return RP_FRAME_NEVER;
+    from += (rp_frame)clock->rate * SETTLE_MS / 1000;
+    if (from <= after)
+        from = after + 1;
+    beat = rp_clock_beat_after(clock, rp_clock_beat(clock, from + lead - 1));
+    frame = rp_clock_frame(clock, beat) - lead;
+    if (frame < from)
+        frame = rp_clock_frame(clock, rp_clock_beat_after(clock, beat + 1)) -
+                lead;
+    return frame;
+}
+
+static double median_length(const struct rp_call *call)
+{
+    uint16_t count[RP_TIME_SPAN + 1] = { 0 };
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < call->notes; i++) {
+        int32_t d = call->note[i].duration;
+        count[d < 0 ? 0 : d > RP_TIME_SPAN ? RP_TIME_SPAN : d]++;
+    }
+    for (uint32_t d = 0; d <= RP_TIME_SPAN; d++) {
+        seen += count[d];
+        if (2 * seen >= call->notes)
+            return d;
+    }
+    return 0;
+}
+
+rp_status rp_phrase_read(const struct rp_listen *listen,
+                         const struct rp_clock *clock, rp_frame now,
+                         struct rp_phrase_signs *signs)
+{
+    const struct rp_memory *memory = listen->memory;
+    const struct rp_call *call = &listen->call;
+    int32_t ticks = memory->model->shape.vocabulary.resolution, tick, since;
+    rp_frame tardy = (rp_frame)clock->rate * TARDY_MS / 1000;
+    rp_beat beat = rp_clock_beat(clock, now);
+    struct rp_draft draft = { .velocity = 64 };
+    struct rp_sight sight;
+    struct rp_odds odds;
+    rp_status status;
+
+    memset(signs, 0, sizeof *signs);
+    tick = rp_listen_tick(listen, rp_clock_beat(clock, now - tardy));
+    sight = rp_memory_sight(memory, tick, CONTEXT_BEATS * ticks,
+                            CONTEXT_NOTES);
+    since = tick - sight.reader.onset;
+    status = rp_odds_init(&odds, &sight, &draft, RP_DT);
+    if (status)
+        return status;
+    signs->expected = rp_odds_after(&odds, since > 0 ? since - 1 : 0);
+    signs->silence =
+        (double)(beat - rp_clock_beat(clock, call->last_off)) / RP_BEAT;
+    signs->since_onset =
+        (double)(beat - rp_clock_beat(clock, call->last_on)) / RP_BEAT;
+    signs->longest_rest = (double)call->longest_rest / RP_BEAT;
+    signs->length = (double)(rp_clock_beat(clock, call->last_off) -
+                             call->first_beat) /
+                    RP_BEAT;
+    signs->notes = call->notes;
+    if (call->notes)
+        signs->last = (double)call->note[call->notes - 1].duration / ticks;
+    signs->usual = median_length(call) / ticks;
+    return RP_OK;
+}
+
+bool rp_phrase_over(const struct rp_phrase_signs *signs)
+{
+    double enough = 0.85;
+
+    if (1.25 * signs->longest_rest > enough)
+        enough = 1.25 * signs->longest_rest;
+    if (signs->silence >= enough)
+        return true;
+    return signs->expected < 0.02 && signs->silence > signs->longest_rest;
+}
