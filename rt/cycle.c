@@ -294,9 +294,6 @@ static void listen(struct rp_cycle *cycle, const struct rp_io *io)
 {
     struct rp_event event;
 
-    if (risen(&cycle->unplugged, &cycle->unplugged_seen)) {
-        unplug(cycle, io->frame);
-    }
     while (rp_ring_pop(&cycle->main_to_audio, &event)) {
         hear(cycle, io->frame, event);
     }
@@ -494,6 +491,10 @@ void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
         begin(cycle, io->frame);
     }
     turn_clock(cycle, io);
+    settle(cycle, io->frame);
+    if (risen(&cycle->unplugged, &cycle->unplugged_seen)) {
+        unplug(cycle, io->frame);
+    }
     obey_main(cycle);
     settle(cycle, io->frame);
     if (!cycle->stopped) {

@@ -1,0 +1,62 @@
+#include "rt/links.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void rp_links_add(struct rp_links *links, int port, const char *other)
+{
+    struct rp_link *link;
+
+    for (int i = 0; i < links->count; i++) {
+        link = &links->link[i];
+        if (link->port == port && !strcmp(link->other, other)) {
+            link->missed_at = 0;
+            link->restore = false;
+            return;
+        }
+    }
+    if (links->count < RP_LINKS) {
+        link = &links->link[links->count++];
+        *link = (struct rp_link){.port = port};
+        snprintf(link->other, sizeof(link->other), "%s", other);
+    }
+}
+
+void rp_links_begin(struct rp_links *links, uint64_t now)
+{
+    for (int i = 0; i < links->count; i++) {
+        if (!links->link[i].missed_at) {
+            links->link[i].missed_at = now;
+        }
+    }
+}
+
+bool rp_links_end(struct rp_links *links, uint64_t now)
+{
+    bool missing = false;
+    int kept = 0;
+
+    for (int i = 0; i < links->count; i++) {
+        struct rp_link *link = &links->link[i];
+
+        if (!link->restore && link->missed_at) {
+            if (now - link->missed_at >= 1000000000u) {
+                continue;
+            }
+            missing = true;
+        }
+        if (kept != i) {
+            links->link[kept] = *link;
+        }
+        kept++;
+    }
+    links->count = kept;
+    return missing;
+}
+
+void rp_links_lose(struct rp_links *links)
+{
+    for (int i = 0; i < links->count; i++) {
+        links->link[i].restore = true;
+    }
+}

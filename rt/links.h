@@ -1,0 +1,36 @@
+/* What a backend's ports are connected to, remembered so that it can be made
+ * again when the system has gone and come back. Main alone. */
+#ifndef RP_LINKS_H
+#define RP_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RP_LINKS = 64, RP_LINK_NAME = 320 };
+
+struct rp_link {
+    int port;           /* the backend's own number of its port */
+    bool restore;       /* lost with the system, not yet made again */
+    uint64_t missed_at; /* ns; first seen missing; 0: it is there */
+    char other[RP_LINK_NAME];
+};
+
+struct rp_links {
+    int count;
+    struct rp_link link[RP_LINKS];
+};
+
+/* It is connected now (or, before the start, is to be). */
+void rp_links_add(struct rp_links *links, int port, const char *other);
+
+/* A look at what is connected: begin, rp_links_add for each, end. When a
+ * system shuts down, others may be disconnected before we hear of it; so a
+ * link is forgotten only after it was missing for a second. True when one is
+ * missing and another look is due. */
+void rp_links_begin(struct rp_links *links, uint64_t now);
+bool rp_links_end(struct rp_links *links, uint64_t now);
+
+/* The system is gone: all are to be made again. */
+void rp_links_lose(struct rp_links *links);
+
+#endif
