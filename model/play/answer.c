@@ -155,15 +155,15 @@ static void set_steer(struct rp_performer *p)
 
 /* ---- drawing ---- */
 
-/* The first note falls on a beat line of the answer's first half; later ones
- * are free but for the longest silence. What would begin after the end is not
- * possible: there the answer is over. */
+/* The first note falls on the line where the answer may begin or the one after
+ * it; later ones are free but for the longest silence. What would begin after
+ * the end is not possible: there the answer is over. */
 static void set_latest(struct rp_performer *p, int32_t from)
 {
     struct rp_steer *steer = &p->turn.steer;
 
     if (!p->turn.notes) {
-        steer->latest = from + (steer->end - from - 1) / 2;
+        steer->latest = from + steer->grid;
         if (steer->latest < steer->earliest + steer->grid - 1)
             steer->latest = steer->earliest + steer->grid - 1;
         if (steer->latest >= steer->end)

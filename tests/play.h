@@ -1,0 +1,28 @@
+/* A small network with random weights, for tests of playing: it knows nothing
+ * about music, so what holds with it holds by construction. */
+#ifndef TEST_PLAY_H
+#define TEST_PLAY_H
+
+#include <stdlib.h>
+
+#include "model/net/rng.h"
+#include "model/preset.h"
+
+static inline struct rp_model random_model(uint32_t seed, uint32_t hidden)
+{
+    struct rp_model model = { .ops = &rp_engine_cpu };
+    static struct rp_layout layout;
+    struct rp_rng rng;
+
+    model.shape = (struct rp_shape){ 2, hidden, 32, { 24, true, false } };
+    rp_shape_layout(&model.shape, &layout);
+    model.params = malloc(layout.size * sizeof *model.params);
+    if (!model.params)
+        abort();
+    rp_rng_init(&rng, seed, 7);
+    for (size_t i = 0; i < layout.size; i++)
+        model.params[i] = 0.4f * (rp_rng_float(&rng) - 0.5f);
+    return model;
+}
+
+#endif
