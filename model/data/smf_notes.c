@@ -202,11 +202,43 @@ int rp_smf_melody_track(const struct rp_smf *smf)
     return first;
 }
 
+/* Of notes in canonical order the highest at each onset, cut at the next
+ * onset. Notes of a chord that are struck one after another within a 24th of a
+ * beat, as some programs write chords, have the onset of the first. */
+static uint32_t keep_highest(struct rp_note *note, uint32_t count,
+                             uint32_t resolution)
+{
+    uint32_t kept = 0;
+    int32_t struck = 0; /* last onset of the chord so far */
+    int64_t end = 0;    /* of the last one kept, before it was cut */
+    for (uint32_t i = 0; i < count; i++) {
+        struct rp_note next = note[i];
+        struct rp_note *last = kept ? &note[kept - 1] : NULL;
+        int32_t gap = last ? next.onset - last->onset : INT32_MAX;
+        if (last && next.onset - struck <= (int32_t)resolution / 24 &&
+            end - next.onset >= gap && next.duration >= gap) {
+            struck = next.onset;
+            if (next.pitch <= last->pitch)
+                continue;
+            next.onset -= gap;
+            next.duration += gap;
+            kept--;
+        } else if (last && last->duration > gap) {
+            last->duration = gap;
+        }
+        if (!last || next.onset > struck)
+            struck = next.onset;
+        end = (int64_t)next.onset + next.duration;
+        note[kept++] = next;
+    }
+    return kept;
+}
+
 rp_status rp_smf_melody(const struct rp_smf *smf, uint32_t resolution,
                         struct rp_note **note, uint32_t *count)
 {
     struct rp_note *list = NULL;
-    uint32_t all = 0, kept = 0;
+    uint32_t all = 0;
     int track = rp_smf_melody_track(smf);
     if (track >= 0) {
         rp_status status =
@@ -214,18 +246,8 @@ rp_status rp_smf_melody(const struct rp_smf *smf, uint32_t resolution,
         if (status)
             return status;
     }
-    for (uint32_t i = 0; i < all; i++) {
-        if (kept && list[kept - 1].onset == list[i].onset)
-            continue; /* highest first: the others are below it */
-        if (kept) {
-            int32_t left = list[i].onset - list[kept - 1].onset;
-            if (list[kept - 1].duration > left)
-                list[kept - 1].duration = left;
-        }
-        list[kept++] = list[i];
-    }
+    *count = keep_highest(list, all, resolution);
     *note = list;
-    *count = kept;
     return RP_OK;
 }
 
