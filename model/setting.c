@@ -231,7 +231,7 @@ static bool read_value(const struct range *range, const char *text,
 rp_status rp_setting_read(enum rp_setting_id id, const char *text,
                           struct rp_knobs *knobs)
 {
-    double value;
+    double value = 0;
 
     if (!read_value(&ranges[id], text, &value)) {
         return RP_EARG;

@@ -1,7 +1,82 @@
+#include <locale.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "rt/log.h"
+#include "tui/cli.h"
+#include "tui/cmd.h"
+
+static const struct rp_command commands[] = {
+    {"play", rp_cmd_play, "listen and answer"},
+    {"ports", rp_cmd_ports, "MIDI ports that can be connected"},
+    {"presets", rp_cmd_presets, "named set-ups that can be found"},
+    {"engines", rp_cmd_engines, "where the arithmetic can run here"},
+    {"train", rp_cmd_train, "train a network on folders of .mid"},
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void help(void)
 {
-    puts("riposte");
-    return 0;
+    printf("riposte: a MIDI instrument that answers back\n\n"
+           "usage: riposte COMMAND [OPTION]...\n\n");
+    for (int i = 0; i < COMMANDS; i++) {
+        printf("  %-10s %s\n", commands[i].name, commands[i].help);
+    }
+    printf("\n'riposte COMMAND --help' lists its options; "
+           "'riposte --version'.\n");
+}
+
+static const struct rp_command *find_command(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++) {
+        if (!strcmp(commands[i].name, name)) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *command_name(const void *self, uint32_t i)
+{
+    return i < COMMANDS ? commands[i].name : NULL;
+}
+
+static int refuse_command(const char *name)
+{
+    char guess[64], list[256];
+    int used = 0;
+
+    rp_cli_guess(name, command_name, NULL, "", guess, sizeof(guess));
+    for (int i = 0; i < COMMANDS; i++) {
+        used += snprintf(list + used, sizeof(list) - (size_t)used, "%s%s",
+                         i ? ", " : "", commands[i].name);
+    }
+    rp_log(RP_ERROR, "main", "unknown command '%s'%s; there are %s", name,
+           guess, list);
+    return RP_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    const struct rp_command *command;
+
+    setlocale(LC_CTYPE, ""); /* numbers stay in the C locale */
+    if (!strcmp(name, "--version")) {
+        puts("riposte " RP_VERSION);
+        return RP_EXIT_OK;
+    }
+    if (!strcmp(name, "help") && argc > 2) {
+        char *ask[] = {argv[2], "--help", NULL};
+
+        command = find_command(argv[2]);
+        return command ? command->run(2, ask) : refuse_command(argv[2]);
+    }
+    if (!*name || !strcmp(name, "help") || !strcmp(name, "--help") ||
+        !strcmp(name, "-h")) {
+        help();
+        return *name ? RP_EXIT_OK : RP_EXIT_USAGE;
+    }
+    command = find_command(name);
+    return command ? command->run(argc - 1, argv + 1) : refuse_command(name);
 }

@@ -1,0 +1,220 @@
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rt/log.h"
+#include "tui/cli.h"
+#include "tui/cmd.h"
+#include "tui/play.h"
+#include "tui/screen.h"
+
+struct wish {
+    const char *preset, *model, *backend, *in, *out, *sync, *engine, *take;
+    struct rp_given given;
+    struct rp_texts call, cue;
+    double duration;
+    uint32_t rate, period;
+    bool headless;
+};
+
+#define AT(field) offsetof(struct wish, field)
+
+static const struct rp_option options[] = {
+    {"preset", "NAME", "named set-up, or the path of an .ini (melody)",
+     RP_OPTION_TEXT, AT(preset)},
+    {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,
+     AT(model)},
+    {"backend", "NAME", "auto, jack, alsa, rtmidi or null (auto)",
+     RP_OPTION_WORD, AT(backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+    {"in", "PORT", "read from it: a part of its name, or its number",
+     RP_OPTION_TEXT, AT(in)},
+    {"out", "PORT", "send to it", RP_OPTION_TEXT, AT(out)},
+    {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, ~0u},
+    {"sync", "internal", "who leads the beat", RP_OPTION_WORD, AT(sync), 0, 0,
+     "internal"},
+    {"engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",
+     RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"},
+    {"headless", NULL, "lines instead of the panel", RP_OPTION_FLAG,
+     AT(headless)},
+    {"call", "FILE.mid", "play this as the call; may be given again",
+     RP_OPTION_TEXTS, AT(call)},
+    {"cue", "'S KEY=VALUE'",
+     "at second S turn a knob, preset, panic or call=FILE",
+     RP_OPTION_TEXTS, AT(cue)},
+    {"take", "FILE.mid", "record call and answers to it", RP_OPTION_TEXT,
+     AT(take)},
+    {"duration", "S", "end after so many seconds", RP_OPTION_REAL,
+     AT(duration), 0.001, 1e6},
+    {"rate", "HZ", "backend null: frames per second (48000)", RP_OPTION_COUNT,
+     AT(rate), 8000, 384000},
+    {"period", "FRAMES", "backend null: frames per period (128)",
+     RP_OPTION_COUNT, AT(period), 16, 8192},
+    RP_OPTION_END,
+};
+static const struct rp_cli cli = {
+    .name = "play",
+    .about =
+        "Listens, and answers. With no options: JACK if a server runs, else "
+        "the computer\nkeyboard as a MIDI keyboard. Without a terminal, or "
+        "with --headless, lines are\nprinted instead of the panel; with "
+        "--backend null and --call it then runs in\nvirtual time. A call "
+        "brings its tempo and metre unless they are given.",
+    .options = options,
+};
+
+static volatile sig_atomic_t quits;
+
+static void on_signal(int number)
+{
+    quits = 1;
+}
+
+int rp_play_quits(void)
+{
+    return quits;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader that left must not cost the take */
+}
+
+int rp_play_feed(struct rp_play *play)
+{
+    struct rp_clock clock;
+    rp_frame now, next;
+    int64_t ms;
+
+    rp_session_now(play->rig.session, &clock, &now);
+    next = rp_score_feed(&play->score, &play->rig, now);
+    if (next == INT64_MAX) {
+        return 33;
+    }
+    ms = (next - now) * 1000 / play->rig.rate;
+    return ms < 1 ? 1 : ms > 33 ? 33 : (int)ms;
+}
+
+bool rp_play_over(struct rp_play *play, bool *silent)
+{
+    *silent = false;
+    if (play->duration > 0) {
+        return (double)play->panel.now >= play->duration * play->rig.rate;
+    }
+    return rp_watch_over(&play->watch, silent);
+}
+
+static rp_status read_score(struct rp_play *play, const struct wish *wish)
+{
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < wish->call.count && status == RP_OK; i++) {
+        status = rp_score_add_call(&play->score, wish->call.text[i], -1);
+    }
+    for (uint32_t i = 0; i < wish->cue.count && status == RP_OK; i++) {
+        status = rp_score_add_cue(&play->score, wish->cue.text[i]);
+    }
+    return status;
+}
+
+/* Preset, then calls, then the command line: the later wins. */
+static rp_status set_up(struct rp_play *play, const struct wish *wish)
+{
+    const struct rp_given *given = &wish->given;
+    rp_status status = rp_rig_load(&play->rig, wish->preset, wish->model,
+                                   wish->engine);
+
+    if (status == RP_OK) {
+        status = read_score(play, wish);
+    }
+    if (status != RP_OK) {
+        return status;
+    }
+    rp_score_lead(&play->score, &play->rig.knobs,
+                  !(given->set & 1u << RP_SET_TEMPO),
+                  !(given->set & 1u << RP_SET_METRE));
+    for (int i = 0; i < RP_SETTINGS; i++) {
+        if (given->set & 1u << i) {
+            rp_setting_copy(i, &play->rig.knobs, &given->knobs);
+        }
+    }
+    return RP_OK;
+}
+
+/* In virtual time the session is told before it is made what is played; live
+ * its rate is known only afterwards, and main plays. */
+static rp_status open_session(struct rp_play *play, const struct wish *wish)
+{
+    struct rp_session_options session = {
+        .backend = wish->backend, .in = wish->in, .out = wish->out,
+        .rate = wish->rate, .period = wish->period, .take = wish->take,
+        .realtime = !play->virtual_time};
+    rp_status status = RP_OK;
+
+    if (play->virtual_time) {
+        status = rp_score_place(&play->score, &play->rig,
+                                wish->rate ? wish->rate : 48000, 0);
+        session.call = play->score.event;
+        session.calls = play->score.events;
+        session.cue = play->score.turn;
+        session.cues = play->score.turns;
+    }
+    if (status == RP_OK) {
+        status = rp_rig_open(&play->rig, &session);
+    }
+    if (status == RP_OK && !play->virtual_time) {
+        status = rp_score_place(&play->score, &play->rig, play->rig.rate, 0);
+    }
+    return status;
+}
+
+static int run(struct rp_play *play, const struct wish *wish)
+{
+    char why[80];
+    bool headless = wish->headless;
+    rp_status status;
+
+    if (!headless && !rp_screen_probe(why, sizeof(why))) {
+        rp_log(RP_INFO, "play", "%s: no panel, lines instead", why);
+        headless = true;
+    }
+    status = set_up(play, wish);
+    play->virtual_time = headless && play->score.calls &&
+                         !strcmp(wish->backend, "null");
+    play->duration = wish->duration;
+    play->take = wish->take;
+    if (status == RP_OK) {
+        status = open_session(play, wish);
+    }
+    if (status != RP_OK) {
+        return rp_exit_code(status);
+    }
+    rp_watch_init(&play->watch, &play->rig, &play->score, &play->panel);
+    catch_signals();
+    return headless ? rp_play_headless(play) : rp_play_panel(play);
+}
+
+int rp_cmd_play(int argc, char **argv)
+{
+    static struct rp_play play; /* the panel's notes are no stack's size */
+    struct wish wish = {.preset = "melody", .backend = "auto",
+                        .sync = "internal", .engine = "auto"};
+    int exit_code;
+
+    rp_knobs_init(&wish.given.knobs);
+    exit_code = rp_cli_parse(&cli, argc, argv, &wish, NULL);
+    if (exit_code < 0) {
+        rp_panel_init(&play.panel);
+        exit_code = run(&play, &wish);
+        rp_score_fini(&play.score);
+        rp_rig_fini(&play.rig);
+    }
+    rp_texts_fini(&wish.call);
+    rp_texts_fini(&wish.cue);
+    return exit_code;
+}

@@ -1,0 +1,66 @@
+#include <stdio.h>
+
+#include "rt/log.h"
+#include "rt/session.h"
+#include "tui/cli.h"
+#include "tui/cmd.h"
+#include "tui/quote.h"
+
+struct listing {
+    bool json;
+    const char *backend;
+    uint32_t count;
+};
+
+static const struct rp_option options[] = {
+    {"backend", "NAME", "auto, jack, alsa, rtmidi or null", RP_OPTION_WORD,
+     offsetof(struct listing, backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+    {"json", NULL, "print a JSON array", RP_OPTION_FLAG,
+     offsetof(struct listing, json)},
+    RP_OPTION_END,
+};
+static const struct rp_cli cli = {
+    .name = "ports",
+    .about = "Lists MIDI ports: `in` can be read from (play --in), `out` can "
+             "be sent to (play\n--out). A part of the name is enough there.",
+    .options = options,
+};
+
+static void each(void *self, const struct rp_port *port)
+{
+    struct listing *listing = self;
+
+    if (listing->json) {
+        printf("%s\n  {\"backend\": \"%s\", \"direction\": \"%s\", \"name\": ",
+               listing->count ? "," : "", port->backend,
+               port->input ? "in" : "out");
+        rp_quote_print(stdout, port->name);
+        printf("}");
+    } else {
+        printf("%-7s %-4s %s\n", port->backend, port->input ? "in" : "out",
+               port->name);
+    }
+    listing->count++;
+}
+
+int rp_cmd_ports(int argc, char **argv)
+{
+    struct listing listing = {.backend = "auto"};
+    int exit_code = rp_cli_parse(&cli, argc, argv, &listing, NULL);
+    rp_status status;
+
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (listing.json) {
+        printf("[");
+    }
+    status = rp_session_ports(listing.backend, each, &listing);
+    if (listing.json) {
+        printf("%s]\n", listing.count ? "\n" : "");
+    } else if (!listing.count && status == RP_OK) {
+        rp_log(RP_INFO, "ports", "no MIDI ports: no JACK server runs here, or "
+                                 "nothing is connected to it");
+    }
+    return rp_exit_code(status);
+}

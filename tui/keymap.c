@@ -1,0 +1,71 @@
+#include "tui/keymap.h"
+
+#include <stddef.h>
+
+#include "tui/panel.h"
+
+const struct rp_key rp_keymap[] = {
+    {'?', RP_DO_HELP, 0, false, "?  F1", "this list"},
+    {RP_KEY_F1, RP_DO_HELP, 0, false, NULL, NULL},
+    {RP_KEY_TAB, RP_DO_KEYS, 0, false, "Tab", "letters play notes / command"},
+    {' ', RP_DO_PANIC, 0, false, "Space", "panic: silence everything"},
+    {RP_KEY_UP, RP_DO_ROW, -1, false, "Up  Down", "choose a knob"},
+    {RP_KEY_DOWN, RP_DO_ROW, 1, false, NULL, NULL},
+    {RP_KEY_RIGHT, RP_DO_STEP, 1, false, "Left  Right", "turn it"},
+    {RP_KEY_LEFT, RP_DO_STEP, -1, false, NULL, NULL},
+    {'+', RP_DO_STEP, 10, false, "+  -", "turn it ten steps"},
+    {'=', RP_DO_STEP, 10, false, NULL, NULL},
+    {'-', RP_DO_STEP, -10, false, NULL, NULL},
+    {RP_KEY_PAGE_DOWN, RP_DO_PRESET, 1, false, "PgUp  PgDn",
+     "previous, next preset"},
+    {RP_KEY_PAGE_UP, RP_DO_PRESET, -1, false, NULL, NULL},
+    {RP_KEY_HOME, RP_DO_OCTAVE, -1, false, "Home  End",
+     "computer keyboard an octave down, up"},
+    {RP_KEY_END, RP_DO_OCTAVE, 1, false, NULL, NULL},
+    {RP_KEY_F10, RP_DO_QUIT, 0, false, "F10  Ctrl-C", "quit"},
+    {'t', RP_DO_SELECT, RP_SET_TEMPO, true, "t", "knob tempo"},
+    {'e', RP_DO_SELECT, RP_SET_METRE, true, "e", "knob metre"},
+    {'m', RP_DO_TURN, RP_SET_MODE, true, "m", "mode answer / trade"},
+    {'r', RP_DO_SELECT, RP_SET_TRADE, true, "r", "knob trade"},
+    {'l', RP_DO_SELECT, RP_SET_LENGTH, true, "l", "knob length"},
+    {'h', RP_DO_SELECT, RP_SET_TEMPERATURE, true, "h",
+     "knob temperature (heat)"},
+    {'p', RP_DO_SELECT, RP_SET_TOP_P, true, "p", "knob top-p"},
+    {'k', RP_DO_SELECT, RP_SET_TOP_K, true, "k", "knob top-k"},
+    {'w', RP_DO_SELECT, RP_SET_WINDOW, true, "w", "knob window"},
+    {'i', RP_DO_SELECT, RP_SET_INSTRUMENT, true, "i", "knob instrument"},
+    {'c', RP_DO_SELECT, RP_SET_CHANNEL, true, "c", "knob channel"},
+    {'n', RP_DO_TURN, RP_SET_METRONOME, true, "n", "metronome on / off"},
+    {'o', RP_DO_SELECT, RP_SET_COUNT_IN, true, "o", "knob count-in"},
+    {'s', RP_DO_SELECT, RP_SET_SEED, true, "s", "knob seed"},
+    {'v', RP_DO_SELECT, RP_PANEL_PRESET, true, "v", "knob preset"},
+    {'q', RP_DO_QUIT, 0, true, "q", "quit"},
+    {RP_KEY_NONE, RP_DO_NOTHING, 0, false, NULL, NULL},
+};
+
+/* Two rows as on a piano, an octave apart; the white keys are z and q rows of
+ * a QWERTY keyboard, the black ones stand between. */
+static const char lower[] = "zsxdcvgbhnjm,l.;/";
+static const char upper[] = "q2w3er5t6y7ui9o0p";
+
+struct rp_key rp_keymap_find(int key, bool keys)
+{
+    static const struct rp_key nothing = {RP_KEY_NONE, RP_DO_NOTHING, 0,
+                                          false, NULL, NULL};
+
+    if (keys) {
+        for (int i = 0; i < (int)sizeof(lower) - 1; i++) {
+            if (key == lower[i] || key == upper[i]) {
+                return (struct rp_key){key, RP_DO_PLAY,
+                                       i + 12 * (key == upper[i]), true, NULL,
+                                       NULL};
+            }
+        }
+    }
+    for (const struct rp_key *at = rp_keymap; at->key; at++) {
+        if (at->key == key && !(at->letter && keys)) {
+            return *at;
+        }
+    }
+    return nothing;
+}

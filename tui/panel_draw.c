@@ -1,0 +1,257 @@
+/* The panel on its canvas. Lines, from the top: state and beat; the set-up;
+ * knobs on the left, the roll on the right; counters; messages; keys. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/keymap.h"
+#include "tui/panel.h"
+
+enum {
+    KNOBS = 28,      /* columns of the knobs */
+    ROLL_LEAST = 20, /* columns that a roll is worth drawing in */
+    MESSAGES = 3,
+    AHEAD = 5 /* the last 1/AHEAD of the roll is for what is planned */
+};
+
+static rp_beat beat_now(const struct rp_panel *panel)
+{
+    return rp_clock_beat(&panel->clock, panel->now);
+}
+
+/* One mark per beat of the bar; the one that is now flashes at its start. */
+static int draw_beat(const struct rp_panel *panel, struct rp_canvas *canvas,
+                     int x)
+{
+    uint8_t beats = panel->clock.metre.beats;
+    rp_beat unit = beats ? rp_metre_bar(panel->clock.metre) / beats : 0;
+    rp_beat now = beat_now(panel), line;
+    int at = -1;
+    char place[32];
+
+    if (!unit) {
+        return x;
+    }
+    line = rp_clock_bar_before(&panel->clock, now);
+    if (panel->clock.anchored) {
+        at = (int)((now - line) / unit);
+    }
+    rp_panel_place(&panel->clock, now, place, sizeof(place));
+    for (int i = 0; i < beats && beats <= 16; i++) {
+        bool lit = i == at && (now - line) % unit < unit / 4;
+        uint32_t mark = i == at ? (panel->unicode ? 0x25cf : '#')
+                                : (panel->unicode ? 0x00b7 : '.');
+
+        rp_canvas_put(canvas, x++, 0, mark, lit ? RP_STYLE_FLASH : RP_STYLE_BAR);
+    }
+    return rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %-6s", place);
+}
+
+static void draw_header(const struct rp_panel *panel, struct rp_canvas *canvas)
+{
+    char tempo[32], metre[32];
+    int x;
+
+    rp_setting_print(RP_SET_TEMPO, &panel->knobs, tempo, sizeof(tempo));
+    rp_setting_print(RP_SET_METRE, &panel->knobs, metre, sizeof(metre));
+    for (x = 0; x < canvas->width; x++) {
+        rp_canvas_put(canvas, x, 0, ' ', RP_STYLE_BAR);
+    }
+    x = rp_canvas_text(canvas, 1, 0, RP_STYLE_BAR, "%-9s  ",
+                       rp_panel_state(panel->performer.state));
+    if (panel->performer.state != RP_WAITING) {
+        rp_canvas_style(canvas, 1, 0, 9,
+                        panel->performer.state == RP_ANSWERING
+                            ? RP_STYLE_ANSWER
+                            : RP_STYLE_CALL);
+    }
+    x = draw_beat(panel, canvas, x);
+    x = rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %s BPM  %s  turn %u",
+                       tempo, metre, panel->performer.turn);
+    /* The name goes first when there is no room for all. */
+    if (x + (int)strlen(panel->preset) + 12 < canvas->width) {
+        rp_canvas_text(canvas,
+                       canvas->width - 10 - (int)strlen(panel->preset), 0,
+                       RP_STYLE_BAR, "riposte  %s", panel->preset);
+    }
+}
+
+static void draw_knob(const struct rp_panel *panel, struct rp_canvas *canvas,
+                      int row, int y)
+{
+    char value[64];
+    const char *name = "preset";
+
+    if (row == RP_PANEL_PRESET) {
+        snprintf(value, sizeof(value), "%s", panel->preset);
+    } else {
+        name = rp_settings[row].key;
+        rp_setting_show(row, &panel->knobs, value, sizeof(value));
+    }
+    rp_canvas_text(canvas, 0, y, RP_STYLE_PLAIN, "%c %-11s %-.13s",
+                   row == panel->selected ? '>' : ' ', name, value);
+    if (row == panel->selected) {
+        rp_canvas_style(canvas, 0, y, KNOBS - 1, RP_STYLE_SELECTED);
+    }
+}
+
+/* As many as fit, the chosen one among them. */
+static void draw_knobs(const struct rp_panel *panel, struct rp_canvas *canvas,
+                       int y, int height)
+{
+    int first = panel->selected - height + 1;
+
+    first = first < 0 ? 0 : first;
+    for (int i = 0; i < height && first + i < RP_PANEL_ROWS; i++) {
+        draw_knob(panel, canvas, first + i, y + i);
+    }
+}
+
+/* The notes within the roll's edges, what was planned and came to pass left
+ * out. */
+static uint32_t gather(const struct rp_panel *panel, rp_beat from, rp_beat to,
+                       rp_beat now, struct rp_roll_note *note)
+{
+    uint32_t count = 0, kept = panel->notes < RP_PANEL_NOTES ? panel->notes
+                                                           : RP_PANEL_NOTES;
+
+    for (uint32_t i = panel->notes - kept; i != panel->notes; i++) {
+        const struct rp_roll_note *one = &panel->note[i % RP_PANEL_NOTES];
+
+        if (one->onset < to && one->end > from &&
+            (one->who != RP_WHO_PLANNED || one->onset > now)) {
+            note[count++] = *one;
+        }
+    }
+    return count;
+}
+
+static void draw_roll(const struct rp_panel *panel, struct rp_canvas *canvas,
+                      int x, int y, int width, int height)
+{
+    static struct rp_roll_note note[RP_PANEL_NOTES]; /* main thread alone */
+    int columns = width - RP_ROLL_LABEL;
+    rp_beat now = beat_now(panel);
+    struct rp_roll roll = {.note = note, .column = RP_BEAT / 4, .now = now,
+                           .clock = panel->clock, .unicode = panel->unicode};
+    rp_beat to;
+
+    /* Whole columns, or every note would shiver as it scrolls. */
+    roll.from = (now / roll.column - columns + columns / AHEAD) * roll.column;
+    to = roll.from + columns * roll.column;
+    roll.count = gather(panel, roll.from, to, now, note);
+    rp_roll_fit(&roll, to, height);
+    rp_roll_draw(&roll, canvas, x, y, width, height);
+}
+
+static void draw_counters(const struct rp_panel *panel, struct rp_canvas *canvas,
+                          int y)
+{
+    const struct rp_stats_view *stats = &panel->stats;
+    bool trouble = stats->late || stats->dropped || stats->xruns ||
+                   stats->lost_heard || stats->lost_recorded;
+    int x = rp_canvas_text(
+        canvas, 0, y, trouble ? RP_STYLE_WARN : RP_STYLE_DIM,
+        "late %llu  dropped %llu  xruns %llu", (unsigned long long)stats->late,
+        (unsigned long long)stats->dropped, (unsigned long long)stats->xruns);
+
+    x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, "  worst cycle %llu us",
+                       (unsigned long long)(stats->worst_ns + 999) / 1000);
+    if (panel->period && panel->clock.rate) {
+        x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, " of %llu",
+                           (unsigned long long)panel->period * 1000000 /
+                               panel->clock.rate);
+    }
+    rp_canvas_text(canvas, x, y, RP_STYLE_DIM,
+                   "  %s %u us a note, %u notes", panel->engine,
+                   (panel->performer.step_ns + 999) / 1000,
+                   panel->performer.notes);
+}
+
+static void draw_messages(const struct rp_panel *panel, struct rp_canvas *canvas,
+                          int y, int height)
+{
+    for (int i = 0; i < height; i++) {
+        uint32_t back = (uint32_t)(height - i);
+        const struct rp_panel_message *message;
+
+        if (back > panel->messages) {
+            continue;
+        }
+        message = &panel->message[(panel->messages - back) % RP_PANEL_MESSAGES];
+        rp_canvas_text(canvas, 0, y + i,
+                       message->level == RP_ERROR  ? RP_STYLE_ERROR
+                       : message->level == RP_WARN ? RP_STYLE_WARN
+                                                   : RP_STYLE_PLAIN,
+                       "%s", message->text);
+    }
+}
+
+static void draw_hint(const struct rp_panel *panel, struct rp_canvas *canvas,
+                      int y)
+{
+    if (panel->keys) {
+        rp_canvas_text(canvas, 0, y, RP_STYLE_BOLD,
+                       "letters play from C%d  Tab commands  arrows knobs  "
+                       "Space panic  ? keys  F10 quit",
+                       panel->octave - 1);
+    } else {
+        rp_canvas_text(canvas, 0, y, RP_STYLE_BOLD,
+                       "letters command  Tab play notes  arrows knobs  "
+                       "Space panic  ? keys  q quit");
+    }
+}
+
+static void draw_help(const struct rp_panel *panel, struct rp_canvas *canvas)
+{
+    int y = 2, x = 1, most = canvas->height - 6;
+
+    rp_canvas_text(canvas, 1, 0, RP_STYLE_BOLD, "riposte: keys");
+    for (const struct rp_key *key = rp_keymap; key->key; key++) {
+        if (!key->name) {
+            continue;
+        }
+        if (y - 2 >= most && x == 1) { /* a second column */
+            y = 2;
+            x = canvas->width / 2 + 1;
+        }
+        rp_canvas_text(canvas, x, y, RP_STYLE_BOLD, "%-11s", key->name);
+        rp_canvas_text(canvas, x + 12, y, RP_STYLE_PLAIN, "%s%s", key->help,
+                       key->letter ? " *" : "");
+        y++;
+    }
+    rp_canvas_text(canvas, 1, canvas->height - 3, RP_STYLE_DIM,
+                   "* while letters are commands (Tab). Else they play:");
+    rp_canvas_text(canvas, 1, canvas->height - 2, RP_STYLE_DIM,
+                   "z s x d c v g b h n j m from C; q 2 w 3 e r 5 t 6 y 7 u "
+                   "an octave up");
+    rp_canvas_text(canvas, 1, canvas->height - 1, RP_STYLE_BOLD,
+                   "? closes this list");
+}
+
+void rp_panel_draw(const struct rp_panel *panel, struct rp_canvas *canvas)
+{
+    int height = canvas->height, top = 2, middle, messages, left = 0;
+
+    rp_canvas_clear(canvas);
+    if (panel->help) {
+        draw_help(panel, canvas);
+        return;
+    }
+    draw_header(panel, canvas);
+    if (height < 2) {
+        return;
+    }
+    messages = height >= 14 ? MESSAGES : height >= 7 ? 1 : 0;
+    middle = height - top - messages - 3;
+    if (middle > 0) {
+        rp_canvas_text(canvas, 1, 1, RP_STYLE_DIM, "%s", panel->backend);
+        draw_knobs(panel, canvas, top + 1, middle - 1);
+        left = KNOBS;
+        if (canvas->width - left >= ROLL_LEAST) {
+            draw_roll(panel, canvas, left, top, canvas->width - left, middle);
+        }
+        draw_counters(panel, canvas, height - messages - 3);
+    }
+    draw_messages(panel, canvas, height - 1 - messages, messages);
+    draw_hint(panel, canvas, height - 1);
+}

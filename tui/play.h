@@ -1,0 +1,31 @@
+/* One run of `riposte play`: what it needs, and its two faces. */
+#ifndef RP_PLAY_H
+#define RP_PLAY_H
+
+#include "tui/panel.h"
+#include "tui/rig.h"
+#include "tui/score.h"
+#include "tui/watch.h"
+
+struct rp_play {
+    struct rp_rig rig;
+    struct rp_score score;
+    struct rp_panel panel;
+    struct rp_watch watch;
+    double duration;   /* seconds; 0: until the score is over, or a signal */
+    bool virtual_time; /* as fast as the machine can */
+    const char *take;  /* NULL: none */
+};
+
+/* 1 after SIGINT, SIGTERM or SIGHUP. */
+int rp_play_quits(void);
+/* Live: plays what is due; ms until something is, 33 at most. */
+int rp_play_feed(struct rp_play *play);
+/* Whether it is over. *silent as rp_watch_over. */
+bool rp_play_over(struct rp_play *play, bool *silent);
+
+/* The rig is open; they start and stop it and return the exit code. */
+int rp_play_headless(struct rp_play *play);
+int rp_play_panel(struct rp_play *play);
+
+#endif

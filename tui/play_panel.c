@@ -1,0 +1,294 @@
+/* The run in the panel: keys, knobs, the picture 30 times a second. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tui/cli.h"
+#include "tui/keyboard.h"
+#include "tui/keymap.h"
+#include "tui/play.h"
+#include "tui/screen.h"
+
+enum { FRAME_MS = 33, QUEUED = 32, NAMES = 64 };
+
+/* Messages of any thread on their way to the panel. */
+struct mail {
+    pthread_mutex_t lock;
+    uint32_t count, lost;
+    struct {
+        enum rp_level level;
+        char tag[16], text[RP_PANEL_TEXT];
+    } item[QUEUED];
+};
+
+struct stage {
+    struct rp_play *play;
+    struct rp_keyboard keyboard;
+    struct rp_canvas canvas;
+    struct mail mail;
+    bool quit;
+};
+
+static void keep_message(void *self, enum rp_level level, const char *tag,
+                         const char *text)
+{
+    struct mail *mail = self;
+
+    pthread_mutex_lock(&mail->lock);
+    if (mail->count < QUEUED) {
+        mail->item[mail->count].level = level;
+        snprintf(mail->item[mail->count].tag, 16, "%s", tag);
+        snprintf(mail->item[mail->count].text, RP_PANEL_TEXT, "%s", text);
+        mail->count++;
+    } else {
+        mail->lost++;
+    }
+    pthread_mutex_unlock(&mail->lock);
+}
+
+static void read_mail(struct stage *stage)
+{
+    struct mail *mail = &stage->mail;
+
+    pthread_mutex_lock(&mail->lock);
+    for (uint32_t i = 0; i < mail->count; i++) {
+        rp_panel_message(&stage->play->panel, mail->item[i].level,
+                         mail->item[i].tag, mail->item[i].text);
+    }
+    mail->count = 0;
+    pthread_mutex_unlock(&mail->lock);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- keys ---- */
+
+static void send(void *self, struct rp_event event)
+{
+    struct stage *stage = self;
+
+    if (!rp_session_play(stage->play->rig.session, event)) {
+        rp_panel_message(&stage->play->panel, RP_WARN, "keyboard",
+                         "a note was not played, too many at once");
+    }
+}
+
+/* A beat long, however fast: it may be the last of the phrase. */
+static void play_note(struct stage *stage, int semitones)
+{
+    struct rp_panel *panel = &stage->play->panel;
+    int64_t length = 60000000 / (int64_t)panel->knobs.tempo;
+
+    rp_keyboard_strike(&stage->keyboard, panel->octave * 12 + semitones,
+                       now_ms(), length);
+}
+
+struct names {
+    uint32_t count;
+    char name[NAMES][48];
+};
+
+static void add_name(void *self, const struct rp_preset *preset)
+{
+    struct names *names = self;
+
+    if (names->count < NAMES) {
+        snprintf(names->name[names->count++], sizeof(names->name[0]), "%s",
+                 preset->name);
+    }
+}
+
+static void step_preset(struct stage *stage, int steps)
+{
+    struct rp_rig *rig = &stage->play->rig;
+    struct names names = {0};
+    int at = 0;
+
+    (void)!rp_preset_list(add_name, &names); /* broken ones were logged */
+    if (!names.count) {
+        return;
+    }
+    for (uint32_t i = 0; i < names.count; i++) {
+        at = strcmp(names.name[i], rig->preset.name) ? at : (int)i;
+    }
+    at = (at + steps) % (int)names.count;
+    at += at < 0 ? (int)names.count : 0;
+    if (strcmp(names.name[at], rig->preset.name)) {
+        (void)!rp_rig_preset(rig, names.name[at]); /* says what is wrong */
+    }
+}
+
+static void step_row(struct stage *stage, int steps)
+{
+    int row = stage->play->panel.selected;
+
+    if (row == RP_PANEL_PRESET) {
+        step_preset(stage, steps > 0 ? 1 : -1);
+    } else {
+        rp_setting_step(row, &stage->play->rig.knobs, steps);
+    }
+}
+
+/* Round: after the last comes the first. */
+static void turn_round(struct rp_knobs *knobs, int id)
+{
+    char before[32], after[32];
+
+    rp_setting_print(id, knobs, before, sizeof(before));
+    rp_setting_step(id, knobs, 1);
+    rp_setting_print(id, knobs, after, sizeof(after));
+    if (!strcmp(before, after)) {
+        rp_setting_step(id, knobs, -1000);
+    }
+}
+
+static void act(struct stage *stage, const struct rp_key *key)
+{
+    struct rp_panel *panel = &stage->play->panel;
+    int octave = panel->octave + key->argument;
+
+    switch (key->action) {
+    case RP_DO_QUIT:
+        stage->quit = true;
+        break;
+    case RP_DO_HELP:
+        panel->help = !panel->help;
+        break;
+    case RP_DO_KEYS:
+        panel->keys = !panel->keys;
+        break;
+    case RP_DO_PANIC:
+        rp_keyboard_release(&stage->keyboard);
+        rp_rig_panic(&stage->play->rig);
+        rp_panel_message(panel, RP_INFO, "panic", "everything is silenced");
+        break;
+    case RP_DO_ROW:
+        panel->selected = (panel->selected + key->argument + RP_PANEL_ROWS) %
+                          RP_PANEL_ROWS;
+        break;
+    case RP_DO_STEP:
+        step_row(stage, key->argument);
+        break;
+    case RP_DO_SELECT:
+        panel->selected = key->argument;
+        break;
+    case RP_DO_TURN:
+        panel->selected = key->argument;
+        turn_round(&stage->play->rig.knobs, key->argument);
+        break;
+    case RP_DO_PRESET:
+        step_preset(stage, key->argument);
+        break;
+    case RP_DO_OCTAVE:
+        panel->octave = octave < 0 ? 0 : octave > 8 ? 8 : octave;
+        break;
+    case RP_DO_PLAY:
+        play_note(stage, key->argument);
+        break;
+    case RP_DO_NOTHING:
+        break;
+    }
+}
+
+static void read_keys(struct stage *stage)
+{
+    int code;
+
+    while ((code = rp_screen_key()) != RP_KEY_NONE) {
+        struct rp_key key = rp_keymap_find(code, stage->play->panel.keys);
+
+        act(stage, &key);
+    }
+}
+
+/* ---- the picture ---- */
+
+static rp_status draw(struct stage *stage)
+{
+    int width, height;
+
+    rp_screen_size(&width, &height);
+    if (width != stage->canvas.width || height != stage->canvas.height) {
+        rp_canvas_fini(&stage->canvas);
+        if (rp_canvas_init(&stage->canvas, width, height) != RP_OK) {
+            return RP_EMEM;
+        }
+    }
+    rp_panel_draw(&stage->play->panel, &stage->canvas);
+    rp_screen_draw(&stage->canvas);
+    return RP_OK;
+}
+
+/* One turn of the loop: what is due, keys, and a picture every FRAME_MS. */
+static rp_status turn(struct stage *stage, int64_t *drawn)
+{
+    int64_t now = now_ms(), due = rp_keyboard_expire(&stage->keyboard, now);
+    int64_t wait = *drawn + FRAME_MS - now;
+    int feed = rp_play_feed(stage->play);
+    rp_status status = RP_OK;
+
+    wait = due - now < wait ? due - now : wait;
+    wait = feed < wait ? feed : wait;
+    if (!rp_screen_wait((int)(wait < 0 ? 0 : wait))) {
+        stage->quit = true; /* nobody is there any more */
+    }
+    read_keys(stage);
+    if (now_ms() - *drawn >= FRAME_MS) {
+        *drawn = now_ms();
+        rp_watch_poll(&stage->play->watch);
+        read_mail(stage);
+        status = draw(stage);
+    }
+    return status;
+}
+
+static rp_status loop(struct stage *stage)
+{
+    rp_status status = rp_rig_start(&stage->play->rig);
+    int64_t drawn = 0;
+    bool silent;
+
+    while (status == RP_OK && !stage->quit && !rp_play_quits() &&
+           !rp_play_over(stage->play, &silent)) {
+        status = turn(stage, &drawn);
+    }
+    rp_keyboard_release(&stage->keyboard);
+    return status;
+}
+
+int rp_play_panel(struct rp_play *play)
+{
+    static struct stage stage; /* main thread alone, once */
+    rp_status status = rp_screen_open(&play->panel.unicode);
+
+    if (status != RP_OK) {
+        return rp_exit_code(status);
+    }
+    stage.play = play;
+    stage.keyboard.play = send;
+    stage.keyboard.self = &stage;
+    pthread_mutex_init(&stage.mail.lock, NULL);
+    rp_watch_poll(&play->watch);
+    /* No input is connected: the computer keyboard plays. */
+    play->panel.keys = !strstr(play->panel.backend, "<-");
+    rp_log_to(keep_message, &stage.mail);
+    status = loop(&stage);
+    rp_screen_close();
+    rp_log_to(NULL, NULL);
+    rp_rig_stop(&play->rig);
+    rp_watch_poll(&play->watch);
+    rp_watch_report(&play->watch, stdout);
+    if (play->take) {
+        printf("take: %s\n", play->take);
+    }
+    rp_canvas_fini(&stage.canvas);
+    pthread_mutex_destroy(&stage.mail.lock);
+    return rp_exit_code(status);
+}

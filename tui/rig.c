@@ -1,0 +1,197 @@
+#include "tui/rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/log.h"
+
+/* The session is made before the performer, whose rate and period it knows;
+ * its thread starts only after both. */
+static void perform(void *self, rp_frame until, struct rp_ring *in,
+                    struct rp_ring *out)
+{
+    struct rp_rig *rig = self;
+
+    rp_performer_run(rig->performer, until, in, out);
+}
+
+static rp_frame wake(void *self)
+{
+    struct rp_rig *rig = self;
+
+    return rp_performer_wake(rig->performer);
+}
+
+static rp_status load_model(struct rp_rig *rig, const char *path)
+{
+    struct rp_model *model;
+    rp_status status;
+
+    if (rig->models == RP_RIG_MODELS) {
+        rp_log(RP_ERROR, "rig", "too many presets at once; wait a moment");
+        return RP_EARG;
+    }
+    model = calloc(1, sizeof(*model));
+    if (!model) {
+        return RP_EMEM;
+    }
+    status = rp_model_load(path, rig->engine, model);
+    if (status != RP_OK) {
+        free(model);
+        return status;
+    }
+    rig->model[rig->models++] = model;
+    return RP_OK;
+}
+
+rp_status rp_rig_load(struct rp_rig *rig, const char *preset,
+                      const char *model, const char *engine)
+{
+    rp_status status;
+
+    memset(rig, 0, sizeof(*rig));
+    rp_knobs_init(&rig->knobs);
+    rig->engine = engine;
+    status = rp_preset_find(preset, &rig->preset);
+    if (status != RP_OK) {
+        return status;
+    }
+    rp_preset_apply(&rig->preset, &rig->knobs);
+    return load_model(rig, model ? model : rig->preset.model);
+}
+
+rp_status rp_rig_open(struct rp_rig *rig,
+                      const struct rp_session_options *options)
+{
+    struct rp_session_options own = *options;
+    struct rp_performer_options performer = {.model = rig->model[0],
+                                             .knobs = &rig->knobs};
+    rp_status status;
+
+    own.knobs = &rig->knobs;
+    own.performing = (struct rp_performing){rig, perform, wake};
+    status = rp_session_create(&rig->session, &own);
+    if (status != RP_OK) {
+        return status;
+    }
+    rp_session_format(rig->session, &rig->rate, &rig->period);
+    performer.rate = rig->rate;
+    performer.period = rig->period;
+    return rp_performer_create(&rig->performer, &performer);
+}
+
+rp_status rp_rig_start(struct rp_rig *rig)
+{
+    return rp_session_start(rig->session);
+}
+
+void rp_rig_stop(struct rp_rig *rig)
+{
+    if (rig->session) {
+        rp_session_stop(rig->session);
+    }
+}
+
+void rp_rig_fini(struct rp_rig *rig)
+{
+    if (rig->session) {
+        rp_session_destroy(rig->session);
+    }
+    if (rig->performer) {
+        rp_performer_destroy(rig->performer);
+    }
+    for (uint32_t i = 0; i < rig->models; i++) {
+        rp_model_fini(rig->model[i]);
+        free(rig->model[i]);
+    }
+    rp_preset_fini(&rig->preset);
+    memset(rig, 0, sizeof(*rig));
+}
+
+rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
+{
+    struct rp_preset preset;
+    rp_status status = rp_preset_find(name, &preset);
+
+    if (status != RP_OK) {
+        return status;
+    }
+    status = load_model(rig, preset.model);
+    if (status != RP_OK) {
+        rp_preset_fini(&preset);
+        return status;
+    }
+    rp_preset_fini(&rig->preset);
+    rig->preset = preset;
+    rp_preset_apply(&preset, &rig->knobs);
+    rp_performer_model(rig->performer, rig->model[rig->models - 1]);
+    rp_log(RP_INFO, "rig", "preset %s", preset.name);
+    return RP_OK;
+}
+
+void rp_rig_panic(struct rp_rig *rig)
+{
+    rig->knobs.panic++;
+}
+
+rp_status rp_rig_check(const char *key, const char *value)
+{
+    struct rp_knobs scratch;
+    int id = rp_setting_find(key);
+
+    if (!strcmp(key, "preset") || !strcmp(key, "panic")) {
+        return RP_OK;
+    }
+    if (id < 0) {
+        rp_log(RP_ERROR, "rig", "no knob '%s'", key);
+        return RP_EARG;
+    }
+    rp_knobs_init(&scratch);
+    if (rp_setting_read(id, value, &scratch) != RP_OK) {
+        rp_log(RP_ERROR, "rig", "%s '%s': expected %s", key, value,
+               rp_settings[id].want);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
+rp_status rp_rig_turn(struct rp_rig *rig, const char *key, const char *value)
+{
+    rp_status status = rp_rig_check(key, value);
+
+    if (status != RP_OK) {
+        return status;
+    }
+    if (!strcmp(key, "preset")) {
+        return rp_rig_preset(rig, value);
+    }
+    if (!strcmp(key, "panic")) {
+        rp_rig_panic(rig);
+        return RP_OK;
+    }
+    return rp_setting_read(rp_setting_find(key), value, &rig->knobs);
+}
+
+/* Once the newest is in use, no other can come into use any more. */
+static void drop_models(struct rp_rig *rig)
+{
+    struct rp_model *newest = rig->model[rig->models - 1];
+
+    if (rp_performer_model_in_use(rig->performer) != newest) {
+        return;
+    }
+    for (uint32_t i = 0; i + 1 < rig->models; i++) {
+        rp_model_fini(rig->model[i]);
+        free(rig->model[i]);
+    }
+    rig->model[0] = newest;
+    rig->models = 1;
+}
+
+void rp_rig_poll(struct rp_rig *rig)
+{
+    rp_session_poll(rig->session);
+    if (rig->models > 1) {
+        drop_models(rig);
+    }
+}

@@ -1,0 +1,161 @@
+/* The only file that includes curses. */
+#include <errno.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NCURSES_WIDECHAR 1
+#include <curses.h>
+
+#include "rt/log.h"
+#include "tui/keymap.h"
+#include "tui/screen.h"
+
+static SCREEN *screen;
+
+/* Colours and attributes of a style; -1 is the terminal's own. */
+static const struct {
+    short fore, back;
+    attr_t attributes;
+} looks[RP_STYLES] = {
+    [RP_STYLE_PLAIN] = {-1, -1, A_NORMAL},
+    [RP_STYLE_DIM] = {-1, -1, A_DIM},
+    [RP_STYLE_BOLD] = {-1, -1, A_BOLD},
+    [RP_STYLE_BAR] = {COLOR_WHITE, COLOR_BLUE, A_NORMAL},
+    [RP_STYLE_SELECTED] = {-1, -1, A_REVERSE},
+    [RP_STYLE_CALL] = {COLOR_CYAN, -1, A_BOLD},
+    [RP_STYLE_ANSWER] = {COLOR_YELLOW, -1, A_BOLD},
+    [RP_STYLE_PLANNED] = {COLOR_YELLOW, -1, A_DIM},
+    [RP_STYLE_CALL_ANSWER] = {COLOR_CYAN, COLOR_YELLOW, A_NORMAL},
+    [RP_STYLE_ANSWER_CALL] = {COLOR_YELLOW, COLOR_CYAN, A_NORMAL},
+    [RP_STYLE_FLASH] = {COLOR_BLACK, COLOR_WHITE, A_BOLD},
+    [RP_STYLE_WARN] = {COLOR_YELLOW, -1, A_NORMAL},
+    [RP_STYLE_ERROR] = {COLOR_RED, -1, A_BOLD},
+};
+
+static const struct {
+    int curses, key;
+} keys[] = {
+    {KEY_UP, RP_KEY_UP},       {KEY_DOWN, RP_KEY_DOWN},
+    {KEY_LEFT, RP_KEY_LEFT},   {KEY_RIGHT, RP_KEY_RIGHT},
+    {KEY_PPAGE, RP_KEY_PAGE_UP}, {KEY_NPAGE, RP_KEY_PAGE_DOWN},
+    {KEY_HOME, RP_KEY_HOME},   {KEY_END, RP_KEY_END},
+    {KEY_F(1), RP_KEY_F1},     {KEY_F(10), RP_KEY_F10},
+    {KEY_ENTER, RP_KEY_ENTER}, {KEY_BACKSPACE, RP_KEY_BACKSPACE},
+    {KEY_RESIZE, RP_KEY_RESIZE},
+};
+
+bool rp_screen_probe(char *text, size_t size)
+{
+    const char *term = getenv("TERM");
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        snprintf(text, size, "not on a terminal");
+        return false;
+    }
+    if (!term || !*term || !strcmp(term, "dumb")) {
+        snprintf(text, size, "TERM names no terminal");
+        return false;
+    }
+    return true;
+}
+
+static void init_looks(void)
+{
+    if (!has_colors()) {
+        return;
+    }
+    start_color();
+    use_default_colors();
+    for (short i = 0; i < RP_STYLES; i++) {
+        init_pair((short)(i + 1), looks[i].fore, looks[i].back);
+    }
+}
+
+rp_status rp_screen_open(bool *unicode)
+{
+    screen = newterm(NULL, stdout, stdin);
+    if (!screen) {
+        rp_log(RP_ERROR, "screen", "TERM=%s is not known here",
+               getenv("TERM") ? getenv("TERM") : "");
+        return RP_ENONE;
+    }
+    set_term(screen);
+    cbreak();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    nodelay(stdscr, TRUE);
+    set_escdelay(25);
+    scrollok(stdscr, FALSE);
+    curs_set(0);
+    init_looks();
+    *unicode = !strcmp(nl_langinfo(CODESET), "UTF-8");
+    return RP_OK;
+}
+
+void rp_screen_close(void)
+{
+    if (screen) {
+        endwin();
+        delscreen(screen);
+        screen = NULL;
+    }
+}
+
+void rp_screen_size(int *width, int *height)
+{
+    getmaxyx(stdscr, *height, *width);
+}
+
+void rp_screen_draw(const struct rp_canvas *canvas)
+{
+    int width, height;
+
+    rp_screen_size(&width, &height);
+    for (int y = 0; y < canvas->height && y < height; y++) {
+        for (int x = 0; x < canvas->width && x < width; x++) {
+            const struct rp_cell *cell = &canvas->cell[y * canvas->width + x];
+            wchar_t text[2] = {(wchar_t)cell->glyph, 0};
+            cchar_t shown;
+
+            setcchar(&shown, text, looks[cell->style].attributes,
+                     has_colors() ? (short)(cell->style + 1) : 0, NULL);
+            mvadd_wch(y, x, &shown);
+        }
+    }
+    refresh();
+}
+
+bool rp_screen_wait(int ms)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    int ready = poll(&input, 1, ms);
+
+    /* A signal, a new size for instance, is no reason to leave. */
+    return ready >= 0 ? !(input.revents & (POLLHUP | POLLERR | POLLNVAL))
+                      : errno == EINTR;
+}
+
+int rp_screen_key(void)
+{
+    wint_t got;
+    int kind = get_wch(&got);
+
+    if (kind == ERR) {
+        return RP_KEY_NONE;
+    }
+    if (kind == OK) {
+        return got == '\r' ? RP_KEY_ENTER : got == 8 ? RP_KEY_BACKSPACE
+                                                     : (int)got;
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (keys[i].curses == (int)got) {
+            return keys[i].key;
+        }
+    }
+    return RP_KEY_RESIZE + 1; /* a key without a meaning here */
+}
