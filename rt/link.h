@@ -12,8 +12,9 @@
 
 /* Shortest time from a decision to the first note it places, and how far
  * ahead answers are handed to the audio thread: fixed, so that the period
- * size does not change the music. Two periods where that is longer. */
-#define RP_LEAD_MS 40
+ * size does not change the music. Two periods where that is longer; 50 ms are
+ * two periods of 1024 frames at 44100 Hz and above. */
+#define RP_LEAD_MS 50
 
 /* audio -> performer, ring `to_performer`. In order of frame. */
 enum rp_heard_kind {

@@ -30,6 +30,7 @@ void rp_panel_place(const struct rp_clock *clock, rp_beat beat, char *text,
         snprintf(text, size, "-");
         return;
     }
+    beat += RP_TICK / 2; /* a frame early is still on the beat */
     line = rp_clock_bar_before(clock, beat);
     unit = bar / clock->metre.beats;
     number = (line - rp_clock_bar_before(clock, 0)) / bar;

@@ -189,29 +189,45 @@ void rp_roll_draw(const struct rp_roll *roll, struct rp_canvas *canvas, int x,
     }
 }
 
-static rp_status print_system(struct rp_roll *roll, int columns, int rows,
-                              FILE *file)
+/* One line of bars: the pitches that it has, none above and below. False
+ * when nothing sounds in it. */
+static bool fit_system(struct rp_roll *roll, rp_beat to, int *rows)
+{
+    enum { MOST_ROWS = 48 };
+    int low = 128, high = -1;
+
+    for (uint32_t i = 0; i < roll->count; i++) {
+        const struct rp_roll_note *note = &roll->note[i];
+
+        if (note->onset < to && end_of(roll, note) > roll->from) {
+            low = note->pitch < low ? note->pitch : low;
+            high = note->pitch > high ? note->pitch : high;
+        }
+    }
+    *rows = high - low + 1 > MOST_ROWS ? MOST_ROWS : high - low + 1;
+    roll->low = high - *rows + 1;
+    return high >= 0;
+}
+
+static void print_system(const struct rp_roll *roll, int columns, int rows,
+                         FILE *file)
 {
     struct rp_canvas canvas;
-    rp_status status =
-        rp_canvas_init(&canvas, columns + RP_ROLL_LABEL, rows);
 
-    if (status == RP_OK) {
+    if (rp_canvas_init(&canvas, columns + RP_ROLL_LABEL, rows) == RP_OK) {
         rp_roll_draw(roll, &canvas, 0, 0, columns + RP_ROLL_LABEL, rows);
         rp_canvas_print(&canvas, file);
         rp_canvas_fini(&canvas);
     }
-    return status;
 }
 
 void rp_roll_print(const struct rp_roll_note *note, uint32_t count,
                    const struct rp_clock *clock, int width, FILE *file)
 {
-    enum { MOST_ROWS = 48 };
     struct rp_roll roll = {.note = note, .count = count, .clock = *clock,
                            .column = RP_BEAT / 4, .now = INT64_MIN};
-    rp_beat bar = rp_metre_bar(clock->metre), end = INT64_MIN;
-    int low = 127, high = 0, rows, bars;
+    rp_beat bar = rp_metre_bar(clock->metre), end = INT64_MIN, to;
+    int rows, bars;
 
     roll.from = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
@@ -219,29 +235,27 @@ void rp_roll_print(const struct rp_roll_note *note, uint32_t count,
 
         roll.from = note[i].onset < roll.from ? note[i].onset : roll.from;
         end = stop > end ? stop : end;
-        low = note[i].pitch < low ? note[i].pitch : low;
-        high = note[i].pitch > high ? note[i].pitch : high;
     }
-    if (!count || bar < RP_BEAT / 4) {
+    if (!count || bar < roll.column) {
         return;
     }
     /* An onset a little early belongs to the bar that it leads into. */
     roll.from = rp_clock_bar_before(clock, roll.from + roll.column / 2);
-    rows = high - low + 1 > MOST_ROWS ? MOST_ROWS : high - low + 1;
+    end -= roll.column / 2;
     bars = (int)((width - RP_ROLL_LABEL - 1) / (bar / roll.column));
     bars = bars < 1 ? 1 : bars;
     fprintf(file, "%*so-- call   #== answer\n", RP_ROLL_LABEL, "");
-    while (roll.from < end - roll.column / 2) {
-        /* One column more closes the last bar with its line. */
-        rp_roll_fit(&roll, INT64_MAX, rows);
-        roll.low = high - low < rows ? low : roll.low;
-        if (print_system(&roll, (int)(bars * bar / roll.column) + 1, rows,
-                         file) != RP_OK) {
-            return;
+    for (bool first = true; roll.from < end; roll.from = to) {
+        to = roll.from;
+        for (int i = 0; i < bars && to < end; i++) {
+            to += bar;
         }
-        roll.from += bars * bar;
-        if (roll.from < end - roll.column / 2) {
-            fputc('\n', file);
+        if (fit_system(&roll, to, &rows)) {
+            fputs(first ? "" : "\n", file);
+            first = false;
+            /* One column more closes the last bar with its line. */
+            print_system(&roll, (int)((to - roll.from) / roll.column) + 1,
+                         rows, file);
         }
     }
 }
