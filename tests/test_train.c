@@ -1,0 +1,270 @@
+/* The loop: it learns; threads and interruptions change no byte; what cannot
+ * be done is refused in one line. */
+#include "model/net/checkpoint.h"
+#include "model/train_options.h"
+#include "rt/log.h"
+#include "tests/songs.h"
+#include "tests/test.h"
+
+static char folder[] = "/tmp/riposte-train-XXXXXX";
+static char logged[4096];
+static const char *dirs[1];
+
+static void keep_log(void *self, enum rp_level level, const char *tag,
+                     const char *text)
+{
+    if (level >= RP_WARN)
+        snprintf(logged, sizeof logged, "%s: %s", tag, text);
+}
+
+static struct rp_train_options small(const char *out)
+{
+    struct rp_train_options options;
+
+    rp_train_defaults(&options);
+    options.dir = dirs;
+    options.dirs = 1;
+    options.out = out;
+    options.layers = 2;
+    options.hidden = 32;
+    options.head = 16;
+    options.batch = 40; /* two shards */
+    options.length = 24;
+    options.epochs = 3;
+    options.warmup = 4;
+    options.lr = 0.01f;
+    options.recurrent_dropout = 0.1f;
+    options.threads = 1;
+    return options;
+}
+
+static const char *path_of(const char *out, const char *name)
+{
+    static char path[4][400];
+    static int next;
+
+    next = (next + 1) % 4;
+    snprintf(path[next], sizeof path[next], "%s/001/%s", out, name);
+    return path[next];
+}
+
+/* Whether two files hold the same bytes, of which there are some. */
+static bool same(const char *a, const char *b)
+{
+    FILE *x = fopen(a, "rb"), *y = fopen(b, "rb");
+    long count = 0;
+    int c = EOF, d = EOF;
+
+    while (x && y) {
+        c = getc(x);
+        d = getc(y);
+        if (c != d || c == EOF)
+            break;
+        count++;
+    }
+    if (x)
+        fclose(x);
+    if (y)
+        fclose(y);
+    if (c != d || count == 0)
+        printf("%s and %s differ at byte %ld\n", a, b, count);
+    return c == d && count > 0;
+}
+
+static void check_same_runs(const char *a, const char *b)
+{
+    CHECK(same(path_of(a, "run.csv"), path_of(b, "run.csv")));
+    CHECK(same(path_of(a, "best.safetensors"),
+               path_of(b, "best.safetensors")));
+    CHECK(same(path_of(a, "last.safetensors"),
+               path_of(b, "last.safetensors")));
+}
+
+static struct rp_train_result run(const struct rp_train_options *options)
+{
+    struct rp_train_result result = { 0 };
+    CHECK_INT(rp_train_run(options, NULL, true, &result), RP_OK);
+    return result;
+}
+
+static void test_threads(const char *one)
+{
+    char out[300];
+    struct rp_train_options options;
+
+    snprintf(out, sizeof out, "%s/threads", folder);
+    options = small(out);
+    options.threads = 3;
+    run(&options);
+    check_same_runs(one, out);
+}
+
+static void test_resume(const char *one, uint64_t steps)
+{
+    char out[300], again[320];
+    struct rp_train_options options;
+    struct rp_train_result result;
+    uint32_t parts = 0;
+
+    snprintf(out, sizeof out, "%s/parts", folder);
+    options = small(out);
+    options.steps_max = 3;
+    result = run(&options);
+    CHECK_INT(result.steps, 3);
+    snprintf(again, sizeof again, "%s/001", out);
+    while (result.steps < steps && parts++ < 100) {
+        rp_train_defaults(&options); /* the card knows the rest */
+        options.dir = dirs;
+        options.dirs = 1;
+        options.threads = 2;
+        options.steps_max = 4;
+        options.resume = again;
+        result = run(&options);
+    }
+    CHECK(parts >= 2);
+    CHECK_INT(result.steps, steps);
+    check_same_runs(one, out);
+}
+
+static void test_learns(void)
+{
+    char out[300];
+    struct rp_train_options options;
+    struct rp_train_result first, last;
+
+    snprintf(out, sizeof out, "%s/learns", folder);
+    options = small(out);
+    options.batch = 8;
+    options.epochs = 1;
+    first = run(&options);
+    options.epochs = 12;
+    last = run(&options);
+    CHECK(strcmp(first.folder, last.folder));
+    CHECK(first.valid > 4);
+    CHECK(last.best < 0.8 * first.valid);
+    CHECK(last.best <= last.valid);
+    CHECK(last.train > 0);
+}
+
+static void test_from(const char *one)
+{
+    char out[300];
+    struct rp_train_options options;
+    struct rp_train_result result;
+
+    snprintf(out, sizeof out, "%s/from", folder);
+    options = small(out);
+    options.from = path_of(one, "best.safetensors");
+    options.hidden = 64; /* the file's shape holds */
+    options.epochs = 1;
+    result = run(&options);
+    CHECK_INT(result.epoch, 1);
+}
+
+static void test_stop(void)
+{
+    char out[300];
+    struct rp_train_options options;
+    struct rp_train_result result = { 0 };
+    volatile sig_atomic_t stop = 1;
+
+    snprintf(out, sizeof out, "%s/stop", folder);
+    options = small(out);
+    CHECK_INT(rp_train_run(&options, &stop, true, &result), RP_OK);
+    CHECK_INT(result.steps, 0);
+}
+
+/* The weights fly away at once: said aloud, tried at half the rate, given up
+ * in the end. */
+static void test_no_number(void)
+{
+    char out[300];
+    struct rp_train_options options;
+
+    snprintf(out, sizeof out, "%s/nan", folder);
+    options = small(out);
+    options.lr = 3e38f;
+    options.warmup = 0;
+    logged[0] = 0;
+    CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EFORMAT);
+    CHECK(strstr(logged, "not a number however small"));
+}
+
+static void test_refused(const char *one)
+{
+    struct rp_train_options options = small("/nowhere/at/all");
+    const struct rp_train_knob *knob = rp_train_knob_find("dropout");
+    char other[300], run_folder[320];
+    static const char *other_dirs[1];
+
+    CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EIO);
+    CHECK(strstr(logged, "/nowhere/at/all"));
+    CHECK_INT(rp_train_knob_set(knob, &options, "1.5"), RP_EARG);
+    CHECK(strstr(logged, "dropout: '1.5' is not a number from 0 to 0.9"));
+    CHECK_INT(rp_train_knob_set(rp_train_knob_find("layers"), &options, "2.5"),
+              RP_EARG);
+    CHECK(!rp_train_knob_find("drop"));
+    snprintf(other, sizeof other, "%s/other", folder);
+    CHECK(!mkdir(other, 0777));
+    for (int i = 0; i < 12; i++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/o%d.mid", other, i);
+        CHECK(songs_save(path, 1000 + (uint32_t)i, 60));
+    }
+    snprintf(run_folder, sizeof run_folder, "%s/001", one);
+    other_dirs[0] = other;
+    options = small(one);
+    options.dir = other_dirs;
+    options.resume = run_folder;
+    CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EARG);
+    CHECK(strstr(logged, "other data"));
+}
+
+/* Every knob survives the way through a card. */
+static void test_card(void)
+{
+    struct rp_train_options options, back;
+    struct rp_card card = { 0 };
+
+    rp_train_defaults(&options);
+    options.lr = 0.1f / 3;
+    options.seed = 123456789012345;
+    options.role = "all";
+    options.metre = false;
+    CHECK_INT(rp_train_options_save(&options, &card), RP_OK);
+    CHECK_INT(card.count, rp_train_knob_count);
+    rp_train_defaults(&back);
+    CHECK_INT(rp_train_options_load(&back, &card), RP_OK);
+    CHECK(back.lr == options.lr && back.seed == options.seed);
+    CHECK_TEXT(back.role, "all");
+    CHECK(!back.metre);
+    rp_card_fini(&card);
+}
+
+int main(void)
+{
+    char one[300];
+    struct rp_train_options options;
+    struct rp_train_result result;
+
+    rp_log_to(keep_log, NULL);
+    if (!songs_folder(folder, 60, 60)) {
+        printf("%s: cannot write the songs\n", folder);
+        return 1;
+    }
+    dirs[0] = folder;
+    test_card();
+    snprintf(one, sizeof one, "%s/one", folder);
+    options = small(one);
+    result = run(&options);
+    CHECK(result.steps > 6 && result.epoch == 3);
+    test_threads(one);
+    test_resume(one, result.steps);
+    test_from(one);
+    test_stop();
+    test_learns();
+    test_no_number();
+    test_refused(one);
+    songs_remove(folder);
+    return TEST_END();
+}
