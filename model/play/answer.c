@@ -219,7 +219,6 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->over = start;
     p->program_due = true;
     p->state = p->has_next ? RP_ANSWERING : RP_WAITING;
-    atomic_store(&p->view_notes, 0);
     atomic_store(&p->view_decide_ns, (uint32_t)(wall_ns() - began));
 }
 
@@ -285,7 +284,7 @@ static void show(struct rp_performer *p, const struct rp_note *note)
     };
 
     (void)rp_ring_push(&p->shown, &shown, NULL);
-    atomic_store(&p->view_notes, p->turn.notes);
+    atomic_fetch_add(&p->view_notes, 1);
 }
 
 void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
