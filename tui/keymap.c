@@ -7,7 +7,7 @@
 const struct rp_key rp_keymap[] = {
     {'?', RP_DO_HELP, 0, false, "?  F1", "this list"},
     {RP_KEY_F1, RP_DO_HELP, 0, false, NULL, NULL},
-    {RP_KEY_TAB, RP_DO_KEYS, 0, false, "Tab", "letters play notes / command"},
+    {RP_KEY_TAB, RP_DO_KEYS, 0, false, "Tab", "letters: notes or commands"},
     {' ', RP_DO_PANIC, 0, false, "Space", "panic: silence everything"},
     {RP_KEY_UP, RP_DO_ROW, -1, false, "Up  Down", "choose a knob"},
     {RP_KEY_DOWN, RP_DO_ROW, 1, false, NULL, NULL},
@@ -20,7 +20,7 @@ const struct rp_key rp_keymap[] = {
      "previous, next preset"},
     {RP_KEY_PAGE_UP, RP_DO_PRESET, -1, false, NULL, NULL},
     {RP_KEY_HOME, RP_DO_OCTAVE, -1, false, "Home  End",
-     "computer keyboard an octave down, up"},
+     "played octave down, up"},
     {RP_KEY_END, RP_DO_OCTAVE, 1, false, NULL, NULL},
     {RP_KEY_F10, RP_DO_QUIT, 0, false, "F10  Ctrl-C", "quit"},
     {'t', RP_DO_SELECT, RP_SET_TEMPO, true, "t", "knob tempo"},
@@ -53,6 +53,9 @@ struct rp_key rp_keymap_find(int key, bool keys)
     static const struct rp_key nothing = {RP_KEY_NONE, RP_DO_NOTHING, 0,
                                           false, NULL, NULL};
 
+    if (key >= 'A' && key <= 'Z') {
+        key += 'a' - 'A'; /* Caps Lock is no reason to be silent */
+    }
     if (keys) {
         for (int i = 0; i < (int)sizeof(lower) - 1; i++) {
             if (key == lower[i] || key == upper[i]) {

@@ -167,7 +167,6 @@ static void act(struct stage *stage, const struct rp_key *key)
     case RP_DO_PANIC:
         rp_keyboard_release(&stage->keyboard);
         rp_rig_panic(&stage->play->rig);
-        rp_panel_message(panel, RP_INFO, "panic", "everything is silenced");
         break;
     case RP_DO_ROW:
         panel->selected = (panel->selected + key->argument + RP_PANEL_ROWS) %

@@ -45,6 +45,7 @@ void rp_roll_fit(struct rp_roll *roll, rp_beat to, int rows)
     }
     roll->low = roll->low + pitches > 128 ? 128 - pitches : roll->low;
     roll->low = roll->low < 0 ? 0 : roll->low;
+    roll->low -= roll->fold ? roll->low % 2 : 0; /* every C in a lower half */
 }
 
 static int column_of(const struct rp_roll *roll, rp_beat beat)
@@ -178,8 +179,9 @@ void rp_roll_draw(const struct rp_roll *roll, struct rp_canvas *canvas, int x,
         }
         rp_pitch_name(pitch, name);
         /* White keys are named; the others would only be noise. */
-        if (roll->fold ? pitch % 12 < 2 : !strchr(name, '#') &&
-                                              !strchr(name, 'b')) {
+        if (height < 4 ||
+            (roll->fold ? pitch % 12 == 0
+                        : !strchr(name, '#') && !strchr(name, 'b'))) {
             rp_canvas_text(canvas, x, y + row, RP_STYLE_DIM, "%4s", name);
         }
         for (int column = 0; column < width - RP_ROLL_LABEL; column++) {
