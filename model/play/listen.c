@@ -190,6 +190,19 @@ static uint32_t near_first(const struct rp_listen *listen,
     return count;
 }
 
+/* When a note counts as held: after a beat, if its successor has waited for
+ * half a one; a legato line overlaps for less. */
+static rp_frame overdue(const struct rp_listen_note *note,
+                        const struct rp_listen_note *successor,
+                        const struct rp_clock *clock)
+{
+    rp_frame beat = beat_frames(clock);
+    rp_frame one = note->on_frame + beat;
+    rp_frame half = successor->on_frame + beat / 2;
+
+    return one > half ? one : half;
+}
+
 rp_frame rp_listen_due(const struct rp_listen *listen,
                        const struct rp_clock *clock)
 {
@@ -207,7 +220,7 @@ rp_frame rp_listen_due(const struct rp_listen *listen,
             if (known > released)
                 released = known;
         } else if (near < listen->pending) {
-            known = note->on_frame + beat_frames(clock);
+            known = overdue(note, &listen->note[near], clock);
         } else {
             return RP_FRAME_NEVER;
         }
