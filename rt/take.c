@@ -144,34 +144,43 @@ static int64_t tick_of(const struct build *build, rp_beat beat)
     return (int64_t)((2 * at * RP_SMF_PPQ + RP_BEAT) / (2 * RP_BEAT));
 }
 
-static rp_status add_clock(struct build *build, const struct rp_recorded *r)
+/* Tempo and metre of the latest clock, where they differ from `before`. */
+static rp_status write_clock(struct build *build, const struct rp_clock *before,
+                             int64_t tempo_at, int64_t metre_at)
 {
-    const struct rp_clock *clock = &r->clock;
-    struct rp_clock before = build->clock;
-    rp_beat now = rp_clock_beat(clock, r->frame);
-    bool first = !before.rate || (clock->anchored && !before.anchored);
+    const struct rp_clock *clock = &build->clock;
     rp_status status = RP_OK;
 
-    if (clock->anchored && first) {
-        build->shift = now < 0 ? -now : -rp_clock_bar_before(clock, now);
-    } else if (clock->anchored) {
-        rp_beat jump = rp_clock_beat(&before, r->frame) - now;
-
-        if (jump > RP_TICK / 64 || jump < -RP_TICK / 64) {
-            build->shift += jump; /* the file goes on where it was */
-        }
+    if (clock->mbpm != before->mbpm) {
+        status = rp_smf_write_tempo(build->smf, tempo_at, clock->mbpm);
     }
-    build->clock = *clock;
-    if (first || clock->mbpm != before.mbpm) {
-        status = rp_smf_write_tempo(build->smf, first ? 0 : tick_of(build, now),
-                                    clock->mbpm);
-    }
-    if (status == RP_OK && (first || clock->metre.beats != before.metre.beats ||
-                            clock->metre.unit != before.metre.unit)) {
-        status = rp_smf_write_metre(
-            build->smf, first ? 0 : tick_of(build, clock->bar), clock->metre);
+    if (status == RP_OK && (clock->metre.beats != before->metre.beats ||
+                            clock->metre.unit != before->metre.unit)) {
+        status = rp_smf_write_metre(build->smf, metre_at, clock->metre);
     }
     return status;
+}
+
+static rp_status add_clock(struct build *build, const struct rp_recorded *r)
+{
+    static const struct rp_clock none;
+    struct rp_clock before = build->clock;
+    rp_beat now = rp_clock_beat(&r->clock, r->frame), jump;
+
+    build->clock = r->clock;
+    if (!r->clock.anchored) { /* what it says counts from the anchor on */
+        return RP_OK;
+    }
+    if (!before.anchored) {
+        build->shift = now < 0 ? -now : -rp_clock_bar_before(&r->clock, now);
+        return write_clock(build, &none, 0, 0);
+    }
+    jump = rp_clock_beat(&before, r->frame) - now;
+    if (jump > RP_TICK / 64 || jump < -RP_TICK / 64) {
+        build->shift += jump; /* the file goes on where it was */
+    }
+    return write_clock(build, &before, tick_of(build, now),
+                       tick_of(build, r->clock.bar));
 }
 
 static rp_status add_event(struct build *build, const struct rp_recorded *r)
@@ -194,6 +203,15 @@ static rp_status add_event(struct build *build, const struct rp_recorded *r)
 /* The file ends while notes sound: they end with it. */
 static rp_status end_notes(struct build *build)
 {
+    static const struct rp_clock none;
+
+    if (build->clock.rate && !build->clock.anchored) { /* no note at all */
+        rp_status status = write_clock(build, &none, 0, 0);
+
+        if (status) {
+            return status;
+        }
+    }
     for (int t = CALL_TRACK; t <= TRACKS; t++) {
         for (int c = 0; c < 16; c++) {
             for (int p = 0; p < 128; p++) {
@@ -314,8 +332,8 @@ static rp_status finish_orphan(const char *journal, int *finished)
         close(fd);
         return RP_OK;
     }
-    snprintf(path, sizeof(path), "%.*s",
-             (int)(strlen(journal) - strlen(".journal")), journal);
+    snprintf(path, sizeof(path), "%s", journal);
+    path[strlen(path) - strlen(".journal")] = '\0';
     status = rp_take_build(journal, path);
     if (status == RP_OK) {
         unlink(journal);
