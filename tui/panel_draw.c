@@ -154,7 +154,7 @@ static void draw_counters(const struct rp_panel *panel, struct rp_canvas *canvas
         "late %llu  dropped %llu  xruns %llu", (unsigned long long)stats->late,
         (unsigned long long)stats->dropped, (unsigned long long)stats->xruns);
 
-    x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, "  worst cycle %llu us",
+    x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, "  cycle %llu",
                        (unsigned long long)(stats->worst_ns + 999) / 1000);
     if (panel->period && panel->clock.rate) {
         x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, " of %llu",
@@ -162,7 +162,7 @@ static void draw_counters(const struct rp_panel *panel, struct rp_canvas *canvas
                                panel->clock.rate);
     }
     rp_canvas_text(canvas, x, y, RP_STYLE_DIM,
-                   "  %s %u us a note, %u notes", panel->engine,
+                   " us  %s %u us a note, %u notes", panel->engine,
                    (panel->performer.step_ns + 999) / 1000,
                    panel->performer.notes);
 }
