@@ -21,6 +21,11 @@ static double now(void)
     return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
 }
 
+double rp_train_spent(const struct rp_train *train)
+{
+    return train->spent + now() - train->began;
+}
+
 /* How far the run is, 0 to 1. */
 static double progress(const struct rp_train *train)
 {
@@ -29,8 +34,7 @@ static double progress(const struct rp_train *train)
                       : 0;
 
     if (train->options.time_limit > 0) {
-        double spent = (train->spent + now() - train->began) /
-                       (60 * train->options.time_limit);
+        double spent = rp_train_spent(train) / 60 / train->options.time_limit;
         done = spent > done ? spent : done;
     }
     return done < 1 ? done : 1;
@@ -64,7 +68,7 @@ static void show(struct rp_train *train, bool epoch_done)
                ? (double)to_go * spent / (double)train->steps_here
                : 0;
     if (train->options.time_limit > 0) {
-        double limit = 60 * train->options.time_limit - train->spent - spent;
+        double limit = 60 * train->options.time_limit - rp_train_spent(train);
         left = limit < left ? limit : left;
     }
     left = left > 0 ? left : 0;
@@ -193,13 +197,18 @@ static rp_status end_epoch(struct rp_train *train)
     return status;
 }
 
+static bool is_out_of_time(const struct rp_train *train)
+{
+    return train->options.time_limit > 0 && progress(train) >= 1;
+}
+
 static bool is_over(const struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
 
     return train->epoch >= options->epochs ||
            (options->patience && train->since_best >= options->patience) ||
-           (options->time_limit > 0 && progress(train) >= 1);
+           is_out_of_time(train);
 }
 
 static bool must_stop(const struct rp_train *train)
@@ -210,41 +219,43 @@ static bool must_stop(const struct rp_train *train)
            (options->steps_max && train->steps_here >= options->steps_max);
 }
 
+/* In the middle of an epoch: told to stop, or out of time. What ran out of
+ * time has come to the end of its cosine, so it may be the best. */
+static rp_status leave(struct rp_train *train)
+{
+    rp_status status = rp_train_save(train, "last.safetensors", true);
+
+    if (status || must_stop(train))
+        return status;
+    validate(train);
+    if (!(rp_train_nats(&train->valid) >= train->best)) {
+        train->best = rp_train_nats(&train->valid);
+        status = rp_train_save(train, "best.safetensors", false);
+    }
+    return status;
+}
+
 static rp_status learn(struct rp_train *train)
 {
     rp_status status = RP_OK;
-    bool ended = is_over(train);
+    bool ended;
 
     train->began = train->shown = now();
+    ended = is_over(train);
     while (!status && !ended) {
         status = plan_epoch(train, train->epoch, &train->plan);
         if (train->at == 0)
             memset(&train->tally, 0, sizeof train->tally);
         keep_good(train);
         while (!status && train->at < train->plan.batches) {
-            if (must_stop(train) ||
-                (train->options.time_limit > 0 && progress(train) >= 1))
-                break;
+            if (must_stop(train) || is_out_of_time(train))
+                return leave(train);
             status = learn_batch(train);
             show(train, false);
         }
-        if (status || train->at < train->plan.batches)
-            break;
-        status = end_epoch(train);
+        if (!status)
+            status = end_epoch(train);
         ended = is_over(train) || must_stop(train);
-    }
-    if (!status && train->at) {
-        /* In the middle of an epoch: stopped, or out of time. */
-        train->spent += now() - train->began;
-        train->began = now();
-        status = rp_train_save(train, "last.safetensors", true);
-        if (!must_stop(train) && !status) {
-            validate(train);
-            if (!(rp_train_nats(&train->valid) >= train->best)) {
-                train->best = rp_train_nats(&train->valid);
-                status = rp_train_save(train, "best.safetensors", false);
-            }
-        }
     }
     return status;
 }
@@ -396,6 +407,8 @@ static void fini(struct rp_train *train)
         if (train->batch)
             rp_train_batch_fini(&train->batch[i]);
     }
+    for (int i = 0; i < 4; i++)
+        free(train->text[i]);
     free(train->shard);
     free(train->batch);
     free(train->params);
@@ -408,9 +421,22 @@ static void fini(struct rp_train *train)
     rp_dataset_fini(&train->dataset);
 }
 
-/* A resumed run goes on with the options it was begun with. */
-static rp_status recall(struct rp_train_options *options)
+/* What the card says where nothing else was said now. */
+static const char *recall_text(struct rp_train *train, int i, const char *key,
+                               const struct rp_card *card, const char *given)
 {
+    const char *text = rp_card_get(card, key);
+
+    if (given || !text)
+        return given;
+    train->text[i] = strdup(text);
+    return train->text[i];
+}
+
+/* A resumed run goes on with the options it was begun with. */
+static rp_status recall(struct rp_train *train)
+{
+    struct rp_train_options *options = &train->options;
     struct rp_card card = { 0 };
     struct rp_shape shape;
     float *params = NULL;
@@ -424,6 +450,14 @@ static rp_status recall(struct rp_train_options *options)
     free(params);
     status = rp_train_options_load(options, &card);
     options->resolution = shape.vocabulary.resolution;
+    options->message =
+        recall_text(train, 0, "message", &card, options->message);
+    options->licence =
+        recall_text(train, 1, "licence", &card, options->licence);
+    options->attribution =
+        recall_text(train, 2, "attribution", &card, options->attribution);
+    /* How it was begun is what reproduces it. */
+    options->command = recall_text(train, 3, "command", &card, NULL);
     rp_card_fini(&card);
     return status;
 }
@@ -437,7 +471,7 @@ rp_status rp_train_run(const struct rp_train_options *options,
     rp_status status = RP_OK;
 
     if (options->resume)
-        status = recall(&train.options);
+        status = recall(&train);
     if (!status)
         status = prepare(&train);
     if (!status && !quiet)

@@ -125,7 +125,7 @@ static void put_place(struct writer *writer, const struct rp_train *train)
     put_real(writer, "resume.slower", "%a", train->slower);
     put_real(writer, "resume.best", "%a", train->best);
     put_real(writer, "resume.spent", "%a",
-             train->options.time_limit > 0 ? train->spent : 0);
+             train->options.time_limit > 0 ? rp_train_spent(train) : 0);
     put_number(writer, "resume.notes", train->tally.notes);
     put_number(writer, "resume.valid_notes", train->valid.notes);
     for (int f = 0; f < RP_FIELDS; f++) {

@@ -45,8 +45,11 @@ struct rp_train {
     uint64_t steps_here, notes_here;
     double began, shown, spent; /* seconds */
     char folder[512];
+    char *text[4]; /* of the card of a resumed run */
 };
 
+/* Seconds, with those of the runs it resumes. */
+double rp_train_spent(const struct rp_train *train);
 double rp_train_nats(const struct rp_train_tally *tally); /* per note */
 
 /* train_step.c: one batch of a plan, over all threads. Adds to the tally.

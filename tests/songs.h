@@ -138,7 +138,9 @@ static inline void songs_remove(const char *folder)
         struct stat about;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >=
+            (int)sizeof path)
+            continue;
         if (!stat(path, &about) && S_ISDIR(about.st_mode))
             songs_remove(path);
         else

@@ -35,6 +35,8 @@ static struct rp_train_options small(const char *out)
     options.lr = 0.01f;
     options.recurrent_dropout = 0.1f;
     options.threads = 1;
+    options.message = "a test";
+    options.command = "riposte train songs";
     return options;
 }
 
@@ -174,6 +176,25 @@ static void test_stop(void)
     CHECK_INT(result.steps, 0);
 }
 
+/* A hundredth of the time that the epochs would take: it ends by itself, at
+ * the end of the cosine, and keeps what it has. */
+static void test_time_limit(void)
+{
+    char out[300];
+    struct rp_train_options options;
+    struct rp_train_result result = { 0 };
+
+    snprintf(out, sizeof out, "%s/time", folder);
+    options = small(out);
+    options.epochs = 100000;
+    options.time_limit = 0.5 / 60;
+    result = run(&options);
+    CHECK(result.steps > 3);
+    CHECK(result.epoch < 5000);
+    CHECK(!access(path_of(out, "last.safetensors"), R_OK));
+    CHECK(!access(path_of(out, "best.safetensors"), R_OK));
+}
+
 /* The weights fly away at once: said aloud, tried at half the rate, given up
  * in the end. */
 static void test_no_number(void)
@@ -262,6 +283,7 @@ int main(void)
     test_resume(one, result.steps);
     test_from(one);
     test_stop();
+    test_time_limit();
     test_learns();
     test_no_number();
     test_refused(one);

@@ -92,10 +92,11 @@ static void spell(int argc, char **argv, char *text, size_t size)
     size_t used = (size_t)snprintf(text, size, "riposte");
 
     for (int i = 0; i < argc && used + 1 < size; i++) {
-        const char *slash = strrchr(argv[i], '/');
+        bool spaced = strchr(argv[i], ' ') != NULL;
+        const char *slash = spaced ? NULL : strrchr(argv[i], '/');
         const char *word = slash && slash[1] ? slash + 1 : argv[i];
         used += (size_t)snprintf(text + used, size - used,
-                                 strchr(word, ' ') ? " '%s'" : " %s", word);
+                                 spaced ? " '%s'" : " %s", word);
     }
 }
 
