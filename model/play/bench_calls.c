@@ -152,7 +152,8 @@ uint32_t rp_bench_tempo(const char *path)
     if (rp_smf_read(path, &smf))
         return mbpm;
     if (smf.tempos && smf.tempo[0].us_per_beat)
-        mbpm = (uint32_t)(60000000000u / smf.tempo[0].us_per_beat);
+        mbpm = (uint32_t)((60000000000u + smf.tempo[0].us_per_beat / 2) /
+                          smf.tempo[0].us_per_beat);
     rp_smf_fini(&smf);
     return mbpm < 60000 ? 60000 : mbpm > 200000 ? 200000 : mbpm;
 }

@@ -1,0 +1,246 @@
+#include "model/play/generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/play/memory.h"
+#include "rt/log.h"
+#include "rt/smf_write.h"
+
+enum { OCTAVE = 12, ALL_BEATS = 1 << 20, REST = 2 /* bars */ };
+
+struct rp_generator {
+    struct rp_generate_options options;
+    struct rp_memory memory;
+    struct rp_note note[RP_GENERATE_MOST];
+};
+
+rp_status rp_generator_create(struct rp_generator **generator,
+                              const struct rp_generate_options *o)
+{
+    struct rp_generator *g = calloc(1, sizeof *g);
+    struct rp_engine *engine;
+    rp_status status;
+
+    if (!g) {
+        rp_log(RP_ERROR, "generate", "out of memory");
+        return RP_EMEM;
+    }
+    status = rp_memory_engine(o->model, &engine);
+    if (status) {
+        free(g);
+        return status;
+    }
+    g->options = *o;
+    rp_memory_init(&g->memory, o->model, engine);
+    for (uint32_t i = 0; i < o->primer->metres; i++)
+        rp_memory_metre(&g->memory, o->primer->metre[i].tick,
+                        o->primer->metre[i].metre);
+    *generator = g;
+    return RP_OK;
+}
+
+void rp_generator_destroy(struct rp_generator *generator)
+{
+    if (!generator)
+        return;
+    rp_memory_fini(&generator->memory);
+    free(generator);
+}
+
+static int32_t window_ticks(const struct rp_generator *g)
+{
+    uint32_t beats = g->options.window;
+
+    if (!beats || beats > ALL_BEATS)
+        beats = ALL_BEATS;
+    return (int32_t)(beats * g->options.model->shape.vocabulary.resolution);
+}
+
+/* The primer, or what of it can still matter: the bars that memory keeps. */
+static rp_status read_primer(struct rp_generator *g)
+{
+    const struct rp_primer *primer = g->options.primer;
+    int32_t length, from;
+    rp_status status = RP_OK;
+
+    from = rp_memory_bar(&g->memory, primer->end, &length);
+    from -= RP_MEMORY_BARS * length;
+    rp_memory_forget(&g->memory);
+    for (uint32_t i = 0; i < primer->count && !status; i++)
+        if (primer->note[i].onset >= from)
+            status = rp_memory_push(&g->memory, &primer->note[i]);
+    return status;
+}
+
+static void set_range(const struct rp_generator *g, struct rp_steer *steer)
+{
+    const struct rp_primer *primer = g->options.primer;
+    int low = 127, high = 0;
+
+    if (g->options.high) {
+        steer->low = g->options.low;
+        steer->high = g->options.high;
+        return;
+    }
+    for (uint32_t i = 0; i < primer->count; i++) {
+        low = primer->note[i].pitch < low ? primer->note[i].pitch : low;
+        high = primer->note[i].pitch > high ? primer->note[i].pitch : high;
+    }
+    if (!primer->count)
+        return;
+    steer->low = (uint8_t)(low > OCTAVE ? low - OCTAVE : 0);
+    steer->high = (uint8_t)(high + OCTAVE < 127 ? high + OCTAVE : 127);
+}
+
+static void set_turn(const struct rp_generator *g, uint32_t candidate,
+                     struct rp_turn *turn)
+{
+    const struct rp_primer *primer = g->options.primer;
+    struct rp_steer *steer = &turn->steer;
+    struct rp_dynamics *dynamics = &turn->dynamics;
+    int32_t length, bar = rp_memory_bar(&g->memory, primer->end, &length);
+    uint32_t loud = 0;
+
+    rp_turn_init(turn, g->options.seed, 1, candidate);
+    set_range(g, steer);
+    steer->earliest = primer->end;
+    steer->may_end = !g->options.bars && !g->options.notes;
+    if (g->options.bars) {
+        if (bar < primer->end)
+            bar += length;
+        steer->end = bar + (int32_t)g->options.bars * length;
+    }
+    for (uint32_t i = 0; i < primer->count; i++)
+        loud += primer->note[i].velocity;
+    if (primer->count)
+        memset(dynamics->point, (int)(loud / primer->count),
+               sizeof dynamics->point);
+    dynamics->bar = length;
+    dynamics->beat = g->options.model->shape.vocabulary.resolution;
+    dynamics->line = bar;
+}
+
+/* It begins within a bar; no later rest is longer than two, and none leaves
+ * the piece empty. */
+static void set_latest(const struct rp_generator *g, struct rp_turn *turn,
+                       int32_t at)
+{
+    struct rp_steer *steer = &turn->steer;
+    int32_t length;
+
+    (void)rp_memory_bar(&g->memory, at, &length);
+    steer->latest = at + (turn->notes ? REST : 1) * length;
+    if (!turn->notes && steer->end != INT32_MAX && steer->latest >= steer->end)
+        steer->latest = steer->end - 1;
+    else if (steer->end != INT32_MAX && steer->latest >= steer->end)
+        steer->latest = INT32_MAX;
+}
+
+rp_status rp_generator_draw(struct rp_generator *g, uint32_t candidate,
+                            const struct rp_note **note, uint32_t *count)
+{
+    uint32_t most = g->options.notes;
+    enum rp_drawn drawn = RP_DRAWN;
+    struct rp_turn turn;
+    rp_status status = read_primer(g);
+
+    if (status)
+        return status;
+    if (!most || most > RP_GENERATE_MOST)
+        most = RP_GENERATE_MOST;
+    set_turn(g, candidate, &turn);
+    while (turn.notes < most && drawn == RP_DRAWN && !status) {
+        struct rp_note *next = &g->note[turn.notes];
+        int32_t at = turn.steer.earliest;
+        struct rp_sight sight =
+            rp_memory_sight(&g->memory, at, window_ticks(g), 0);
+        set_latest(g, &turn, at);
+        drawn = rp_turn_draw(&turn, &sight, &g->options.taste, next);
+        if (drawn != RP_DRAWN)
+            break;
+        rp_turn_take(&turn, next);
+        status = rp_memory_push(&g->memory, next);
+    }
+    if (drawn == RP_DRAWN_ERROR)
+        status = RP_EIO;
+    *note = g->note;
+    *count = turn.notes;
+    return status;
+}
+
+/* ---- writing ---- */
+
+static int64_t smf_tick(int64_t tick, uint32_t resolution)
+{
+    return (tick * RP_SMF_PPQ + resolution / 2) / resolution;
+}
+
+static rp_status write_notes(struct rp_smf_write *smf, uint32_t track,
+                             const struct rp_note *note, uint32_t count,
+                             uint32_t resolution, int32_t origin)
+{
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < count && !status; i++) {
+        int64_t on = smf_tick(note[i].onset - origin, resolution);
+        int64_t off = smf_tick((int64_t)note[i].onset + note[i].duration -
+                                   origin,
+                               resolution);
+        status = rp_smf_write_event(smf, track, off,
+                                    rp_event_make(RP_NOTE_OFF, 0,
+                                                  note[i].pitch, 64));
+        if (!status)
+            status = rp_smf_write_event(smf, track, on,
+                                        rp_event_make(RP_NOTE_ON, 0,
+                                                      note[i].pitch,
+                                                      note[i].velocity));
+    }
+    return status;
+}
+
+static rp_status write_head(struct rp_smf_write *smf,
+                            const struct rp_primer *primer,
+                            uint32_t resolution, uint32_t mbpm, int program)
+{
+    rp_status status = rp_smf_write_tempo(smf, 0, mbpm);
+
+    for (uint32_t i = 0; i < primer->metres && !status; i++) {
+        int64_t tick = (int64_t)primer->metre[i].tick - primer->origin;
+        if (i + 1 < primer->metres &&
+            primer->metre[i + 1].tick <= primer->origin)
+            continue;
+        status = rp_smf_write_metre(
+            smf, tick > 0 ? smf_tick(tick, resolution) : 0,
+            primer->metre[i].metre);
+    }
+    if (!status)
+        status = rp_smf_write_name(smf, 1, "primer");
+    if (!status)
+        status = rp_smf_write_name(smf, 2, "continuation");
+    for (uint32_t track = 1; track <= 2 && program >= 0 && !status; track++)
+        status = rp_smf_write_event(
+            smf, track, 0, rp_event_make(RP_PROGRAM, 0, (uint8_t)program, 0));
+    return status;
+}
+
+rp_status rp_generate_save(const char *path, const struct rp_primer *primer,
+                           const struct rp_note *note, uint32_t count,
+                           uint32_t resolution, uint32_t mbpm, int program)
+{
+    struct rp_smf_write *smf;
+    rp_status status = rp_smf_write_create(&smf, 2);
+
+    if (status)
+        return status;
+    status = write_head(smf, primer, resolution, mbpm, program);
+    if (!status)
+        status = write_notes(smf, 1, primer->note, primer->count, resolution,
+                             primer->origin);
+    if (!status)
+        status = write_notes(smf, 2, note, count, resolution, primer->origin);
+    if (!status)
+        status = rp_smf_write_save(smf, path);
+    rp_smf_write_destroy(smf);
+    return status;
+}
