@@ -1,0 +1,357 @@
+#include "model/eval.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "model/net/sample.h"
+#include "rt/log.h"
+
+enum { SLOTS = 64 }; /* pieces read side by side */
+
+const char *const rp_split_names[RP_SPLITS] = {"train", "valid", "test"};
+
+/* What one piece gave; summed in the dataset's order, so that nothing depends
+ * on which pieces shared a batch. */
+struct tally {
+    struct rp_eval_field field[RP_FIELDS];
+};
+
+struct lane {
+    const struct rp_piece *piece;
+    struct tally *tally;
+    struct rp_reader reader;
+    uint32_t at; /* note that comes next; count: END */
+};
+
+struct run {
+    struct rp_engine *engine;
+    const struct rp_vocabulary *vocabulary;
+    struct lane lane[SLOTS];
+    struct rp_indices input[SLOTS];
+};
+
+static bool is_possible(struct rp_mask mask, uint32_t class)
+{
+    return mask.bits[class / 64] >> class % 64 & 1;
+}
+
+static rp_status draw(struct run *run, uint32_t slot, enum rp_field field,
+                      struct rp_draft *draft, uint32_t class)
+{
+    struct lane *lane = &run->lane[slot];
+    struct rp_eval_field *to = &lane->tally->field[field];
+    struct rp_indices condition = {0};
+    float logits[128];
+    uint32_t n = rp_vocabulary_classes(run->vocabulary, field), best = n;
+    rp_reader_condition(&lane->reader, draft, field, &condition);
+    struct rp_mask mask = rp_reader_mask(&lane->reader, draft, field);
+    /* What was written is possible, whatever the reader thinks. */
+    mask.bits[class / 64] |= UINT64_C(1) << class % 64;
+    rp_status status =
+        run->engine->ops->logits(run->engine, slot, field, &condition, logits);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < n; i++)
+        if (is_possible(mask, i) && (best == n || logits[i] > logits[best]))
+            best = i;
+    to->draws++;
+    to->hits += best == class;
+    to->nats -= (double)rp_sample_logp(logits, n, mask, class);
+    rp_draft_set(draft, field, (uint8_t) class);
+    return RP_OK;
+}
+
+/* Every field of the note that comes next, or of END. */
+static rp_status score(struct run *run, uint32_t slot)
+{
+    struct lane *lane = &run->lane[slot];
+    struct rp_draft want = {.end = true}, draft = {0};
+    rp_status status = RP_OK;
+    if (lane->at < lane->piece->count)
+        want = rp_reader_draft(&lane->reader, &lane->piece->note[lane->at]);
+    for (int f = 0; f < RP_FIELDS && !status; f++) {
+        enum rp_field field = (enum rp_field)f;
+        if (!rp_reader_needs(&lane->reader, &want, field))
+            continue;
+        uint32_t escapes = field == RP_DT         ? want.dt.escapes
+                           : field == RP_DURATION ? want.duration.escapes
+                                                  : 0;
+        for (uint32_t i = 0; i < escapes && !status; i++)
+            status = draw(run, slot, field, &draft, RP_TIME_ESCAPE);
+        if (!status)
+            status =
+                draw(run, slot, field, &draft, rp_draft_class(&want, field));
+    }
+    return status;
+}
+
+/* `count` pieces, the longest first, one slot each. */
+static rp_status run_batch(struct run *run, uint32_t count)
+{
+    rp_status status = RP_OK;
+    uint32_t slots[SLOTS];
+    for (uint32_t i = 0; i < count && !status; i++) {
+        const struct rp_piece *piece = run->lane[i].piece;
+        slots[i] = i;
+        rp_reader_init(&run->lane[i].reader, run->vocabulary, piece->metre,
+                       piece->metres, piece->origin);
+        status = run->engine->ops->slot_reset(run->engine, i);
+    }
+    while (!status) {
+        uint32_t live = 0;
+        for (uint32_t i = 0; i < count && !status; i++) {
+            struct lane *lane = &run->lane[i];
+            status = score(run, i);
+            if (lane->at == lane->piece->count)
+                continue;
+            rp_reader_push(&lane->reader, &lane->piece->note[lane->at],
+                           &run->input[i]);
+            lane->at++;
+            live = i + 1;
+        }
+        /* Sorted by length: those that are over are at the end. */
+        count = live;
+        if (!live)
+            break;
+        if (!status)
+            status =
+                run->engine->ops->step(run->engine, live, slots, run->input);
+    }
+    return status;
+}
+
+struct order {
+    const struct rp_piece *piece;
+    uint32_t index;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct order *x = a, *y = b;
+    if (x->piece->count != y->piece->count)
+        return x->piece->count > y->piece->count ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+static rp_status run_all(struct run *run, struct order *order, uint32_t count,
+                         struct tally *tally)
+{
+    rp_status status = RP_OK;
+    qsort(order, count, sizeof *order, compare);
+    for (uint32_t from = 0; from < count && !status; from += SLOTS) {
+        uint32_t part = count - from < SLOTS ? count - from : SLOTS;
+        for (uint32_t i = 0; i < part; i++)
+            run->lane[i] =
+                (struct lane){.piece = order[from + i].piece,
+                              .tally = &tally[order[from + i].index]};
+        status = run_batch(run, part);
+    }
+    return status;
+}
+
+static rp_status read_network(const struct rp_engine_ops *ops,
+                              const struct rp_shape *shape, const float *params,
+                              struct order *order, uint32_t count,
+                              struct tally *tally)
+{
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) {
+        rp_log(RP_ERROR, "eval", "out of memory");
+        return RP_EMEM;
+    }
+    run->vocabulary = &shape->vocabulary;
+    rp_status status = ops->create(&run->engine, shape, SLOTS);
+    if (!status) {
+        status = ops->set_params(run->engine, params);
+        if (!status)
+            status = run_all(run, order, count, tally);
+        ops->destroy(run->engine);
+    }
+    free(run);
+    return status;
+}
+
+static void add_up(struct rp_eval *eval, const struct tally *tally,
+                   uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (int f = 0; f < RP_FIELDS; f++) {
+            eval->field[f].draws += tally[i].field[f].draws;
+            eval->field[f].hits += tally[i].field[f].hits;
+            eval->field[f].nats += tally[i].field[f].nats;
+        }
+    eval->network.rhythm =
+        eval->field[RP_DT].nats + eval->field[RP_DT_REST].nats +
+        eval->field[RP_DURATION].nats + eval->field[RP_DURATION_REST].nats;
+    eval->network.pitch = eval->field[RP_PITCH].nats;
+}
+
+static rp_status add_others(struct rp_eval *eval,
+                            const struct rp_dataset *dataset)
+{
+    struct rp_markov *markov;
+    rp_status status = rp_markov_create(&markov, dataset);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < dataset->count; i++) {
+        struct rp_markov_nats nats;
+        if (dataset->piece[i].split != eval->split)
+            continue;
+        rp_markov_chain(markov, &dataset->piece[i], &nats);
+        eval->markov.rhythm += nats.rhythm;
+        eval->markov.pitch += nats.pitch;
+        rp_markov_repeat(markov, &dataset->piece[i], &nats);
+        eval->repeat.rhythm += nats.rhythm;
+        eval->repeat.pitch += nats.pitch;
+    }
+    rp_markov_shares(markov, &eval->again_rhythm, &eval->again_pitch);
+    rp_markov_destroy(markov);
+    return RP_OK;
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+rp_status rp_eval_run(const struct rp_engine_ops *ops,
+                      const struct rp_shape *shape, const float *params,
+                      const struct rp_dataset *dataset, enum rp_split split,
+                      struct rp_eval *eval)
+{
+    struct rp_eval made = {.split = split};
+    struct order *order = malloc((dataset->count + 1) * sizeof *order);
+    struct tally *tally = calloc(dataset->count + 1, sizeof *tally);
+    rp_status status = RP_OK;
+    uint32_t count = 0;
+    if (!order || !tally) {
+        rp_log(RP_ERROR, "eval", "out of memory");
+        status = RP_EMEM;
+    }
+    for (uint32_t i = 0; !status && i < dataset->count; i++)
+        if (dataset->piece[i].split == split) {
+            order[count] = (struct order){&dataset->piece[i], count};
+            count++;
+            made.notes += dataset->piece[i].count;
+        }
+    made.pieces = count;
+    if (!status && !count) {
+        rp_log(RP_ERROR, "eval", "no piece of %u is in the %s split",
+               dataset->count, rp_split_names[split]);
+        status = RP_ENONE;
+    }
+    double start = now();
+    if (!status)
+        status = read_network(ops, shape, params, order, count, tally);
+    made.seconds = now() - start;
+    if (!status) {
+        add_up(&made, tally, count);
+        status = add_others(&made, dataset);
+    }
+    if (!status)
+        *eval = made;
+    free(order);
+    free(tally);
+    return status;
+}
+
+double rp_eval_nats(const struct rp_eval *eval)
+{
+    double nats = 0;
+    for (int f = 0; f < RP_FIELDS; f++)
+        nats += eval->field[f].nats;
+    return nats / (double)eval->notes;
+}
+
+static void print_row(FILE *file, const char *name, double notes,
+                      const struct rp_markov_nats *network,
+                      const struct rp_markov_nats *markov,
+                      const struct rp_markov_nats *repeat, int part)
+{
+    const struct rp_markov_nats *all[] = {network, markov, repeat};
+    fprintf(file, "%-14s", name);
+    for (int i = 0; i < 3; i++) {
+        double nats =
+            (part != 1 ? all[i]->rhythm : 0) + (part != 0 ? all[i]->pitch : 0);
+        fprintf(file, " %11.4f", nats / notes);
+    }
+    fputc('\n', file);
+}
+
+void rp_eval_print(const struct rp_eval *eval, FILE *file)
+{
+    double notes = (double)eval->notes;
+    fprintf(file, "%s split: %" PRIu64 " pieces, %" PRIu64 " notes\n\n",
+            rp_split_names[eval->split], eval->pieces, eval->notes);
+    fprintf(file, "%-14s %11s %11s %11s %11s\n", "network", "nats/note",
+            "draws", "perplexity", "accuracy");
+    for (int f = 0; f < RP_FIELDS; f++) {
+        const struct rp_eval_field *field = &eval->field[f];
+        double draws = (double)field->draws;
+        if (field->draws)
+            fprintf(file, "%-14s %11.4f %11" PRIu64 " %11.3f %10.1f%%\n",
+                    rp_field_names[f], field->nats / notes, field->draws,
+                    exp(field->nats / draws),
+                    100.0 * (double)field->hits / draws);
+    }
+    fprintf(file, "%-14s %11.4f\n\n", "all", rp_eval_nats(eval));
+    fprintf(file, "%-14s %11s %11s %11s\n", "nats/note", "network", "markov-2",
+            "repeat");
+    print_row(file, "rhythm", notes, &eval->network, &eval->markov,
+              &eval->repeat, 0);
+    print_row(file, "pitch", notes, &eval->network, &eval->markov,
+              &eval->repeat, 1);
+    print_row(file, "both", notes, &eval->network, &eval->markov, &eval->repeat,
+              2);
+    fprintf(file,
+            "\nrhythm is dt and duration, END included. markov-2 and repeat\n"
+            "are counted on train; repeat believes in \"again\" by %.1f %% "
+            "(rhythm)\nand %.1f %% (pitch), fitted on valid.\n",
+            100 * eval->again_rhythm, 100 * eval->again_pitch);
+}
+
+static void print_pair(FILE *file, const char *name, double notes,
+                       const struct rp_markov_nats *nats, const char *end)
+{
+    fprintf(file,
+            "  \"%s\": {\"rhythm\": %.6f, \"pitch\": %.6f, \"both\": %.6f}%s\n",
+            name, nats->rhythm / notes, nats->pitch / notes,
+            (nats->rhythm + nats->pitch) / notes, end);
+}
+
+void rp_eval_print_json(const struct rp_eval *eval, FILE *file)
+{
+    double notes = (double)eval->notes;
+    const char *comma = "";
+    fprintf(file,
+            "{\n  \"split\": \"%s\", \"pieces\": %" PRIu64
+            ", \"notes\": %" PRIu64 ",\n  \"nats_per_note\": %.6f,\n"
+            "  \"fields\": {",
+            rp_split_names[eval->split], eval->pieces, eval->notes,
+            rp_eval_nats(eval));
+    for (int f = 0; f < RP_FIELDS; f++) {
+        const struct rp_eval_field *field = &eval->field[f];
+        double draws = (double)field->draws;
+        if (!field->draws)
+            continue;
+        fprintf(file,
+                "%s\n    \"%s\": {\"nats_per_note\": %.6f, \"draws\": %" PRIu64
+                ", \"perplexity\": %.6f, \"accuracy\": %.6f}",
+                comma, rp_field_names[f], field->nats / notes, field->draws,
+                exp(field->nats / draws), (double)field->hits / draws);
+        comma = ",";
+    }
+    fprintf(file, "\n  },\n");
+    print_pair(file, "network", notes, &eval->network, ",");
+    print_pair(file, "markov", notes, &eval->markov, ",");
+    print_pair(file, "repeat", notes, &eval->repeat, ",");
+    fprintf(file,
+            "  \"again\": {\"rhythm\": %.6f, \"pitch\": %.6f},\n"
+            "  \"seconds\": %.3f\n}\n",
+            eval->again_rhythm, eval->again_pitch, eval->seconds);
+}

@@ -1,0 +1,41 @@
+/* How well a network predicts: nats per note over one split, teacher-forced,
+ * each piece whole, from its origin and the zero state, END included; beside
+ * what it has to beat (markov.h), over the same events. */
+#ifndef RP_EVAL_H
+#define RP_EVAL_H
+
+#include <stdio.h>
+
+#include "model/data/dataset.h"
+#include "model/markov.h"
+#include "model/net/engine.h"
+
+struct rp_eval_field {
+    uint64_t draws; /* times it was drawn; each ESCAPE is a draw */
+    uint64_t hits;  /* times the likeliest class was the one */
+    double nats;    /* sum of -log P */
+};
+
+struct rp_eval {
+    enum rp_split split;
+    uint64_t pieces, notes; /* END is no note */
+    struct rp_eval_field field[RP_FIELDS];
+    /* Sums of nats over the same notes: dt and duration, and pitch. */
+    struct rp_markov_nats network, markov, repeat;
+    double again_rhythm, again_pitch; /* fitted shares of `repeat` */
+    double seconds;                   /* the network took */
+};
+
+/* `params` as engine.h has them. RP_ENONE, logged, when the split is empty. */
+RP_MUST rp_status rp_eval_run(const struct rp_engine_ops *ops,
+                              const struct rp_shape *shape, const float *params,
+                              const struct rp_dataset *dataset,
+                              enum rp_split split, struct rp_eval *eval);
+
+/* Nats per note, all fields. */
+double rp_eval_nats(const struct rp_eval *eval);
+extern const char *const rp_split_names[RP_SPLITS]; /* train valid test */
+void rp_eval_print(const struct rp_eval *eval, FILE *file);
+void rp_eval_print_json(const struct rp_eval *eval, FILE *file);
+
+#endif
