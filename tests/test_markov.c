@@ -53,7 +53,7 @@ static void test_sums(void)
             for (int32_t length = 1; length <= 700; length++)
                 sum += rp_markov_rhythm(markov, pair[i][0], pair[i][1],
                                         (struct rp_rhythm){dt, length});
-        /* Times beyond that hold about 1/800 of the base, which counts little. */
+        /* Times beyond that hold 1/800 of the base, which counts little. */
         CHECK(sum > 0.998 && sum < 1 + 1e-12);
     }
     rp_markov_destroy(markov);

@@ -12,6 +12,7 @@ static const struct rp_command commands[] = {
     {"presets", rp_cmd_presets, "named set-ups that can be found"},
     {"engines", rp_cmd_engines, "where the arithmetic can run here"},
     {"train", rp_cmd_train, "train a network on folders of .mid"},
+    {"eval", rp_cmd_eval, "how well a network predicts folders of .mid"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
