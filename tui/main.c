@@ -8,11 +8,13 @@
 
 static const struct rp_command commands[] = {
     {"play", rp_cmd_play, "listen and answer"},
+    {"generate", rp_cmd_generate, "continue a melody, to .mid files"},
     {"ports", rp_cmd_ports, "MIDI ports that can be connected"},
     {"presets", rp_cmd_presets, "named set-ups that can be found"},
     {"engines", rp_cmd_engines, "where the arithmetic can run here"},
     {"train", rp_cmd_train, "train a network on folders of .mid"},
     {"eval", rp_cmd_eval, "how well a network predicts folders of .mid"},
+    {"bench", rp_cmd_bench, "measure: latency, phrases"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

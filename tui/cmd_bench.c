@@ -1,0 +1,197 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "model/play/bench_phrases.h"
+#include "rt/log.h"
+#include "tui/bench_latency.h"
+#include "tui/cli.h"
+#include "tui/cmd.h"
+
+/* What every measurement needs. */
+struct wish {
+    const char *preset, *model, *engine, *backend, *split;
+    uint32_t notes, turns, count, seed;
+    double sigma;
+    bool json, each;
+};
+
+#define AT(field) offsetof(struct wish, field)
+#define MODEL_OPTIONS                                                          \
+    {"preset", "NAME", "named set-up, or the path of an .ini (melody)",        \
+     RP_OPTION_TEXT, AT(preset)},                                              \
+    {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,       \
+     AT(model)},                                                               \
+    {"engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",            \
+     RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"}
+
+static const struct rp_option latency_options[] = {
+    MODEL_OPTIONS,
+    {"backend", "NAME", "auto, jack or null in real time (auto)",
+     RP_OPTION_WORD, AT(backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+    {"notes", "N", "keys to press (200)", RP_OPTION_COUNT, AT(notes), 1,
+     RP_BENCH_LATENCY_MOST},
+    {"turns", "N", "calls to be answered (10)", RP_OPTION_COUNT, AT(turns), 0,
+     1000},
+    {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
+    RP_OPTION_END,
+};
+static const struct rp_cli latency_cli = {
+    .name = "bench latency",
+    .about = "Live: time from a key press to thru, and from the decision to "
+             "answer to the\nfirst event of the answer.",
+    .options = latency_options,
+};
+
+static const struct rp_option phrases_options[] = {
+    MODEL_OPTIONS,
+    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
+     0, 0, "train|valid|test"},
+    {"count", "N", "phrases of each kind (100)", RP_OPTION_COUNT, AT(count), 1,
+     100000},
+    {"sigma", "MS", "how unevenly they are played (20)", RP_OPTION_REAL,
+     AT(sigma), 0.001, 200},
+    {"seed", "N", "draws them (1)", RP_OPTION_COUNT, AT(seed), 0,
+     4294967295.0},
+    {"each", NULL, "print every phrase that went wrong", RP_OPTION_FLAG,
+     AT(each)},
+    RP_OPTION_END,
+};
+static const struct rp_cli phrases_cli = {
+    .name = "bench phrases",
+    .args = "DIR...",
+    .about = "Phrases cut from the .mid files of DIRs, played with human "
+             "timing: false\ntriggers, how long the hand-over takes, and "
+             "whether the rhythm was heard.",
+    .least_args = 1,
+    .most_args = 1000,
+    .options = phrases_options,
+};
+
+static rp_status load_model(const struct wish *wish, struct rp_model *model)
+{
+    struct rp_preset preset;
+    rp_status status;
+
+    if (wish->model) {
+        return rp_model_load(wish->model, wish->engine, model);
+    }
+    status = rp_preset_find(wish->preset, &preset);
+    if (status == RP_OK) {
+        status = rp_model_load(preset.model, wish->engine, model);
+        rp_preset_fini(&preset);
+    }
+    return status;
+}
+
+static int bench_latency(int argc, char **argv)
+{
+    struct wish wish = {.preset = "melody", .engine = "auto",
+                        .backend = "auto", .notes = 200, .turns = 10};
+    struct rp_session_options session = {.realtime = true};
+    struct rp_bench_latency bench = {0};
+    int exit_code = rp_cli_parse(&latency_cli, argc, argv, &wish, NULL);
+    struct rp_rig rig;
+    rp_status status;
+
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    rp_log_level(RP_WARN); /* every turn ends in a panic */
+    session.backend = wish.backend;
+    bench.notes = wish.notes;
+    bench.turns = wish.turns;
+    status = rp_rig_load(&rig, wish.preset, wish.model, wish.engine);
+    if (status == RP_OK) {
+        status = rp_rig_open(&rig, &session);
+    }
+    if (status == RP_OK) {
+        status = rp_bench_latency_run(&bench, &rig);
+    }
+    if (status == RP_OK) {
+        rp_bench_latency_print(&bench, &rig, wish.json, stdout);
+    }
+    rp_bench_latency_fini(&bench);
+    rp_rig_fini(&rig);
+    return rp_exit_code(status);
+}
+
+static enum rp_split split_of(const char *name)
+{
+    return !strcmp(name, "train")   ? RP_TRAIN
+           : !strcmp(name, "valid") ? RP_VALID
+                                    : RP_TEST;
+}
+
+static int bench_phrases(int argc, char **argv)
+{
+    struct wish wish = {.preset = "melody", .engine = "auto", .split = "test",
+                        .count = 100, .sigma = 20, .seed = 1};
+    struct rp_bench_phrases_result result[RP_BENCH_BEATS][RP_PHRASE_KINDS];
+    struct rp_texts dirs = {0};
+    int exit_code = rp_cli_parse(&phrases_cli, argc, argv, &wish, &dirs);
+    struct rp_bench_phrases_options asked = {
+        .count = wish.count, .sigma_ms = wish.sigma, .seed = wish.seed,
+        .each = wish.each};
+    struct rp_model model = {0};
+    rp_status status;
+
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    status = load_model(&wish, &model);
+    asked.model = &model;
+    asked.dir = dirs.text;
+    asked.dirs = dirs.count;
+    asked.split = split_of(wish.split);
+    if (status == RP_OK) {
+        status = rp_bench_phrases(&asked, result, stdout);
+    }
+    rp_model_fini(&model);
+    rp_texts_fini(&dirs);
+    return rp_exit_code(status);
+}
+
+static const struct rp_command benches[] = {
+    {"latency", bench_latency, "key press to thru, decision to answer"},
+    {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
+};
+enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
+
+static int help(void)
+{
+    printf("usage: riposte bench WHAT [OPTION]...\n\n");
+    for (int i = 0; i < BENCHES; i++) {
+        printf("  %-10s %s\n", benches[i].name, benches[i].help);
+    }
+    printf("\n'riposte bench WHAT --help' lists its options.\n");
+    return RP_EXIT_OK;
+}
+
+static int refuse(const char *name)
+{
+    char list[128];
+    int used = 0;
+
+    for (int i = 0; i < BENCHES; i++) {
+        used += snprintf(list + used, sizeof(list) - (size_t)used, "%s%s",
+                         i ? ", " : "", benches[i].name);
+    }
+    rp_log(RP_ERROR, "bench", "'%s': expected one of %s", name, list);
+    return RP_EXIT_USAGE;
+}
+
+int rp_cmd_bench(int argc, char **argv)
+{
+    if (argc < 2) {
+        return refuse("");
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        return help();
+    }
+    for (int i = 0; i < BENCHES; i++) {
+        if (!strcmp(argv[1], benches[i].name)) {
+            return benches[i].run(argc - 1, argv + 1);
+        }
+    }
+    return refuse(argv[1]);
+}
