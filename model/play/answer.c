@@ -11,7 +11,8 @@ enum {
     SPAN = 16,  /* ... and has at least so many to move in */
     SOFTER = 6, /* velocities */
     LOUDER = 10,
-    REPEATS = 3 /* a pitch may follow itself so often, or as in the call */
+    REPEATS = 3, /* a pitch may follow itself so often, or as in the call */
+    LEAST = 3    /* notes, if the call has as many */
 };
 
 static uint64_t wall_ns(void)
@@ -129,6 +130,14 @@ static int32_t widest_gap(const struct rp_performer *p,
     return widest;
 }
 
+/* The answer's last stretch: a quarter of it, two beats at most. */
+static int32_t closing(const struct rp_performer *p, int32_t length)
+{
+    int32_t most = 2 * beat_ticks(p, rp_metre_beat(p->clock.metre));
+
+    return length / 4 < most ? length / 4 : most;
+}
+
 static void set_steer(struct rp_performer *p)
 {
     const struct rp_call *call = &p->listen.call;
@@ -140,12 +149,14 @@ static void set_steer(struct rp_performer *p)
     set_range(steer, call);
     set_dynamics(p, call);
     p->turn.repeats = call_repeats(call);
-    p->widest = widest_gap(p, call);
+    p->turn.widest = widest_gap(p, call);
+    p->turn.least = call->notes < LEAST ? call->notes : LEAST;
     steer->may_end = false;
     steer->earliest = rp_listen_tick(&p->listen, p->start);
     steer->end = rp_listen_tick(&p->listen, p->end);
     steer->grid = beat_ticks(p, beat);
     steer->phase = steer->earliest;
+    p->turn.close = steer->end - closing(p, steer->end - steer->earliest);
     dynamics->start = steer->earliest;
     dynamics->length = steer->end - steer->earliest;
     dynamics->bar = beat_ticks(p, bar);
@@ -156,26 +167,21 @@ static void set_steer(struct rp_performer *p)
 /* ---- drawing ---- */
 
 /* The first note falls on the line where the answer may begin or the one after
- * it; later ones are free but for the longest silence. What would begin after
- * the end is not possible: there the answer is over. */
+ * it; later ones are bound by what came before. */
 static void set_latest(struct rp_performer *p, int32_t from)
 {
     struct rp_steer *steer = &p->turn.steer;
 
-    if (!p->turn.notes) {
-        steer->latest = from + steer->grid;
-        if (steer->latest < steer->earliest + steer->grid - 1)
-            steer->latest = steer->earliest + steer->grid - 1;
-        if (steer->latest >= steer->end)
-            steer->latest = steer->end - 1;
+    if (p->turn.notes) {
+        steer->grid = 0;
+        rp_turn_bound(&p->turn);
         return;
     }
-    steer->grid = 0;
-    steer->latest = from + p->widest;
-    if (steer->latest < steer->earliest)
-        steer->latest = steer->earliest;
+    steer->latest = from + steer->grid;
+    if (steer->latest < steer->earliest + steer->grid - 1)
+        steer->latest = steer->earliest + steer->grid - 1;
     if (steer->latest >= steer->end)
-        steer->latest = INT32_MAX;
+        steer->latest = steer->end - 1;
 }
 
 /* The next note from the state after all that is placed. */

@@ -121,8 +121,7 @@ static void set_turn(const struct rp_generator *g, uint32_t candidate,
     dynamics->line = bar;
 }
 
-/* It begins within a bar; no later rest is longer than two, and none leaves
- * the piece empty. */
+/* It begins within a bar; no later rest is longer than two. */
 static void set_latest(const struct rp_generator *g, struct rp_turn *turn,
                        int32_t at)
 {
@@ -130,11 +129,14 @@ static void set_latest(const struct rp_generator *g, struct rp_turn *turn,
     int32_t length;
 
     (void)rp_memory_bar(&g->memory, at, &length);
-    steer->latest = at + (turn->notes ? REST : 1) * length;
-    if (!turn->notes && steer->end != INT32_MAX && steer->latest >= steer->end)
+    turn->widest = REST * length;
+    if (turn->notes) {
+        rp_turn_bound(turn);
+        return;
+    }
+    steer->latest = at + length;
+    if (steer->latest >= steer->end)
         steer->latest = steer->end - 1;
-    else if (steer->end != INT32_MAX && steer->latest >= steer->end)
-        steer->latest = INT32_MAX;
 }
 
 rp_status rp_generator_draw(struct rp_generator *g, uint32_t candidate,

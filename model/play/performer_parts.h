@@ -54,7 +54,6 @@ struct rp_performer {
     bool drawing;       /* more notes are to be drawn */
     bool has_next;      /* drawn, not yet placed: */
     struct rp_note next;
-    int32_t widest;     /* longest wait between two of its onsets, ticks */
     bool program_due;   /* a program change before the next note */
     rp_beat over;       /* when the last placed note ends */
     rp_frame first_on;  /* onset of its first placed note; RP_FRAME_NEVER */

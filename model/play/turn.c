@@ -6,8 +6,10 @@ enum {
     ACCENT_BAR = 6,
     ACCENT_BEAT = 2,
     ACCENT_OFF = -3,
-    LOOP_MAX = 12 /* longest figure, in notes, whose third time is avoided */
+    LOOP_MAX = 12, /* longest figure, in notes, whose third time is avoided */
+    MONOTONE = 3   /* so often the same pitch, and the next one is another */
 };
+#define CLOSING 2.0f /* added to the logits of long last notes */
 
 void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
                   uint32_t candidate)
@@ -17,6 +19,7 @@ void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
     turn->number = number;
     turn->candidate = candidate;
     turn->repeats = 4;
+    turn->close = INT32_MAX;
     rp_steer_init(&turn->steer);
     memset(turn->dynamics.point, 80, sizeof turn->dynamics.point);
     turn->dynamics.softest = 1;
@@ -111,6 +114,36 @@ static void avoid_dullness(const struct rp_turn *turn, struct rp_steer *steer)
             avoid(steer, turn->recent[recent_at(turn, period)].pitch);
 }
 
+/* Where the next note may well be the last one, or there were enough, it is
+ * not to make all of them the same. */
+static void avoid_monotony(const struct rp_turn *turn, int32_t onset,
+                           struct rp_steer *steer)
+{
+    if (!turn->notes || turn->notes >= RP_TURN_RECENT ||
+        count_repeats(turn) < turn->notes)
+        return;
+    if (turn->notes >= MONOTONE ||
+        (int64_t)onset + turn->widest >= steer->end)
+        avoid(steer, rp_turn_last(turn)->pitch);
+}
+
+/* Phrases end on long notes: near the end, what falls on a beat tends to be at
+ * least as long as a beat. */
+static void weigh_closing(const struct rp_turn *turn,
+                          const struct rp_reader *reader,
+                          const struct rp_draft *draft, float *logits)
+{
+    int32_t onset = reader->onset + (int32_t)rp_time_ticks(draft->dt);
+    int32_t beat = turn->dynamics.beat;
+
+    if (onset < turn->close || beat < 1 ||
+        (onset - turn->dynamics.line) % beat)
+        return;
+    for (uint32_t class = 0; class < RP_TIME_ESCAPE; class++)
+        if (class >= RP_TIME_EXACT || (int32_t)class >= beat)
+            logits[class] += CLOSING;
+}
+
 /* One class; an escaped time takes several draws of the same field, each with
  * a random number of its own. */
 static enum rp_drawn draw_field(const struct rp_turn *turn,
@@ -133,6 +166,8 @@ static enum rp_drawn draw_field(const struct rp_turn *turn,
     if (sight->engine->ops->logits(sight->engine, sight->slot, field,
                                    &condition, logits))
         return RP_DRAWN_ERROR;
+    if (field == RP_DURATION)
+        weigh_closing(turn, &sight->reader, draft, logits);
     do {
         struct rp_mask mask =
             rp_steer_mask(steer, &sight->reader, draft, field);
@@ -160,6 +195,11 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
         enum rp_drawn drawn;
         if (!rp_reader_needs(&sight->reader, &draft, field))
             continue;
+        if (field == RP_PITCH)
+            avoid_monotony(turn,
+                           sight->reader.onset +
+                               (int32_t)rp_time_ticks(draft.dt),
+                           &steer);
         drawn = draw_field(turn, sight, &steer, taste, field, &draft);
         if (drawn != RP_DRAWN)
             return drawn;
@@ -168,6 +208,23 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
     if (!sight->reader.vocabulary.velocity)
         note->velocity = rp_dynamics_at(&turn->dynamics, note->onset);
     return RP_DRAWN;
+}
+
+void rp_turn_bound(struct rp_turn *turn)
+{
+    struct rp_steer *steer = &turn->steer;
+    const struct rp_note *last = rp_turn_last(turn);
+    int32_t from = last ? last->onset : steer->earliest;
+    int32_t half = steer->end - (steer->end - from) / 2 - 1;
+
+    steer->latest = INT32_MAX;
+    if (turn->widest > 0 && (int64_t)from + turn->widest < steer->end)
+        steer->latest = from + turn->widest;
+    if (turn->notes < turn->least && steer->end != INT32_MAX &&
+        half < steer->latest)
+        steer->latest = half;
+    if (steer->latest < steer->earliest)
+        steer->latest = steer->earliest;
 }
 
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)

@@ -33,6 +33,10 @@ struct rp_turn {
     struct rp_steer steer;
     struct rp_dynamics dynamics;
     uint32_t repeats; /* a pitch may follow itself so often */
+    uint32_t least;   /* notes that there must be */
+    int32_t widest;   /* ticks: longest wait between two onsets; 0: any */
+    int32_t close;    /* tick: a note on a beat from here on tends to be long,
+                         as last notes are; INT32_MAX: none does */
     struct rp_note recent[RP_TURN_RECENT]; /* the last ones taken, a ring */
     int32_t recent_dt[RP_TURN_RECENT];
 };
@@ -50,6 +54,10 @@ void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
 enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
                            const struct rp_sight *sight,
                            const struct rp_taste *taste, struct rp_note *note);
+/* Sets how late the next note may begin by what was taken so far: no longer
+ * silence than `widest` unless the answer is over, and at least `least` notes.
+ * What cannot begin before the end is not drawn: there the answer is over. */
+void rp_turn_bound(struct rp_turn *turn);
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note);
 /* The last note taken; NULL before the first. */
 const struct rp_note *rp_turn_last(const struct rp_turn *turn);

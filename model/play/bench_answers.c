@@ -1,0 +1,351 @@
+#include "model/play/bench_answers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt/log.h"
+#include "rt/smf_write.h"
+
+enum {
+    RATE = 48000,
+    PERIOD = 128,
+    COUNT = 100,
+    NOTES = 512,
+    BEATS_LEAST = 3,
+    WAIT = 8 /* beats after the call until an answer must have begun */
+};
+
+/* ---- music ---- */
+
+int rp_bench_key(const struct rp_note *note, uint32_t count)
+{
+    static const double profile[2][12] = {
+        { 6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29,
+          2.88 },
+        { 6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34,
+          3.17 },
+    };
+    double weight[12] = { 0 }, mean = 0.0, best = -2.0;
+    int key = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        weight[note[i].pitch % 12] += note[i].duration;
+    for (int i = 0; i < 12; i++)
+        mean += weight[i] / 12.0;
+    for (int k = 0; k < 24; k++) {
+        const double *p = profile[k / 12];
+        double pp = 0.0, ww = 0.0, pw = 0.0, middle = 0.0;
+        for (int i = 0; i < 12; i++)
+            middle += p[i] / 12.0;
+        for (int i = 0; i < 12; i++) {
+            double a = p[i] - middle, b = weight[(k + i) % 12] - mean;
+            pp += a * a;
+            ww += b * b;
+            pw += a * b;
+        }
+        if (ww > 0 && pw / sqrt(pp * ww) > best) {
+            best = pw / sqrt(pp * ww);
+            key = k;
+        }
+    }
+    return key;
+}
+
+bool rp_bench_in_key(int key, uint8_t pitch)
+{
+    static const uint16_t scale[2] = { 0xab5, 0xfad };
+
+    return scale[key / 12] >> (pitch + 12 - key % 12) % 12 & 1;
+}
+
+static bool is_home(int key, uint8_t pitch)
+{
+    static const uint16_t triad[2] = { 0x091, 0x089 };
+
+    return triad[key / 12] >> (pitch + 12 - key % 12) % 12 & 1;
+}
+
+uint32_t rp_bench_repeated(const struct rp_note *note, uint32_t count)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t a = 0; a < count; a++)
+        for (uint32_t b = a + 1; b < count; b++) {
+            uint32_t n = 0;
+            while (a + n < b && b + n < count &&
+                   note[a + n].pitch == note[b + n].pitch &&
+                   (!n || note[a + n].onset - note[a + n - 1].onset ==
+                              note[b + n].onset - note[b + n - 1].onset))
+                n++;
+            if (n > longest)
+                longest = n;
+        }
+    return longest;
+}
+
+static int range_of(const struct rp_note *note, uint32_t count)
+{
+    int low = 127, high = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        low = note[i].pitch < low ? note[i].pitch : low;
+        high = note[i].pitch > high ? note[i].pitch : high;
+    }
+    return count ? high - low : 0;
+}
+
+static double density_of(const struct rp_note *note, uint32_t count,
+                         int32_t resolution)
+{
+    int32_t length = count ? note[count - 1].onset + note[count - 1].duration -
+                                 note[0].onset
+                           : 0;
+
+    return length > 0 ? (double)count * resolution / length : 0.0;
+}
+
+/* Adds one answer or continuation to the sums. */
+static void look_at(struct rp_bench_look *look, const struct rp_note *call,
+                    uint32_t calls, const struct rp_note *note, uint32_t count,
+                    int32_t bar, int32_t resolution)
+{
+    int key = rp_bench_key(call, calls), range = range_of(call, calls);
+    uint32_t in_key = 0, on_grid = 0, same = 0, leap = 0, repeated;
+
+    look->pieces++;
+    if (!count) {
+        look->empty++;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t place = (note[i].onset - bar) % resolution;
+        int step = i ? abs(note[i].pitch - note[i - 1].pitch) : 1;
+        in_key += rp_bench_in_key(key, note[i].pitch);
+        on_grid += place * 4 % resolution == 0 || place * 3 % resolution == 0;
+        same += !step;
+        leap += i ? (uint32_t)step : 0;
+    }
+    repeated = rp_bench_repeated(note, count);
+    look->monotone += same + 1 == count;
+    look->notes += count;
+    look->in_key += (double)in_key / count;
+    look->on_grid += (double)on_grid / count;
+    look->repeated += repeated;
+    look->same += (double)same / count;
+    look->leap += count > 1 ? (double)leap / (count - 1) : 0.0;
+    look->range += (double)range_of(note, count) / (range ? range : 1);
+    look->density += density_of(note, count, resolution) /
+                     density_of(call, calls, resolution);
+    look->home += is_home(key, note[count - 1].pitch);
+    look->last += (double)note[count - 1].duration / resolution;
+    if (repeated > look->repeated_most)
+        look->repeated_most = repeated;
+}
+
+static void finish(struct rp_bench_look *look)
+{
+    double *sum[] = { &look->notes, &look->in_key,  &look->on_grid,
+                      &look->repeated, &look->same, &look->leap,
+                      &look->range,    &look->density, &look->home,
+                      &look->last };
+    uint32_t count = look->pieces - look->empty;
+
+    for (size_t i = 0; i < sizeof sum / sizeof *sum && count; i++)
+        *sum[i] /= count;
+}
+
+/* ---- performing ---- */
+
+static int32_t beat_tick(rp_beat beat, int32_t resolution)
+{
+    return (int32_t)(beat / (RP_BEAT / resolution));
+}
+
+/* The first answer, from what was planned; ticks count from the bar line
+ * before the call. */
+static uint32_t read_answer(const struct rp_stage *stage, int32_t resolution,
+                            struct rp_note *note)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < stage->planned; i++) {
+        const struct rp_planned *planned = &stage->plan[i];
+        int32_t tick = beat_tick(planned->beat, resolution);
+        if (planned->turn != 1)
+            break;
+        if (rp_event_is_on(planned->event) && count < NOTES)
+            note[count++] = (struct rp_note){ tick, 0, planned->event.data[1],
+                                              planned->event.data[2] };
+        for (uint32_t k = count; rp_event_is_off(planned->event) && k-- > 0;)
+            if (note[k].pitch == planned->event.data[1]) {
+                note[k].duration = tick - note[k].onset;
+                break;
+            }
+    }
+    return count;
+}
+
+static rp_status save(const struct rp_bench_answers_options *options,
+                      uint32_t number, uint32_t mbpm, struct rp_metre metre,
+                      const struct rp_note *const part[2],
+                      const uint32_t count[2], const int32_t from[2])
+{
+    static const char *const name[2] = { "call", "answer" };
+    int64_t ppt = RP_SMF_PPQ / options->model->shape.vocabulary.resolution;
+    struct rp_smf_write *smf;
+    char path[4096];
+    rp_status status = rp_smf_write_create(&smf, 2);
+
+    if (status)
+        return status;
+    status = rp_smf_write_tempo(smf, 0, mbpm);
+    if (!status)
+        status = rp_smf_write_metre(smf, 0, metre);
+    for (uint32_t t = 0; t < 2 && !status; t++) {
+        status = rp_smf_write_name(smf, t + 1, name[t]);
+        for (uint32_t i = 0; i < 2 * count[t] && !status; i++) {
+            const struct rp_note *note = &part[t][i / 2];
+            int32_t on = note->onset - from[t];
+            status = i % 2 ? rp_smf_write_event(
+                                 smf, t + 1, on * ppt,
+                                 rp_event_make(RP_NOTE_ON, (uint8_t)t,
+                                               note->pitch, note->velocity))
+                           : rp_smf_write_event(
+                                 smf, t + 1, (on + note->duration) * ppt,
+                                 rp_event_make(RP_NOTE_OFF, (uint8_t)t,
+                                               note->pitch, 64));
+        }
+    }
+    snprintf(path, sizeof path, "%s/answer-%03u.mid", options->out, number);
+    if (!status)
+        status = rp_smf_write_save(smf, path);
+    rp_smf_write_destroy(smf);
+    return status;
+}
+
+/* Plays the call, waits for the answer. */
+static rp_status perform(const struct rp_bench_answers_options *options,
+                         const struct rp_bench_call *call, uint32_t number,
+                         struct rp_note *answer, uint32_t *answers)
+{
+    int32_t resolution = options->model->shape.vocabulary.resolution, bar;
+    const struct rp_note *note = call->piece->note + call->first;
+    struct rp_metre metre =
+        rp_bench_metre(call->piece, resolution, note->onset, &bar);
+    struct rp_bench_hand hand = { 20.0, options->seed, number, resolution,
+                                  rp_bench_tempo(call->piece->path) };
+    const struct rp_note *const part[2] = { note, answer };
+    uint32_t count[2] = { call->count, 0 };
+    const int32_t from[2] = { bar, 0 };
+    rp_frame last_on, last_off, beat = (rp_frame)(60000.0 * RATE / hand.mbpm);
+    int32_t length =
+        note[call->count - 1].onset + note[call->count - 1].duration - bar;
+    struct rp_stage stage;
+    rp_status status = rp_stage_init(&stage, options->model, RATE, PERIOD);
+
+    if (status)
+        return status;
+    if (options->knobs)
+        rp_knobs_copy(&stage.knobs, options->knobs);
+    atomic_store(&stage.knobs.tempo, hand.mbpm);
+    atomic_store(&stage.knobs.metre, (uint32_t)metre.beats << 8 | metre.unit);
+    atomic_store(&stage.knobs.mode, RP_MODE_ANSWER);
+    atomic_store(&stage.knobs.seed, options->seed + number);
+    rp_stage_anchor(&stage, 0);
+    status = rp_bench_play(&stage, call, &hand, 0, &last_on, &last_off);
+    if (!status)
+        status = rp_stage_run(&stage, last_off + (WAIT + 1 +
+                                                  length / resolution) *
+                                                     beat);
+    *answers = count[1] = read_answer(&stage, resolution, answer);
+    if (!status && options->out)
+        status = save(options, number, hand.mbpm, metre, part, count, from);
+    rp_stage_fini(&stage);
+    return status;
+}
+
+/* What the composer wrote next: as long as the call, from the next onset. */
+static uint32_t continuation(const struct rp_bench_call *call)
+{
+    const struct rp_piece *piece = call->piece;
+    const struct rp_note *note = piece->note + call->first;
+    uint32_t next = call->first + call->count, count = 0;
+    int32_t length = note[call->count - 1].onset +
+                     note[call->count - 1].duration - note[0].onset;
+
+    if (next >= piece->count)
+        return 0;
+    while (next + count < piece->count &&
+           piece->note[next + count].onset < piece->note[next].onset + length)
+        count++;
+    /* Cut off by the end of the piece: not as long as the call. */
+    return next + count < piece->count ? count : 0;
+}
+
+static void print_look(FILE *out, const char *name,
+                       const struct rp_bench_look *l)
+{
+    fprintf(out,
+            "%-8s %5u %5u %8u %6.1f %6.1f %% %6.1f %% %5.1f (%2u) %6.1f %% "
+            "%5.2f %6.2f %7.2f %5.0f %% %5.2f\n",
+            name, l->pieces, l->empty, l->monotone, l->notes,
+            100.0 * l->in_key, 100.0 * l->on_grid, l->repeated,
+            l->repeated_most, 100.0 * l->same, l->leap, l->range, l->density,
+            100.0 * l->home, l->last);
+}
+
+static rp_status run_calls(const struct rp_bench_answers_options *options,
+                           const struct rp_bench_calls *calls,
+                           struct rp_bench_answers_result *result)
+{
+    int32_t resolution = options->model->shape.vocabulary.resolution, bar;
+    uint32_t count = options->count ? options->count : COUNT, done = 0;
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < calls->count && done < count && !status; i++) {
+        const struct rp_bench_call *call = &calls->call[i];
+        const struct rp_note *note = call->piece->note + call->first;
+        uint32_t real = continuation(call), answers = 0;
+        struct rp_note answer[NOTES];
+        if (!real || note[call->count - 1].onset - note[0].onset <
+                         BEATS_LEAST * resolution)
+            continue;
+        (void)rp_bench_metre(call->piece, resolution, note->onset, &bar);
+        status = perform(options, call, done++, answer, &answers);
+        look_at(&result->answer, note, call->count, answer, answers, 0,
+                resolution);
+        look_at(&result->real, note, call->count, note + call->count, real,
+                bar, resolution);
+    }
+    return status;
+}
+
+rp_status rp_bench_answers(const struct rp_bench_answers_options *options,
+                           struct rp_bench_answers_result *result, FILE *out)
+{
+    struct rp_dataset_options wanted = { options->model->shape.vocabulary,
+                                         "melody", 16, 2 };
+    struct rp_bench_calls calls;
+    struct rp_dataset dataset;
+    rp_status status =
+        rp_dataset_read(options->dir, options->dirs, &wanted, &dataset);
+
+    if (status)
+        return status;
+    memset(result, 0, sizeof *result);
+    status = rp_bench_calls_cut(&dataset, options->split, RP_PHRASE_REST,
+                                options->seed, &calls);
+    if (!status) {
+        status = run_calls(options, &calls, result);
+        rp_bench_calls_fini(&calls);
+    }
+    rp_dataset_fini(&dataset);
+    finish(&result->answer);
+    finish(&result->real);
+    fprintf(out, "          calls empty one-note  notes   in key  on grid "
+                 "repeats    same    leap  range density  home   last\n");
+    print_look(out, "answers", &result->answer);
+    print_look(out, "written", &result->real);
+    return status;
+}
