@@ -11,7 +11,7 @@ enum kind { RHYTHM, DT, DURATION, INTERVAL, PITCH };
 
 enum { INTERVALS = 255, END_SHARE = 1000 /* one in: END where unseen */ };
 
-/* What followed a context; with next ANY, the context itself: how often it
+/* What followed a past; with next ANY, the past itself: how often it
  * came, and before how many different things. */
 struct key {
     uint8_t kind, order;
@@ -103,7 +103,7 @@ static struct key key_of(enum kind kind, int order, int64_t two, int64_t one,
                         .next = next};
 }
 
-/* Counts `next` after its context in every order up to `order`. */
+/* Counts `next` after its past in every order up to `order`. */
 static bool count_up(struct rp_markov *markov, enum kind kind, int order,
                      int64_t two, int64_t one, int64_t next)
 {

@@ -4,7 +4,7 @@
  *
  * A note is a rhythm (dt, duration) and a pitch; END is a rhythm of its own.
  * The chain runs over rhythms and, apart from them, over pitch intervals. It
- * interpolates order 2 with 1 with 0 as Witten and Bell do (a context that was
+ * interpolates order 2 with 1 with 0 as Witten and Bell do (a past that was
  * followed by many different things trusts the lower order more), down to a
  * distribution that leaves nothing impossible. Pitches that the reader's mask
  * rules out get nothing, as for the network. */

@@ -25,19 +25,19 @@ static void add_piece(struct set *set, enum rp_split split,
     set->dataset.vocabulary.resolution = 24;
 }
 
-/* Every context, known or not, sums to 1. */
+/* Every past, known or not, sums to 1. */
 static void test_sums(void)
 {
     struct rp_dataset songs = songs_dataset(12, 60);
     struct rp_markov *markov;
     CHECK_INT(rp_markov_create(&markov, &songs), RP_OK);
-    static const int32_t contexts[][2] = {
+    static const int32_t pasts[][2] = {
         {RP_MARKOV_START, RP_MARKOV_START}, {RP_MARKOV_START, 2}, {2, -1},
         {0, 0}, {99, -77}};
     for (int i = 0; i < 5; i++) {
         double sum = 0;
         for (int32_t interval = -127; interval <= 127; interval++)
-            sum += rp_markov_interval(markov, contexts[i][0], contexts[i][1],
+            sum += rp_markov_interval(markov, pasts[i][0], pasts[i][1],
                                       interval);
         CHECK_NEAR(sum, 1, 1e-12);
     }
