@@ -25,4 +25,27 @@ static inline struct rp_model random_model(uint32_t seed, uint32_t hidden)
     return model;
 }
 
+/* One that expects nothing: every class that is possible is equally so. */
+static inline struct rp_model flat_model(void)
+{
+    struct rp_model model = random_model(1, 16);
+    struct rp_layout layout;
+
+    rp_shape_layout(&model.shape, &layout);
+    for (size_t i = 0; i < layout.size; i++)
+        model.params[i] = 0.0f;
+    return model;
+}
+
+/* Adds to what a model expects of one class of a field, always. */
+static inline void expect_class(struct rp_model *model, enum rp_field field,
+                                uint32_t class, float logit)
+{
+    struct rp_layout layout;
+
+    rp_shape_layout(&model->shape, &layout);
+    model->params[layout.view[layout.head_out_bias[field]].offset + class] +=
+        logit;
+}
+
 #endif

@@ -1,0 +1,181 @@
+/* Windows: the state for a bar is what a fresh network would be in after
+ * reading from that bar line on; another model reads the same notes; rests
+ * lose whole bars. */
+#include "model/play/memory.h"
+#include "play.h"
+#include "test.h"
+
+enum { BAR = 96, NOTES = 40, HIDDEN = 32 };
+
+static struct rp_memory memory;
+
+static void begin(struct rp_memory *m, const struct rp_model *model)
+{
+    struct rp_engine *engine;
+
+    CHECK_INT(rp_memory_engine(model, &engine), RP_OK);
+    rp_memory_init(m, model, engine);
+    rp_memory_metre(m, 0, (struct rp_metre){ 4, 4 });
+}
+
+static struct rp_note tune(uint32_t i)
+{
+    return (struct rp_note){ (int32_t)i * 30, 20 + (int32_t)(i % 3) * 5,
+                             (uint8_t)(60 + i * 7 % 12), 80 };
+}
+
+static void check_state(const struct rp_sight *sight, uint32_t from)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    float want[HIDDEN], got[HIDDEN];
+    struct rp_engine *engine;
+    struct rp_reader reader;
+    struct rp_indices input;
+    uint32_t slot = 0;
+
+    CHECK_INT(model.ops->create(&engine, &model.shape, 1), RP_OK);
+    CHECK_INT(model.ops->set_params(engine, model.params), RP_OK);
+    CHECK_INT(model.ops->slot_reset(engine, 0), RP_OK);
+    rp_reader_init(&reader, &model.shape.vocabulary, memory.metre,
+                   memory.metres, tune(from).onset / BAR * BAR);
+    for (uint32_t i = from; i < NOTES; i++) {
+        struct rp_note note = tune(i);
+        rp_reader_push(&reader, &note, &input);
+        CHECK_INT(model.ops->step(engine, 1, &slot, &input), RP_OK);
+    }
+    CHECK_INT(model.ops->state(engine, 0, 1, want), RP_OK);
+    CHECK_INT(sight->engine->ops->state(sight->engine, sight->slot, 1, got),
+              RP_OK);
+    CHECK(!memcmp(want, got, sizeof want));
+    CHECK_INT(sight->reader.onset, reader.onset);
+    model.ops->destroy(engine);
+    free(model.params);
+}
+
+static void test_windows(void)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    int32_t now = tune(NOTES - 1).onset; /* 1170, in bar 12 */
+    struct rp_sight sight;
+
+    begin(&memory, &model);
+    for (uint32_t i = 0; i < NOTES; i++) {
+        struct rp_note note = tune(i);
+        CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    }
+    sight = rp_memory_sight(&memory, now, 10 * BAR * 10, 0);
+    check_state(&sight, 0);
+    /* Bars from tick 1170 - 400 = 770 on: bar 9 at 864, note 29 at 870. */
+    sight = rp_memory_sight(&memory, now, 400, 0);
+    check_state(&sight, 29);
+    /* Shorter than a bar: the bar that runs, at 1152; its first note 39. */
+    sight = rp_memory_sight(&memory, now, 1, 0);
+    check_state(&sight, 39);
+    /* No more than 8 notes: bar 11 at 1056, note 36. */
+    sight = rp_memory_sight(&memory, now, 10000, 6);
+    check_state(&sight, 36);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+static void test_old_bars_go(void)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    struct rp_sight sight;
+
+    begin(&memory, &model);
+    for (int32_t bar = 0; bar < 50; bar++) {
+        struct rp_note note = { bar * BAR, 24, 60, 80 };
+        CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    }
+    sight = rp_memory_sight(&memory, 50 * BAR, 1000 * BAR, 0);
+    CHECK_INT(memory.state[sight.slot].start, (50 - RP_MEMORY_BARS) * BAR);
+    rp_memory_forget(&memory);
+    sight = rp_memory_sight(&memory, 50 * BAR + 5, 1000 * BAR, 0);
+    CHECK_INT(sight.reader.pitch, -1);
+    CHECK_INT(sight.reader.onset, 50 * BAR);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+static void test_switch(void)
+{
+    struct rp_model old = random_model(6, 48), model = random_model(5, HIDDEN);
+    struct rp_engine *engine;
+    struct rp_sight sight;
+
+    begin(&memory, &old);
+    for (uint32_t i = 0; i < NOTES; i++) {
+        struct rp_note note = tune(i);
+        CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    }
+    CHECK_INT(rp_memory_engine(&model, &engine), RP_OK);
+    engine = rp_memory_switch(&memory, &model, engine);
+    CHECK(engine->ops == old.ops);
+    engine->ops->destroy(engine);
+    sight = rp_memory_sight(&memory, tune(NOTES - 1).onset, 400, 0);
+    check_state(&sight, 29);
+    /* Half the resolution: ticks are halved. */
+    struct rp_model coarse = random_model(7, 16);
+    coarse.shape.vocabulary.resolution = 12;
+    CHECK_INT(rp_memory_engine(&coarse, &engine), RP_OK);
+    engine = rp_memory_switch(&memory, &coarse, engine);
+    engine->ops->destroy(engine);
+    CHECK_INT(memory.note[39].onset, 585);
+    CHECK_INT(memory.note[4].onset, 60);
+    rp_memory_fini(&memory);
+    free(old.params);
+    free(model.params);
+    free(coarse.params);
+}
+
+static void test_rest(void)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    struct rp_note note = { 10, 20, 60, 80 };
+    struct rp_reader reader;
+
+    begin(&memory, &model);
+    CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    reader = memory.state[0].reader;
+    rp_memory_rest(&memory, &reader, 30 + 2 * BAR); /* just two bars */
+    CHECK_INT(reader.onset, 10);
+    rp_memory_rest(&memory, &reader, 30 + 2 * BAR + 1);
+    CHECK_INT(reader.onset, 10 + BAR);
+    reader = memory.state[0].reader;
+    rp_memory_rest(&memory, &reader, 30 + 9 * BAR + 5);
+    CHECK_INT(reader.onset, 10 + 8 * BAR);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+static void test_metre(void)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    int32_t length;
+
+    begin(&memory, &model);
+    rp_memory_metre(&memory, 192, (struct rp_metre){ 3, 4 });
+    CHECK_INT(rp_memory_bar(&memory, 191, &length), 96);
+    CHECK_INT(length, 96);
+    CHECK_INT(rp_memory_bar(&memory, 300, &length), 264);
+    CHECK_INT(length, 72);
+    CHECK_INT(rp_memory_bar(&memory, -1, &length), -96);
+    for (int32_t i = 1; i < 100; i++)
+        rp_memory_metre(&memory, 192 + i * 72, (struct rp_metre){ 3, 4 });
+    CHECK(memory.metres <= RP_MEMORY_METRES);
+    CHECK_INT(rp_memory_bar(&memory, 192 + 99 * 72 + 73, &length),
+              192 + 100 * 72);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+int main(void)
+{
+    test_windows();
+    test_old_bars_go();
+    test_switch();
+    test_rest();
+    test_metre();
+    return TEST_END();
+}
