@@ -50,6 +50,12 @@ static rp_status take_notes(const struct rp_smf *smf, uint32_t resolution,
     return status;
 }
 
+/* Thousandths of a BPM, rounded. */
+static uint32_t mbpm_of(uint32_t us_per_beat)
+{
+    return (uint32_t)((60000000000u + us_per_beat / 2) / us_per_beat);
+}
+
 static void set_ends(struct rp_primer *primer, uint32_t resolution)
 {
     struct rp_bars bars = { primer->metre, primer->metres, resolution };
@@ -76,8 +82,7 @@ rp_status rp_primer_read(const char *path,
     memset(primer, 0, sizeof *primer);
     status = take_notes(&smf, vocabulary->resolution, all, primer);
     if (!status && smf.tempos && smf.tempo[0].us_per_beat)
-        primer->mbpm = (uint32_t)((60000000000u + smf.tempo[0].us_per_beat / 2) /
-                                  smf.tempo[0].us_per_beat);
+        primer->mbpm = mbpm_of(smf.tempo[0].us_per_beat);
     rp_smf_fini(&smf);
     if (!status && !primer->count) {
         rp_log(RP_ERROR, "primer", "%s: no notes in it", path);
