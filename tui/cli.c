@@ -8,10 +8,10 @@
 
 const char *const rp_exit_meanings[RP_EXITS] = {
     [RP_EXIT_OK] = "done, or ended by SIGINT or SIGTERM while playing",
-    [RP_EXIT_FAILURE] = "a file, device or the system failed",
+    [RP_EXIT_FAILURE] = "a file is missing, or a file, device or the system failed",
     [RP_EXIT_USAGE] = "unknown command or option, or a value out of range",
     [RP_EXIT_FORMAT] = "a file is not what it should be",
-    [RP_EXIT_NONE] = "a file, port, preset, model, engine or server is not here",
+    [RP_EXIT_NONE] = "a port, preset, backend, engine or server is not here",
     [RP_EXIT_CANCEL] = "stopped before the work was done",
 };
 

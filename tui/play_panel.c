@@ -60,6 +60,17 @@ static void read_mail(struct stage *stage)
     pthread_mutex_unlock(&mail->lock);
 }
 
+/* What went wrong too late for the panel. */
+static void print_mail(struct stage *stage)
+{
+    for (uint32_t i = 0; i < stage->mail.count; i++) {
+        if (stage->mail.item[i].level >= RP_WARN) {
+            rp_log(stage->mail.item[i].level, stage->mail.item[i].tag, "%s",
+                   stage->mail.item[i].text);
+        }
+    }
+}
+
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -280,9 +291,10 @@ int rp_play_panel(struct rp_play *play)
     rp_log_to(keep_message, &stage.mail);
     status = loop(&stage);
     rp_screen_close();
-    rp_log_to(NULL, NULL);
     rp_rig_stop(&play->rig);
     rp_watch_poll(&play->watch);
+    rp_log_to(NULL, NULL);
+    print_mail(&stage);
     rp_watch_report(&play->watch, stdout);
     if (play->take) {
         printf("take: %s\n", play->take);

@@ -1,0 +1,114 @@
+#!/bin/sh
+# The panel in a real terminal (tmux): start, play on the computer keyboard,
+# be answered, turn knobs, read the help, resize, panic, leave.
+# Usage: live_panel.sh RIPOSTE
+set -u
+riposte=$1
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+command -v tmux >/dev/null 2>&1 || skip "no tmux here"
+"$riposte" presets --json | grep -q '"model_found": true' ||
+    skip "no preset with its model here"
+
+work=$(mktemp -d) || exit 1
+socket=$work/none
+failed=0
+trap 'tmux -S "$socket" kill-server 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+# No server: the null backend, and the computer keyboard plays.
+JACK_DEFAULT_SERVER=rp-none-$$ JACK_NO_START_SERVER=1
+export JACK_DEFAULT_SERVER JACK_NO_START_SERVER
+
+fail() {
+    echo "failed: $*"
+    failed=$((failed + 1))
+}
+screen() { tmux -S "$socket" capture-pane -p -t panel; }
+keys() { tmux -S "$socket" send-keys -t panel "$@"; }
+resize() { tmux -S "$socket" resize-window -t panel -x "$1" -y "$2"; }
+# saw SECONDS PATTERN: the screen shows it within so long
+saw() {
+    tries=$(($1 * 10))
+    while [ "$tries" -gt 0 ]; do
+        screen | grep -qE -- "$2" && return
+        sleep 0.1
+        tries=$((tries - 1))
+    done
+    fail "the screen never shows '$2':"
+    screen
+}
+# start NAME OPTIONS: a terminal of its own
+start() {
+    socket=$work/$1
+    tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
+        "LC_ALL=C.UTF-8 '$riposte' play --tempo 160 $2 2>'$work/err'; \
+         echo \"ended with \$?\"; sleep 30"
+}
+
+start first "--take '$work/take.mid'"
+saw 10 '^ waiting .* 160 BPM  4/4'
+saw 1 'riposte  melody$'
+saw 1 'null 48000 Hz 128 frames'
+saw 1 'letters play from C4'
+for key in z c b z x v; do
+    keys "$key"
+    sleep 0.35
+done
+saw 2 '^ listening'
+saw 20 '^ answering .* turn 1 '
+[ "$(screen | sed -n '3,18p' | cut -c34- | grep -c '[▀▄█▓]')" -ge 3 ] ||
+    { fail "no notes in the roll"; screen; }
+keys Tab
+saw 1 '^letters command'
+keys h Right Right
+saw 1 '^> temperature '
+before=$(screen | sed -nE 's/^> temperature +([0-9.]+).*/\1/p')
+keys Right
+sleep 0.3
+after=$(screen | sed -nE 's/^> temperature +([0-9.]+).*/\1/p')
+[ "$before" != "$after" ] || fail "the knob stays at '$before'"
+keys i Right
+saw 1 '^> instrument  0 Acoustic'
+keys t +
+saw 1 ' 170 BPM '
+keys '?'
+saw 1 '^ riposte: keys'
+saw 1 'Space +panic'
+keys '?'
+saw 1 '^> tempo +170'
+for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
+    # shellcheck disable=SC2086 # two numbers
+    resize $size
+    sleep 0.2
+done
+saw 2 '^> tempo +170'
+keys Space
+saw 3 '^session: 1 panic'
+keys q
+saw 5 '^ended with 0'
+saw 1 '^stats: cycles [0-9]+, heard '
+saw 1 '^decide: [1-9][0-9]* turns, '
+[ -s "$work/err" ] && { fail "on stderr:"; cat "$work/err"; }
+size=$(wc -c <"$work/take.mid") || size=0
+[ "$size" -gt 150 ] || fail "the take has $size bytes"
+tmux -S "$socket" kill-server
+
+# Ended from outside, in the middle of a note: the same good end.
+start second "--take '$work/second.mid' --metre 3/4"
+saw 10 '^ waiting .* 3/4'
+keys z
+sleep 0.2
+pid=$(tmux -S "$socket" list-panes -t panel -F '#{pane_pid}')
+xargs kill -TERM <"/proc/$pid/task/$pid/children"
+saw 5 '^ended with 0'
+[ -s "$work/second.mid" ] || fail "no take after SIGTERM"
+tmux -S "$socket" kill-server
+
+# A terminal that nobody knows is one line and no panel.
+TERM=dumb "$riposte" play --headless --duration 0.3 >/dev/null 2>"$work/err" ||
+    fail "headless on a dumb terminal: status $?"
+echo "take of $size bytes"
+[ "$failed" -eq 0 ] && echo "passed"
+exit "$((failed > 0))"

@@ -1,0 +1,399 @@
+/* The command line as a user meets it: exit codes, one clear line for each
+ * mistake, help that lists every option, and the man page beside both. */
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "model/net/checkpoint.h"
+#include "test.h"
+#include "tui/cli.h"
+
+static char folder[] = "/tmp/riposte-cli-XXXXXX";
+static char out[65536], err[65536];
+
+static void slurp(const char *name, char *text, size_t size)
+{
+    char path[128];
+    FILE *file;
+    size_t got;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "r");
+    got = file ? fread(text, 1, size - 1, file) : 0;
+    text[got] = '\0';
+    if (file) {
+        fclose(file);
+    }
+}
+
+/* Runs riposte with stdin empty; its exit code. */
+static int run(const char *args)
+{
+    char command[1024];
+    int status;
+
+    snprintf(command, sizeof(command),
+             "timeout 50 \"$RIPOSTE\" %s >%s/out 2>%s/err </dev/null", args,
+             folder, folder);
+    status = system(command);
+    slurp("out", out, sizeof(out));
+    slurp("err", err, sizeof(err));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int lines(const char *text)
+{
+    int count = 0;
+
+    for (; *text; text++) {
+        count += *text == '\n';
+    }
+    return count;
+}
+
+/* One line on stderr that has `want` in it, nothing on stdout. */
+static void refused(const char *args, int code, const char *want)
+{
+    CHECK_INT(run(args), code);
+    if (lines(err) != 1 || !strstr(err, want) || *out) {
+        printf("riposte %s: expected one line with '%s', got:\n%s%s", args,
+               want, out, err);
+        CHECK(0);
+    }
+    test_checks++;
+}
+
+static void write_file(const char *name, const char *bytes, size_t size)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "w");
+    fwrite(bytes, 1, size, file);
+    fclose(file);
+}
+
+/* A network of the smallest size, with the weights that training begins
+ * with: enough to be loaded and to play something. */
+static void write_model(void)
+{
+    struct rp_shape shape = {1, 16, 16, {24, true, false}};
+    struct rp_layout layout;
+    struct rp_card card = {0};
+    char path[128];
+    float *params;
+
+    rp_shape_layout(&shape, &layout);
+    params = calloc(layout.size, sizeof(*params));
+    rp_shape_init_params(&shape, 1, params);
+    snprintf(path, sizeof(path), "%s/melody.safetensors", folder);
+    CHECK_INT(rp_checkpoint_save(path, &shape, params, &card, NULL, 0), RP_OK);
+    free(params);
+    write_file("melody.ini", "about = a test\n", 15);
+}
+
+static void test_usage(void)
+{
+    CHECK_INT(run(""), RP_EXIT_USAGE);
+    CHECK(strstr(out, "usage: riposte COMMAND"));
+    CHECK_INT(run("help"), RP_EXIT_OK);
+    CHECK_INT(run("--version"), RP_EXIT_OK);
+    CHECK(!strncmp(out, "riposte ", 8) && lines(out) == 1);
+    refused("pley", 2, "unknown command 'pley'; did you mean 'play'?; there "
+                       "are play, generate, ports,");
+    refused("play --tempoo 100", 2,
+            "unknown option '--tempoo'; did you mean '--tempo'?");
+    refused("play -x", 2, "unknown option '-x'");
+    refused("play --tempo", 2, "--tempo: expected BPM after it");
+    refused("play --tempo 5", 2,
+            "--tempo '5': expected a number of BPM from 20 to 400");
+    refused("play --metre 4/5", 2, "--metre '4/5': expected 1 to 32 beats");
+    refused("play --headless=yes", 2, "--headless 'yes': expected no value");
+    refused("play --backend oss", 2,
+            "--backend 'oss': expected auto|jack|alsa|rtmidi|null");
+    refused("play --mode duet", 2, "--mode 'duet': expected answer or trade");
+    refused("play --instrument kazoo", 2, "--instrument 'kazoo': expected");
+    refused("play --period 3", 2,
+            "--period '3': expected a whole number from 16 to 8192");
+    refused("play song.mid", 2, "'song.mid' is one too many");
+    refused("play --duration nan --headless", 2, "--duration 'nan'");
+    refused("generate --primer a.mid --primer-melody 60", 2, "one of the two");
+    refused("generate --count 0", 2, "--count '0'");
+    refused("bench", 2, "expected one of ");
+    refused("bench phrases", 2, "expected DIR...");
+    refused("play --headless --backend null --cue 'soon tempo=90'", 2,
+            "--cue 'soon tempo=90': expected \"SECONDS key=value\"");
+    refused("play --headless --backend null --cue '1 tempo=9'", 2,
+            "tempo '9': expected a number of BPM");
+    refused("play --headless --backend null --cue '1 loudness=9'", 2,
+            "no knob 'loudness'");
+}
+
+static void test_not_here(void)
+{
+    refused("play --preset nothing --headless", 4, "no preset 'nothing'");
+    refused("play --headless --model /nowhere/x.safetensors", 1,
+            "/nowhere/x.safetensors: No such file");
+    refused("play --headless --backend null --call /nowhere/x.mid", 1,
+            "/nowhere/x.mid: No such file");
+    refused("play --headless --backend null --in xyzzy", 4, "xyzzy");
+}
+
+static void test_broken(void)
+{
+    char args[512];
+
+    write_file("broken.ini", "tempo = 90\ntempo = 91\n", 22);
+    snprintf(args, sizeof(args), "play --headless --preset %s/broken.ini",
+             folder);
+    refused(args, 3, "broken.ini:2: 'tempo' is set a second time");
+    snprintf(args, sizeof(args), "%s/broken.ini", folder);
+    unlink(args);
+    write_file("broken.safetensors", "\x20\0\0\0\0\0\0\0{\"a\":", 13);
+    snprintf(args, sizeof(args),
+             "play --headless --model %s/broken.safetensors", folder);
+    refused(args, 3, "broken.safetensors");
+    write_file("broken.mid", "MThd\0\0\0\6\0\1", 10);
+    snprintf(args, sizeof(args),
+             "play --headless --backend null --call %s/broken.mid", folder);
+    refused(args, 3, "broken.mid");
+    snprintf(args, sizeof(args), "generate --primer %s/broken.mid", folder);
+    refused(args, 3, "broken.mid");
+    write_file("text.mid", "not a song at all, just text", 28);
+    snprintf(args, sizeof(args), "generate --primer %s/text.mid", folder);
+    refused(args, 3, "text.mid");
+}
+
+/* Virtual time: two runs, the same bytes; the lines that scripts read. */
+static void test_play(void)
+{
+    char args[512], command[256];
+
+    snprintf(args, sizeof(args),
+             "play --headless --backend null --seed 3 --call "
+             "tests/golden/calls/02_st_anne.mid --cue '2 temperature=0.7' "
+             "--take %s/a.mid",
+             folder);
+    CHECK_INT(run(args), RP_EXIT_OK);
+    CHECK_TEXT(err, "");
+    CHECK(strstr(out, "answering, turn 1"));
+    CHECK(strstr(out, "o-- call   #== answer"));
+    CHECK(strstr(out, "\ndecide: 1 turns, median "));
+    CHECK(strstr(out, " late 0, dropped 0, xruns 0, "));
+    CHECK(strstr(out, "\ntake: "));
+    strcpy(strstr(args, "/a.mid"), "/b.mid");
+    CHECK_INT(run(args), RP_EXIT_OK);
+    snprintf(command, sizeof(command), "cmp %s/a.mid %s/b.mid", folder, folder);
+    CHECK_INT(system(command), 0);
+    snprintf(command, sizeof(command), "test ! -e %s/a.mid.journal", folder);
+    CHECK_INT(system(command), 0);
+}
+
+/* A signal is a good end: notes released, the take whole. */
+static void test_signals(void)
+{
+    static const char *const names[] = {"TERM", "INT", "HUP"};
+    char args[512];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(args, sizeof(args),
+                 "timeout --preserve-status -s %s 1 \"$RIPOSTE\" play "
+                 "--headless --backend auto --take %s/%s.mid "
+                 "--call tests/golden/calls/02_st_anne.mid "
+                 ">%s/out 2>%s/err </dev/null",
+                 names[i], folder, names[i], folder, folder);
+        CHECK_INT(WEXITSTATUS(system(args)), RP_EXIT_OK);
+        slurp("out", out, sizeof(out));
+        CHECK(strstr(out, "\nstats: "));
+        snprintf(args, sizeof(args), "test -s %s/%s.mid", folder, names[i]);
+        CHECK_INT(system(args), 0);
+    }
+}
+
+static void test_generate(void)
+{
+    char args[512];
+
+    snprintf(args, sizeof(args),
+             "generate --primer-melody '[60, 62, 64]' --bars 2 --count 2 "
+             "--seed 9 --json --out %s/gen",
+             folder);
+    CHECK_INT(run(args), RP_EXIT_OK);
+    CHECK(*out == '[' && strstr(out, "/gen/melody-9-2.mid\""));
+    snprintf(args, sizeof(args),
+             "generate --primer %s/gen/melody-9-1.mid --notes 5 --out %s/gen",
+             folder, folder);
+    CHECK_INT(run(args), RP_EXIT_OK);
+    CHECK(strstr(out, "melody-9-1-1-1.mid: "));
+    refused("generate --primer-melody '[60, 200]'", 2, "200");
+    snprintf(args, sizeof(args), "generate --out %s/melody.ini/below", folder);
+    refused(args, 1, "Not a directory");
+}
+
+static void test_lists(void)
+{
+    CHECK_INT(run("presets"), RP_EXIT_OK);
+    CHECK(strstr(out, "melody       a test"));
+    CHECK_INT(run("presets --json"), RP_EXIT_OK);
+    CHECK(strstr(out, "\"name\": \"melody\", \"about\": \"a test\""));
+    CHECK_INT(run("engines"), RP_EXIT_OK);
+    CHECK(!strncmp(out, "cpu    yes", 10));
+    CHECK_INT(run("engines --json"), RP_EXIT_OK);
+    CHECK(strstr(out, "{\"name\": \"cpu\", \"available\": true, "));
+    CHECK_INT(run("ports --backend null --json"), RP_EXIT_OK);
+    CHECK_TEXT(out, "[]\n");
+}
+
+/* Option names that a --help text lists, one after the other. */
+static const char *next_option(const char *text, char *name)
+{
+    text = strstr(text, "\n  --");
+    if (text) {
+        sscanf(text + 5, "%63[a-z0-9-]", name);
+        text += 5;
+    }
+    return text;
+}
+
+static char page[65536];
+
+/* The man page writes a hyphen as \- . */
+static bool page_has(const char *name)
+{
+    char wanted[160] = "\\-\\-";
+
+    strncat(wanted, name, sizeof(wanted) - 5);
+    return strstr(page, wanted) != NULL;
+}
+
+static void test_man_page(void)
+{
+    FILE *file = fopen("tui/riposte.1", "r");
+    const char *at;
+    char name[64], row[160];
+    int options = 0;
+
+    CHECK(file != NULL);
+    if (!file) {
+        return;
+    }
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    CHECK_INT(run("play --help"), RP_EXIT_OK);
+    for (at = out; (at = next_option(at, name)); options++) {
+        if (!page_has(name)) {
+            printf("riposte.1 does not have --%s\n", name);
+            CHECK(0);
+        }
+    }
+    CHECK(options >= RP_SETTINGS + 10);
+    for (int i = 0; i < RP_EXITS; i++) {
+        snprintf(row, sizeof(row), "\n%d|%s\n", i, rp_exit_meanings[i]);
+        CHECK(strstr(page, row) != NULL);
+    }
+    for (int i = 0; i < RP_SETTINGS; i++) {
+        CHECK(page_has(rp_settings[i].key));
+    }
+}
+
+/* Every command answers --help, and takes `help COMMAND` as the same. */
+static void test_help(void)
+{
+    static const char *const commands[] = {"play", "generate", "ports",
+                                           "presets", "engines", "train",
+                                           "bench"};
+    char args[64];
+    static char first[65536];
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        snprintf(args, sizeof(args), "%s --help", commands[i]);
+        CHECK_INT(run(args), RP_EXIT_OK);
+        CHECK(!strncmp(out, "usage: riposte ", 15));
+        strcpy(first, out);
+        snprintf(args, sizeof(args), "help %s", commands[i]);
+        CHECK_INT(run(args), RP_EXIT_OK);
+        CHECK_TEXT(out, first);
+    }
+}
+
+/* The parser itself, on a table of its own. */
+struct made {
+    bool flag;
+    const char *text, *word;
+    struct rp_texts many;
+    uint32_t count;
+    double real;
+    struct rp_given given;
+};
+
+static void test_parse(void)
+{
+    static const struct rp_option options[] = {
+        {"flag", NULL, "", RP_OPTION_FLAG, offsetof(struct made, flag)},
+        {"text", "T", "", RP_OPTION_TEXT, offsetof(struct made, text)},
+        {"word", "W", "", RP_OPTION_WORD, offsetof(struct made, word), 0, 0,
+         "one|two"},
+        {"many", "M", "", RP_OPTION_TEXTS, offsetof(struct made, many)},
+        {"count", "N", "", RP_OPTION_COUNT, offsetof(struct made, count), 1,
+         9},
+        {NULL, NULL, NULL, RP_OPTION_SETTINGS, offsetof(struct made, given),
+         0, 0, NULL, 1 << RP_SET_TEMPO | 1 << RP_SET_METRONOME},
+        {"real", "R", "", RP_OPTION_REAL, offsetof(struct made, real), 0, 1},
+        RP_OPTION_END,
+    };
+    static const struct rp_cli cli = {"test", "FILE", "", 1, 3, options};
+    char *argv[] = {"test",     "--flag", "--text",  "--word", "a",
+                    "--word",   "two",    "--many=", "--many", "m",
+                    "--count=7", "--real", "0.5",    "--tempo=90",
+                    "--metronome", "--",  "--flag"};
+    struct made made = {0};
+    struct rp_texts args = {0};
+
+    CHECK_INT(rp_cli_parse(&cli, 17, argv, &made, &args), -1);
+    CHECK(made.flag);
+    CHECK_TEXT(made.text, "--word"); /* a value may look like an option */
+    CHECK_TEXT(made.word, "two");
+    CHECK_INT(made.many.count, 2);
+    CHECK_TEXT(made.many.text[0], "");
+    CHECK_INT(made.count, 7);
+    CHECK_NEAR(made.real, 0.5, 0);
+    CHECK_INT(made.given.set, 1 << RP_SET_TEMPO | 1 << RP_SET_METRONOME);
+    CHECK_INT(made.given.knobs.tempo, 90000);
+    CHECK_INT(made.given.knobs.metronome, 1);
+    CHECK_INT(args.count, 2);
+    CHECK_TEXT(args.text[0], "a");
+    CHECK_TEXT(args.text[1], "--flag");
+    rp_texts_fini(&made.many);
+    rp_texts_fini(&args);
+}
+
+int main(void)
+{
+    char command[128];
+
+    if (!getenv("RIPOSTE")) {
+        SKIP("RIPOSTE does not name the command");
+    }
+    if (!mkdtemp(folder)) {
+        return 1;
+    }
+    setenv("RIPOSTE_PRESETS", folder, 1);
+    setenv("XDG_DATA_HOME", "/nonexistent", 1);
+    setenv("JACK_NO_START_SERVER", "1", 1);
+    setenv("JACK_DEFAULT_SERVER", "riposte-none", 1);
+    write_model();
+    test_parse();
+    test_usage();
+    test_not_here();
+    test_broken();
+    test_play();
+    test_signals();
+    test_generate();
+    test_lists();
+    test_help();
+    test_man_page();
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    CHECK_INT(system(command), 0);
+    return TEST_END();
+}
