@@ -27,7 +27,7 @@ refused "no server" 'jack.*server'
 
 "$tools/jack_refuse" "$JACK_DEFAULT_SERVER" >"$work/refuse" &
 others=$!
-while ! grep -q refusing "$work/refuse"; do sleep 0.05; done
+until grep -q refusing "$work/refuse" 2>/dev/null; do sleep 0.05; done
 refused "a server that refuses" 'jack.*server'
 kill "$others"
 wait "$others" 2>/dev/null
@@ -38,14 +38,10 @@ refused "a port that is not there" 'no-such-port' --in no-such-port
 live_play --take "$work/take.mid"
 "$tools/jack_noise" 5 1 || live_fail "the noise"
 kill -0 "$player" || live_fail "riposte died of garbage"
-"$tools/jack_caller" --bpm 97 "$source/tests/golden/calls/02_st_anne.mid" \
-    >"$work/turns" 2>&1
-# The phase of the beat was set by garbage, so only the answer itself counts.
-grep -q '^1 of 1 calls answered' "$work/turns" || {
-    cat "$work/turns"
+# Garbage set the phase of the beat.
+"$tools/jack_caller" --bpm 97 --grid 0 \
+    "$source/tests/golden/calls/02_st_anne.mid" ||
     live_fail "no answer after garbage"
-}
-grep 'still sounding' "$work/turns" && failed=$((failed + 1))
 live_stop
 stray=$(live_stat stray)
 echo "stray bytes counted: ${stray:-none}"

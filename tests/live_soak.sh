@@ -17,7 +17,7 @@ live_play
 
 # kB of memory, every two seconds.
 (while grep VmRSS "/proc/$player/status" 2>/dev/null; do sleep 2; done) |
-    sed -E 's/[^0-9]//g' >"$work/rss" &
+    sed -uE 's/[^0-9]//g' >"$work/rss" &
 "$tools/jack_caller" --bpm 97 --seconds $((minutes * 60)) \
     "$source"/tests/golden/calls/[0-9]*.mid >"$work/turns" ||
     { cat "$work/turns"; live_fail "the turns"; }

@@ -3,6 +3,7 @@
 #ifndef JACK_COMMON_H
 #define JACK_COMMON_H
 
+#include <errno.h>
 #include <jack/jack.h>
 #include <jack/midiport.h>
 #include <stdatomic.h>
@@ -40,6 +41,35 @@ static inline void trace_add(struct trace *trace, jack_nframes_t frame,
     memset(e->data, 0, 3);
     memcpy(e->data, data, size);
     atomic_store_explicit(&trace->count, n + 1, memory_order_release);
+}
+
+/* The frame at which a period begins. A callback that comes late already
+ * reads the time of the period after its own, so only a difference that lasts
+ * four periods is believed, as much of it as lasts. */
+struct steady {
+    int begun, differs;
+    jack_nframes_t next;
+    int32_t least;
+};
+
+static inline jack_nframes_t steady_frame(struct steady *s,
+                                          jack_nframes_t time,
+                                          jack_nframes_t frames)
+{
+    int32_t gap = s->begun ? (int32_t)(time - s->next) : 0;
+    if (!s->begun)
+        s->next = time;
+    s->begun = 1;
+    if (gap == 0 || (s->differs && (gap > 0) != (s->least > 0)))
+        s->differs = 0;
+    if (gap && (!s->differs || abs(gap) < abs(s->least)))
+        s->least = gap;
+    if (gap && ++s->differs == 4) {
+        s->next += (jack_nframes_t)s->least;
+        s->differs = 0;
+    }
+    s->next += frames;
+    return s->next - frames;
 }
 
 static inline void trace_port(struct trace *trace, jack_port_t *port,
@@ -118,6 +148,19 @@ static inline int wait_port(jack_client_t *jack, const char *port,
         seconds -= 0.02;
     }
     return 1;
+}
+
+/* Connects; a program whose ports are there may take a moment to run. */
+static inline int join_ports(jack_client_t *jack, const char *from,
+                             const char *to)
+{
+    for (int tries = 0; tries < 200; tries++, usleep(20000)) {
+        int error = jack_connect(jack, from, to);
+        if (!error || error == EEXIST)
+            return 1;
+    }
+    fprintf(stderr, "cannot connect %s to %s\n", from, to);
+    return 0;
 }
 
 static inline void quiet(const char *text)

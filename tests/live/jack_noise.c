@@ -74,7 +74,7 @@ int main(int count, char **arg)
                               JackPortIsOutput, 0);
     jack_set_process_callback(jack, process, NULL);
     if (!port || !wait_port(jack, "riposte:in", 10) || jack_activate(jack) ||
-        jack_connect(jack, "noise:out", "riposte:in"))
+        !join_ports(jack, "noise:out", "riposte:in"))
         return 1;
     usleep((useconds_t)(atof(arg[1]) * 1e6));
     atomic_store(&phase, 1);
