@@ -6,10 +6,7 @@
 #include "model/play/performer_parts.h"
 #include "rt/log.h"
 
-enum {
-    SHOWN = 512,
-    SLACK_MS = 15 /* to think in, when a period is all that is left */
-};
+enum { SHOWN = 512 };
 
 /* ---- life ---- */
 
@@ -53,7 +50,6 @@ rp_status rp_performer_create(struct rp_performer **performer,
 {
     struct rp_performer *p = calloc(1, sizeof *p);
     struct rp_engine *engine;
-    rp_frame least;
     rp_status status;
 
     if (!p) {
@@ -75,9 +71,8 @@ rp_status rp_performer_create(struct rp_performer **performer,
     p->settings = read_settings(o->knobs);
     p->clock = first_clock(o);
     p->lead = (rp_frame)o->rate * RP_LEAD_MS / 1000;
-    least = (rp_frame)o->period + (rp_frame)o->rate * SLACK_MS / 1000;
-    if (p->lead < least)
-        p->lead = least;
+    if (p->lead < 2 * (rp_frame)o->period)
+        p->lead = 2 * (rp_frame)o->period;
     rp_memory_init(&p->memory, o->model, engine);
     rp_memory_metre(&p->memory, 0, p->clock.metre);
     rp_listen_init(&p->listen, &p->memory);

@@ -15,8 +15,7 @@ struct rp_performer_options {
                                      rp_performer_model() that replaces it */
     const struct rp_knobs *knobs;
     uint32_t rate;   /* frames per second */
-    uint32_t period; /* frames; lead is RP_LEAD_MS, or a period and 15 ms if
-                        that is longer */
+    uint32_t period; /* frames; lead is RP_LEAD_MS or two periods if longer */
 };
 
 RP_MUST rp_status rp_performer_create(struct rp_performer **performer,
