@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/play/bench_answers.h"
 #include "model/play/bench_phrases.h"
 #include "rt/log.h"
 #include "tui/bench_latency.h"
@@ -9,7 +10,8 @@
 
 /* What every measurement needs. */
 struct wish {
-    const char *preset, *model, *engine, *backend, *split;
+    const char *preset, *model, *engine, *backend, *split, *out;
+    struct rp_given given;
     uint32_t notes, turns, count, seed;
     double sigma;
     bool json, each;
@@ -67,19 +69,50 @@ static const struct rp_cli phrases_cli = {
     .options = phrases_options,
 };
 
-static rp_status load_model(const struct wish *wish, struct rp_model *model)
+static const struct rp_option answers_options[] = {
+    MODEL_OPTIONS,
+    {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL,
+     1 << RP_SET_MODE | 1 << RP_SET_TRADE | 1 << RP_SET_LENGTH |
+         1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P | 1 << RP_SET_TOP_K |
+         1 << RP_SET_WINDOW | 1 << RP_SET_SEED},
+    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
+     0, 0, "train|valid|test"},
+    {"count", "N", "calls (100)", RP_OPTION_COUNT, AT(count), 1, 100000},
+    {"out", "DIR", "write calls and answers there, as .mid", RP_OPTION_TEXT,
+     AT(out)},
+    RP_OPTION_END,
+};
+static const struct rp_cli answers_cli = {
+    .name = "bench answers",
+    .args = "DIR...",
+    .about = "Calls cut from the .mid files of DIRs and answered: key, grid, "
+             "repetition, range\nand density of the answers, beside what the "
+             "composers wrote next.",
+    .least_args = 1,
+    .most_args = 1000,
+    .options = answers_options,
+};
+
+/* The preset's knobs, and what was given. */
+static rp_status load_model(const struct wish *wish, struct rp_model *model,
+                            struct rp_knobs *knobs)
 {
     struct rp_preset preset;
-    rp_status status;
+    rp_status status = rp_preset_find(wish->preset, &preset);
 
-    if (wish->model) {
-        return rp_model_load(wish->model, wish->engine, model);
+    if (status != RP_OK) {
+        return status;
     }
-    status = rp_preset_find(wish->preset, &preset);
-    if (status == RP_OK) {
-        status = rp_model_load(preset.model, wish->engine, model);
-        rp_preset_fini(&preset);
+    rp_knobs_init(knobs);
+    rp_preset_apply(&preset, knobs);
+    for (int i = 0; i < RP_SETTINGS; i++) {
+        if (wish->given.set & 1u << i) {
+            rp_setting_copy(i, knobs, &wish->given.knobs);
+        }
     }
+    status = rp_model_load(wish->model ? wish->model : preset.model,
+                           wish->engine, model);
+    rp_preset_fini(&preset);
     return status;
 }
 
@@ -133,12 +166,13 @@ static int bench_phrases(int argc, char **argv)
         .count = wish.count, .sigma_ms = wish.sigma, .seed = wish.seed,
         .each = wish.each};
     struct rp_model model = {0};
+    struct rp_knobs knobs;
     rp_status status;
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    status = load_model(&wish, &model);
+    status = load_model(&wish, &model, &knobs);
     asked.model = &model;
     asked.dir = dirs.text;
     asked.dirs = dirs.count;
@@ -151,8 +185,39 @@ static int bench_phrases(int argc, char **argv)
     return rp_exit_code(status);
 }
 
+static int bench_answers(int argc, char **argv)
+{
+    struct wish wish = {.preset = "melody", .engine = "auto", .split = "test",
+                        .count = 100};
+    struct rp_bench_answers_options asked = {0};
+    struct rp_bench_answers_result result;
+    struct rp_texts dirs = {0};
+    struct rp_model model = {0};
+    struct rp_knobs knobs;
+    rp_status status;
+    int exit_code;
+
+    rp_knobs_init(&wish.given.knobs);
+    exit_code = rp_cli_parse(&answers_cli, argc, argv, &wish, &dirs);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    status = load_model(&wish, &model, &knobs);
+    asked = (struct rp_bench_answers_options){
+        .model = &model, .knobs = &knobs, .dir = dirs.text,
+        .dirs = dirs.count, .split = split_of(wish.split),
+        .count = wish.count, .seed = knobs.seed, .out = wish.out};
+    if (status == RP_OK) {
+        status = rp_bench_answers(&asked, &result, stdout);
+    }
+    rp_model_fini(&model);
+    rp_texts_fini(&dirs);
+    return rp_exit_code(status);
+}
+
 static const struct rp_command benches[] = {
     {"latency", bench_latency, "key press to thru, decision to answer"},
+    {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };

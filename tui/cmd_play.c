@@ -173,6 +173,24 @@ static rp_status open_session(struct rp_play *play, const struct wish *wish)
     return status;
 }
 
+/* Nobody chose the backend that has no sound: say why it is there. */
+static void explain(struct rp_play *play, const struct wish *wish,
+                    bool headless)
+{
+    static const char text[] = "no JACK server runs here: nothing can be heard";
+    char session[RP_PANEL_TEXT];
+
+    rp_session_describe(play->rig.session, session, sizeof(session));
+    if (strcmp(wish->backend, "auto") || strncmp(session, "null ", 5)) {
+        return;
+    }
+    if (headless) {
+        rp_log(RP_INFO, "play", "%s", text);
+    } else {
+        rp_panel_message(&play->panel, RP_INFO, "play", text);
+    }
+}
+
 static int run(struct rp_play *play, const struct wish *wish)
 {
     char why[80];
@@ -196,6 +214,7 @@ static int run(struct rp_play *play, const struct wish *wish)
     }
     rp_watch_init(&play->watch, &play->rig, &play->score, &play->panel);
     catch_signals();
+    explain(play, wish, headless);
     return headless ? rp_play_headless(play) : rp_play_panel(play);
 }
 

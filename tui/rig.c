@@ -123,6 +123,8 @@ rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
     }
     rp_preset_fini(&rig->preset);
     rig->preset = preset;
+    /* The beat is running: another sound must not make it stumble. */
+    preset.set &= ~(1u << RP_SET_TEMPO | 1u << RP_SET_METRE);
     rp_preset_apply(&preset, &rig->knobs);
     rp_performer_model(rig->performer, rig->model[rig->models - 1]);
     rp_log(RP_INFO, "rig", "preset %s", preset.name);

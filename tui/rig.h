@@ -35,8 +35,8 @@ RP_MUST rp_status rp_rig_start(struct rp_rig *rig);
 void rp_rig_stop(struct rp_rig *rig);
 void rp_rig_fini(struct rp_rig *rig);
 
-/* While it plays: another preset, its settings with it. On failure (logged)
- * everything stays as it was. */
+/* While it plays: another preset, its settings with it but for tempo and
+ * metre. On failure (logged) everything stays as it was. */
 RP_MUST rp_status rp_rig_preset(struct rp_rig *rig, const char *name);
 /* "tempo" "120", "preset" "melody" or "panic" "1". RP_EARG is logged. */
 RP_MUST rp_status rp_rig_turn(struct rp_rig *rig, const char *key,
