@@ -237,6 +237,8 @@ static void test_lists(void)
     CHECK(strstr(out, "melody       a test"));
     CHECK_INT(run("presets --json"), RP_EXIT_OK);
     CHECK(strstr(out, "\"name\": \"melody\", \"about\": \"a test\""));
+    CHECK(strstr(out, "\"model_found\": true, \"shape\": {\"layers\": 1, "
+                      "\"hidden\": 16, "));
     CHECK_INT(run("engines"), RP_EXIT_OK);
     CHECK(!strncmp(out, "cpu    yes", 10));
     CHECK_INT(run("engines --json"), RP_EXIT_OK);
@@ -302,7 +304,7 @@ static void test_help(void)
 {
     static const char *const commands[] = {"play", "generate", "ports",
                                            "presets", "engines", "train",
-                                           "bench"};
+                                           "eval", "bench"};
     char args[64];
     static char first[65536];
 

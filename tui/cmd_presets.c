@@ -1,6 +1,8 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "model/net/checkpoint.h"
 #include "model/preset.h"
 #include "rt/log.h"
 #include "tui/cli.h"
@@ -25,12 +27,43 @@ static const struct rp_cli cli = {
     .options = options,
 };
 
-static void print_text(const struct rp_preset *preset)
+/* The weights of a preset, as far as one would look at them. */
+struct weights {
+    bool found, whole; /* there; and readable (else it was logged) */
+    struct rp_shape shape;
+    struct rp_card card;
+    size_t size; /* parameters */
+};
+
+static void look(const char *path, struct weights *weights)
 {
+    struct rp_layout layout;
+    float *params;
+
+    *weights = (struct weights){.found = !access(path, R_OK)};
+    if (weights->found &&
+        rp_checkpoint_load(path, &weights->shape, &params, &weights->card,
+                           NULL, NULL) == RP_OK) {
+        rp_shape_layout(&weights->shape, &layout);
+        weights->size = layout.size;
+        weights->whole = true;
+        free(params);
+    }
+}
+
+static void print_text(const struct rp_preset *preset,
+                       const struct weights *weights)
+{
+    const char *licence = rp_card_get(&weights->card, "licence");
+
     printf("%-12s %s\n", preset->name, preset->about);
     printf("%-12s   %s\n", "", preset->path);
-    if (access(preset->model, R_OK)) {
+    if (!weights->found) {
         printf("%-12s   its model is missing: %s\n", "", preset->model);
+    } else if (weights->whole) {
+        printf("%-12s   GRU %u x %u, %zu parameters%s%s\n", "",
+               weights->shape.layers, weights->shape.hidden, weights->size,
+               licence ? ", " : "", licence ? licence : "");
     }
     for (int i = 0; i < RP_SETTINGS; i++) {
         if (preset->set & 1u << i) {
@@ -49,7 +82,25 @@ static void print_pair(const char *key, const char *value)
     rp_quote_print(stdout, value);
 }
 
-static void print_json(const struct rp_preset *preset, bool first)
+static void print_weights(const struct weights *weights)
+{
+    printf("\"model_found\": %s", weights->found ? "true" : "false");
+    if (!weights->whole) {
+        return;
+    }
+    printf(", \"shape\": {\"layers\": %u, \"hidden\": %u, \"head\": %u, "
+           "\"resolution\": %u, \"parameters\": %zu}, \"card\": {",
+           weights->shape.layers, weights->shape.hidden, weights->shape.head,
+           weights->shape.vocabulary.resolution, weights->size);
+    for (uint32_t i = 0; i < weights->card.count; i++) {
+        printf("%s", i ? ", " : "");
+        print_pair(weights->card.entry[i].key, weights->card.entry[i].value);
+    }
+    printf("}");
+}
+
+static void print_json(const struct rp_preset *preset,
+                       const struct weights *weights, bool first)
 {
     printf("%s\n  {", first ? "" : ",");
     print_pair("name", preset->name);
@@ -59,8 +110,9 @@ static void print_json(const struct rp_preset *preset, bool first)
     print_pair("path", preset->path);
     printf(", ");
     print_pair("model", preset->model);
-    printf(", \"model_found\": %s, \"settings\": {",
-           access(preset->model, R_OK) ? "false" : "true");
+    printf(", ");
+    print_weights(weights);
+    printf(", \"settings\": {");
     for (int i = 0, any = 0; i < RP_SETTINGS; i++) {
         if (preset->set & 1u << i) {
             char value[64];
@@ -76,12 +128,15 @@ static void print_json(const struct rp_preset *preset, bool first)
 static void each(void *self, const struct rp_preset *preset)
 {
     struct listing *listing = self;
+    struct weights weights;
 
+    look(preset->model, &weights);
     if (listing->json) {
-        print_json(preset, listing->count == 0);
+        print_json(preset, &weights, listing->count == 0);
     } else {
-        print_text(preset);
+        print_text(preset, &weights);
     }
+    rp_card_fini(&weights.card);
     listing->count++;
 }
 
