@@ -15,7 +15,6 @@
 #endif
 
 enum {
-    TILE_ROWS = 6,
     CHUNK_ROWS = 192, /* rows of A that stay in the L2 cache beside a panel */
     BLOCK_K = 256     /* of gemm_tn: what one packed block covers */
 };
@@ -36,7 +35,7 @@ struct tile {
 /* R rows x L lanes of C, kept in registers along the whole of K. */
 LANE_FN void tile_run(const int R, const int L, const struct tile *t)
 {
-    lanes sum[TILE_ROWS][4];
+    lanes sum[TILE_ROWS][TILE_LANES];
     const float *a = t->a, *b = t->b;
     const size_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
 
@@ -46,7 +45,7 @@ LANE_FN void tile_run(const int R, const int L, const struct tile *t)
                                               l * LANES)
                                  : lanes_set(0.0f);
     for (size_t k = 0; k < t->K; k++, a += a_k, b += b_k) {
-        lanes x[4];
+        lanes x[TILE_LANES];
         UNROLL for (int l = 0; l < L; l++)
             x[l] = lanes_load(b + l * LANES);
         UNROLL for (int r = 0; r < R; r++) {
@@ -60,37 +59,44 @@ LANE_FN void tile_run(const int R, const int L, const struct tile *t)
             lanes_store(t->c + r * t->c_row + l * LANES, sum[r][l]);
 }
 
-#define TILE_CASES(L)                                                          \
-    switch (rows) {                                                            \
-    case 1:                                                                    \
-        tile_run(1, L, t);                                                     \
-        return;                                                                \
-    case 2:                                                                    \
-        tile_run(2, L, t);                                                     \
-        return;                                                                \
-    case 3:                                                                    \
-        tile_run(3, L, t);                                                     \
-        return;                                                                \
-    case 4:                                                                    \
-        tile_run(4, L, t);                                                     \
-        return;                                                                \
-    case 5:                                                                    \
-        tile_run(5, L, t);                                                     \
-        return;                                                                \
-    default:                                                                   \
-        tile_run(6, L, t);                                                     \
-        return;                                                                \
+/* The rows are constants to each copy of tile_run, so that C is in registers. */
+LANE_FN void tile_rows(size_t rows, const int L, const struct tile *t)
+{
+    switch (rows) {
+    case 1:
+        tile_run(1, L, t);
+        return;
+    case 2:
+        tile_run(2, L, t);
+        return;
+#if TILE_ROWS == 6
+    case 3:
+        tile_run(3, L, t);
+        return;
+    case 4:
+        tile_run(4, L, t);
+        return;
+    case 5:
+        tile_run(5, L, t);
+        return;
+    case 6:
+        tile_run(6, L, t);
+        return;
+#endif
     }
-
-static void tile_lanes1(size_t rows, const struct tile *t)
-{
-    TILE_CASES(1)
 }
 
-static void tile_lanes4(size_t rows, const struct tile *t)
+static void tile_lane(size_t rows, const struct tile *t)
 {
-    TILE_CASES(4)
+    tile_rows(rows, 1, t);
 }
+
+#if TILE_LANES == 4
+static void tile_panel(size_t rows, const struct tile *t)
+{
+    tile_rows(rows, 4, t);
+}
+#endif
 
 /* `rows` x `width` of C, width a multiple of 16 up to a panel's. */
 static void tile_any(size_t rows, size_t width, struct tile t)
@@ -98,12 +104,13 @@ static void tile_any(size_t rows, size_t width, struct tile t)
     size_t column = 0;
 
     while (column < width) {
-        size_t left = (width - column) / LANES;
-        if (TILE_LANES == 4 && left == 4) {
-            tile_lanes4(rows, &t);
+#if TILE_LANES == 4
+        if (width - column == RP_PANEL) {
+            tile_panel(rows, &t);
             return;
         }
-        tile_lanes1(rows, &t);
+#endif
+        tile_lane(rows, &t);
         column += LANES;
         t.b += LANES;
         t.c += LANES;
@@ -117,7 +124,7 @@ static void tile_any(size_t rows, size_t width, struct tile t)
 LANE_FN void gemv_run(const int L, size_t K, const float *a, const float *b,
                       const float *start, float *c)
 {
-    const float *second = b + K * RP_PANEL;
+    const float *second = L > 4 ? b + K * RP_PANEL : b;
     lanes sum[8];
 
     UNROLL for (int l = 0; l < L; l++)

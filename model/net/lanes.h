@@ -18,7 +18,11 @@ enum { LANES = 16 };
 
 #include <immintrin.h>
 
-enum { TILE_LANES = 4, GEMV_LANES = 8 };
+/* Rows and lanes of C that a tile keeps in registers; lanes of a row. */
+#define LANE_CALL LANE_FN
+#define TILE_ROWS 6
+#define TILE_LANES 4
+#define GEMV_LANES 8
 typedef struct {
     __m512 v;
 } lanes;
@@ -89,7 +93,10 @@ LANE_FN lanes lanes_scale(lanes a, lanes t)
 
 #include <immintrin.h>
 
-enum { TILE_LANES = 1, GEMV_LANES = 4 };
+#define LANE_CALL LANE_FN
+#define TILE_ROWS 6
+#define TILE_LANES 1
+#define GEMV_LANES 4
 typedef struct {
     __m256 lo, hi;
 } lanes;
@@ -164,7 +171,10 @@ LANE_FN lanes lanes_scale(lanes a, lanes t)
 
 #else
 
-enum { TILE_LANES = 1, GEMV_LANES = 1 };
+#define LANE_CALL static __attribute__((noinline)) /* 16 lanes of plain code */
+#define TILE_ROWS 2
+#define TILE_LANES 1
+#define GEMV_LANES 1
 typedef struct {
     float v[LANES];
 } lanes;
@@ -223,7 +233,7 @@ LANE_FN __m128d lane_fma_odd(__m128d a, __m128d b, __m128d c)
     away = _mm_and_si128(away, _mm_sub_epi64(odd, _mm_set1_epi64x(1)));
     return _mm_castsi128_pd(_mm_add_epi64(bits, away));
 }
-LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+LANE_CALL lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     lanes out;
     for (int i = 0; i < LANES; i += 4) {
@@ -241,7 +251,7 @@ LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
 }
 #else
 /* An instruction on most other machines, else libm's, which is exact too. */
-LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
+LANE_CALL lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     LANE_EACH(fmaf(a.v[i], b.v[i], c.v[i]));
 }
@@ -287,7 +297,7 @@ LANE_FN lanes lanes_scale(lanes a, lanes t)
 #endif
 
 /* e^x for x clamped to [-87, 88]; relative error under 2e-7. */
-LANE_FN lanes lanes_exp(lanes x)
+LANE_CALL lanes lanes_exp(lanes x)
 {
     const lanes round = lanes_set(0x1.8p23f); /* leaves n in the low bits */
     x = lanes_max(lanes_set(-87.0f), lanes_min(lanes_set(88.0f), x));
@@ -305,14 +315,14 @@ LANE_FN lanes lanes_exp(lanes x)
     return lanes_scale(p, t);
 }
 
-LANE_FN lanes lanes_sigmoid(lanes x)
+LANE_CALL lanes lanes_sigmoid(lanes x)
 {
     const lanes one = lanes_set(1.0f);
     lanes e = lanes_exp(lanes_sub(lanes_set(0.0f), x));
     return lanes_div(one, lanes_add(one, e));
 }
 
-LANE_FN lanes lanes_tanh(lanes x)
+LANE_CALL lanes lanes_tanh(lanes x)
 {
     const lanes one = lanes_set(1.0f), two = lanes_set(2.0f);
     lanes size = lanes_sign(x, one), square = lanes_mul(x, x);
