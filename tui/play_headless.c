@@ -11,7 +11,7 @@ enum { ROLL_WIDTH = 79 };
 struct lines {
     struct rp_play *play;
     uint32_t state;      /* as last printed */
-    uint32_t rolled;     /* notes that a roll has shown */
+    rp_beat rolled;      /* a roll has shown what began before */
     bool due;            /* a roll is, when nothing sounds */
 };
 
@@ -35,18 +35,32 @@ static void print_note(void *self, rp_frame frame,
            note->velocity, (double)(note->end - note->onset) / RP_BEAT);
 }
 
-static void print_roll(struct lines *lines)
+/* What was not shown yet; unless `all`, only up to the end of the answer: the
+ * next call may have begun in the meantime. */
+static void print_roll(struct lines *lines, bool all)
 {
     static struct rp_roll_note note[RP_PANEL_NOTES]; /* main thread alone */
     struct rp_panel *panel = &lines->play->panel;
-    uint32_t count =
-        rp_panel_notes(panel, lines->rolled, note, RP_PANEL_NOTES);
+    uint32_t count = rp_panel_notes(panel, 0, note, RP_PANEL_NOTES), kept = 0;
+    rp_beat end = INT64_MIN;
 
-    lines->rolled = panel->notes;
+    for (uint32_t i = 0; i < count; i++) {
+        if (note[i].who == RP_WHO_ANSWER && note[i].end != INT64_MAX &&
+            note[i].end > end) {
+            end = note[i].end;
+        }
+    }
+    end = all ? INT64_MAX : end;
+    for (uint32_t i = 0; i < count; i++) {
+        if (note[i].onset >= lines->rolled && note[i].onset < end) {
+            note[kept++] = note[i];
+        }
+    }
+    lines->rolled = end > lines->rolled ? end : lines->rolled;
     lines->due = false;
-    if (count) {
+    if (kept) {
         printf("\n");
-        rp_roll_print(note, count, &panel->clock, ROLL_WIDTH, stdout);
+        rp_roll_print(note, kept, &panel->clock, ROLL_WIDTH, stdout);
         printf("\n");
     }
 }
@@ -67,7 +81,7 @@ static void print_changes(struct lines *lines)
     uint32_t state = panel->performer.state;
 
     if (lines->due && (state == RP_ANSWERING || !answer_sounds(panel))) {
-        print_roll(lines);
+        print_roll(lines, false);
     }
     if (state == lines->state) {
         return;
@@ -121,7 +135,7 @@ static int finish(struct rp_play *play, struct lines *lines, bool silent)
     rp_rig_stop(&play->rig);
     rp_watch_poll(&play->watch);
     print_changes(lines);
-    print_roll(lines);
+    print_roll(lines, true);
     rp_watch_report(&play->watch, stdout);
     if (play->take) {
         printf("take: %s\n", play->take);
@@ -135,7 +149,7 @@ static int finish(struct rp_play *play, struct lines *lines, bool silent)
 
 int rp_play_headless(struct rp_play *play)
 {
-    struct lines lines = {.play = play, .state = ~0u};
+    struct lines lines = {.play = play, .state = ~0u, .rolled = INT64_MIN};
     bool silent = false, over = false;
     rp_status status;
 
