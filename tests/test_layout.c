@@ -31,10 +31,10 @@ static const struct {
 static const struct {
     const char *header, *where[4];
 } systems[] = {
-    {"jack/*", {"rt/backend_jack.c", "tests/fake/*", "tests/live/*", NULL}},
-    {"alsa/*", {"rt/backend_alsa.c", "tests/fake/*", NULL}},
-    {"rtmidi/*", {"rt/backend_rtmidi.c", "tests/fake/*", NULL}},
-    {"rtmidi_c.h", {"rt/backend_rtmidi.c", "tests/fake/*", NULL}},
+    {"jack/*", {"rt/backend_jack.c", "tests/*", NULL}},
+    {"alsa/*", {"rt/backend_alsa.c", "tests/*", NULL}},
+    {"rtmidi/*", {"rt/backend_rtmidi.c", "tests/*", NULL}},
+    {"rtmidi_c.h", {"rt/backend_rtmidi.c", "tests/*", NULL}},
     {"*curses*.h", {"tui/screen_curses.c", NULL}},
     {"ncurses*/*", {"tui/screen_curses.c", NULL}},
     {"cuda*", {"cuda/*", NULL}},
