@@ -82,6 +82,7 @@ static rp_status run_trial(struct trial *trial)
     const struct rp_bench_call *call = trial->call;
     const struct rp_performer *p;
     double beat = 60000.0 * RATE / trial->hand.mbpm;
+    struct rp_bench_hand hand = trial->hand;
     rp_frame begin = RATE, last_on, last_off, stop;
     struct rp_stage stage;
     struct rp_metre metre;
@@ -99,8 +100,8 @@ static rp_status run_trial(struct trial *trial)
     atomic_store(&stage.knobs.mode, RP_MODE_ANSWER);
     if (!trial->by_onset)
         rp_stage_anchor(&stage, begin);
-    status = rp_bench_play(&stage, call, &trial->hand, begin, &last_on,
-                           &last_off);
+    hand.mbpm += (uint32_t)(int64_t)(hand.mbpm * trial->options->drift / 100.0);
+    status = rp_bench_play(&stage, call, &hand, begin, &last_on, &last_off);
     stop = last_off + (rp_frame)(WAIT_BEATS * beat);
     while (!status && stage.frame < stop && !p->turns)
         status = rp_stage_run(&stage, stage.frame + PERIOD);
@@ -221,7 +222,8 @@ rp_status rp_bench_phrases(
                                     &calls);
         if (status)
             break;
-        for (int b = 0; b < RP_BENCH_BEATS && !status; b++) {
+        for (int b = options->drift ? 1 : 0; b < RP_BENCH_BEATS && !status;
+             b++) {
             status = run_kind(options, &calls, b, &result[b][kind]);
             print_result(out, b ? "onset" : "click",
                          rp_phrase_kind_names[kind], &result[b][kind]);

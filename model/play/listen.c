@@ -9,14 +9,17 @@ enum {
     CONTEXT_BEATS = 32, /* heard notes are judged by so much of the past ... */
     CONTEXT_NOTES = 128 /* ... and no more notes, as in training */
 };
-#define DOUBT_START 400.0 /* ms^2 */
-#define DOUBT_STEP 16.0   /* a player's lateness wanders so much per note */
+#define DOUBT 400.0         /* of the lateness of a first onset, ms^2 */
+#define DOUBT_RATE 4e-4     /* a player's tempo is off by 2 % or so */
+#define WANDER 0.01         /* lateness wanders so much per ms, ms^2 */
+#define WANDER_RATE 2e-9    /* and tempo so much */
+#define LONGEST_MS 6000.0   /* after a pause the old lateness says no more */
 
 void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory)
 {
     memset(listen, 0, sizeof *listen);
     listen->memory = memory;
-    listen->doubt = DOUBT_START;
+    listen->late.p[2] = DOUBT_RATE;
     rp_listen_begin(listen);
 }
 
@@ -36,6 +39,15 @@ void rp_listen_begin(struct rp_listen *listen)
     call->end = INT32_MIN;
     call->low = 127;
     call->high = 0;
+    /* A call begins with the beat, as the player hears it; the player's own
+     * tempo stays what it was. */
+    listen->late.ms = 0.0;
+    listen->late.p[0] = DOUBT;
+    listen->late.p[1] = 0.0;
+    listen->late.p[2] += DOUBT_RATE / 4;
+    if (listen->late.p[2] > DOUBT_RATE)
+        listen->late.p[2] = DOUBT_RATE;
+    listen->late.frame = RP_FRAME_NEVER;
 }
 
 static uint32_t resolution(const struct rp_listen *listen)
@@ -305,17 +317,53 @@ static double as_ticks(const struct rp_listen *listen, rp_beat beat,
     return (double)beat / (double)(RP_BEAT / resolution(listen)) - late;
 }
 
-/* The player's own lateness follows what was decided, with less and less
- * doubt; a wild note moves it little. */
-static void follow(struct rp_listen *listen, double error)
+/* The filter's state carried on to a frame. */
+static struct rp_lateness predict(const struct rp_lateness *late,
+                                  const struct rp_clock *clock,
+                                  rp_frame frame)
 {
-    double variance = RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS;
-    double reach = 2.5 * sqrt(variance + listen->doubt), gain;
+    struct rp_lateness next = *late;
+    double ms = 0.0;
+
+    if (late->frame != RP_FRAME_NEVER && frame > late->frame)
+        ms = (double)(frame - late->frame) * 1000.0 / clock->rate;
+    if (ms > LONGEST_MS)
+        ms = LONGEST_MS;
+    next.ms += ms * late->rate;
+    next.p[0] += ms * (2.0 * late->p[1] + ms * late->p[2]) + WANDER * ms;
+    next.p[1] += ms * late->p[2];
+    next.p[2] += WANDER_RATE * ms;
+    next.frame = frame;
+    return next;
+}
+
+double rp_listen_late(const struct rp_listen *listen,
+                      const struct rp_clock *clock, rp_frame frame,
+                      double *variance)
+{
+    struct rp_lateness at = predict(&listen->late, clock, frame);
+
+    if (variance)
+        *variance = at.p[0];
+    return at.ms;
+}
+
+/* An onset was `error` ms later than expected; a wild one moves it little. */
+static void follow(struct rp_listen *listen, const struct rp_clock *clock,
+                   rp_frame frame, double error)
+{
+    double noise = RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS;
+    struct rp_lateness at = predict(&listen->late, clock, frame);
+    double all = at.p[0] + noise, reach = 2.5 * sqrt(all);
+    double gain = at.p[0] / all, gain_rate = at.p[1] / all;
 
     error = error > reach ? reach : error < -reach ? -reach : error;
-    gain = listen->doubt / (listen->doubt + variance);
-    listen->late += gain * error;
-    listen->doubt = (1.0 - gain) * listen->doubt + DOUBT_STEP;
+    at.ms += gain * error;
+    at.rate += gain_rate * error;
+    at.p[2] -= gain_rate * at.p[1];
+    at.p[1] *= 1.0 - gain;
+    at.p[0] *= 1.0 - gain;
+    listen->late = at;
 }
 
 static rp_status push_note(struct rp_listen *listen,
@@ -323,7 +371,8 @@ static rp_status push_note(struct rp_listen *listen,
                            const struct rp_listen_note *heard, double on,
                            bool chord)
 {
-    double ms = tick_ms(listen, clock), late = listen->late / ms;
+    double ms = tick_ms(listen, clock), doubt;
+    double late = rp_listen_late(listen, clock, heard->on_frame, &doubt) / ms;
     struct rp_timing timing = { 0 };
     struct rp_played played = { .pitch = heard->pitch,
                                 .velocity = heard->velocity };
@@ -331,8 +380,7 @@ static rp_status push_note(struct rp_listen *listen,
     struct rp_note note;
     rp_status status;
 
-    timing.on =
-        sqrt(RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS + listen->doubt) / ms;
+    timing.on = sqrt(RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS + doubt) / ms;
     timing.off = 1.5 * timing.on;
     timing.reach = 3.5 * timing.on + 1.0;
     played.on = on - late;
@@ -362,7 +410,8 @@ static rp_status push_note(struct rp_listen *listen,
     listen->over[note.pitch] = !note.duration;
     add_to_call(listen, &note);
     if (!chord)
-        follow(listen, (played.on - note.onset) * ms);
+        follow(listen, clock, heard->on_frame,
+               (played.on - note.onset) * ms);
     return RP_OK;
 }
 

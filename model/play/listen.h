@@ -40,6 +40,14 @@ struct rp_call {
     uint8_t low, high;
 };
 
+/* How far behind the grid the player is, and how that grows when the player's
+ * tempo is not the clock's: a Kalman filter over the errors of the onsets. */
+struct rp_lateness {
+    double ms, rate;  /* ms, and ms per ms */
+    double p[3];      /* variances of ms, of both, of rate */
+    rp_frame frame;   /* of the onset it was last told of */
+};
+
 struct rp_listen {
     struct rp_memory *memory; /* not owned */
     uint32_t pending;
@@ -47,8 +55,7 @@ struct rp_listen {
     uint16_t down[128]; /* per pitch: channels whose key is down */
     uint16_t pedal;     /* channels whose pedal is down */
     bool over[128];     /* went into the memory as held, still sounds */
-    double late;        /* how far behind the grid the player is, in ms ... */
-    double doubt;       /* ... and the variance of that, ms^2 */
+    struct rp_lateness late;
     struct rp_call call;
 };
 
@@ -74,6 +81,11 @@ RP_MUST rp_status rp_listen_settle(struct rp_listen *listen,
 /* Hand-over: everything is pushed, what sounds as HELD. */
 RP_MUST rp_status rp_listen_close(struct rp_listen *listen,
                                   const struct rp_clock *clock);
+
+/* How late the player is at a frame, in ms; *variance may be NULL. */
+double rp_listen_late(const struct rp_listen *listen,
+                      const struct rp_clock *clock, rp_frame frame,
+                      double *variance);
 
 /* Ticks <-> beats at the memory's resolution; nearest tick. */
 int32_t rp_listen_tick(const struct rp_listen *listen, rp_beat beat);

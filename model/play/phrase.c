@@ -11,6 +11,7 @@
 #define LEAST 1.25 /* times the longest rest so far */
 #define OVERDUE 0.002
 #define RESTING 0.7
+#define LATE_MOST 0.4
 enum {
     FEW = 3, /* notes */
     SETTLE_MS = 100, /* a shorter silence is only a gap between fingers */
@@ -64,7 +65,8 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
     const struct rp_memory *memory = listen->memory;
     const struct rp_call *call = &listen->call;
     int32_t ticks = memory->model->shape.vocabulary.resolution, tick, since;
-    rp_frame tardy = (rp_frame)clock->rate * TARDY_MS / 1000;
+    double late = rp_listen_late(listen, clock, call->last_on, NULL);
+    rp_frame tardy = (rp_frame)((TARDY_MS + late) * clock->rate / 1000.0);
     rp_beat beat = rp_clock_beat(clock, now);
     struct rp_draft draft = { .velocity = 64 };
     struct rp_sight sight;
@@ -82,6 +84,9 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
     signs->expected = rp_odds_after(&odds, since > 0 ? since - 1 : 0);
     signs->silence =
         (double)(beat - rp_clock_beat(clock, call->last_off)) / RP_BEAT;
+    /* Who is behind the beat has rested since before the release was heard. */
+    late *= clock->mbpm / 60e6;
+    signs->silence += late > LATE_MOST ? LATE_MOST : late > 0.0 ? late : 0.0;
     signs->since_onset =
         (double)(beat - rp_clock_beat(clock, call->last_on)) / RP_BEAT;
     signs->longest_rest = (double)call->longest_rest / RP_BEAT;
