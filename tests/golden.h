@@ -42,8 +42,7 @@ static inline void golden_compare(const char *path, const char *got)
         int g = (int)strcspn(got, "\n"), w = (int)strcspn(want, "\n");
 
         line++;
-        if (g != w || strncmp(got, want, (size_t)g) ||
-            got[g] != want[w]) {
+        if (g != w || strncmp(got, want, (size_t)g) || got[g] != want[w]) {
             printf("%s:%d: expected \"%.*s\"\n  got \"%.*s\"\n", path, line, w,
                    want, g, got);
             bad++;

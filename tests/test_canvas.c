@@ -30,8 +30,7 @@ static void test_text(void)
     rp_canvas_text(&canvas, 0, 3, RP_STYLE_PLAIN, "below");
     rp_canvas_style(&canvas, 8, 0, 5, RP_STYLE_WARN);
     CHECK_TEXT(printed(&canvas, false), " ab 7\n       cli\nt\n");
-    CHECK_TEXT(printed(&canvas, true),
-               ".bbbb...ww\n.......ccc\na.........\n");
+    CHECK_TEXT(printed(&canvas, true), ".bbbb...ww\n.......ccc\na.........\n");
     rp_canvas_clear(&canvas);
     CHECK_TEXT(printed(&canvas, false), "\n\n\n");
     rp_canvas_fini(&canvas);
@@ -49,8 +48,7 @@ static void test_utf8(void)
                              "\xc3\xa9\xe2\x96\x88|\xe6\xbc\xa2|e\xcc\x81|"
                              "\x1b[m|\xc3|\xc0\xaf"),
               16);
-    CHECK_TEXT(printed(&canvas, false),
-               "\xc3\xa9\xe2\x96\x88|?|e?|?[m|?|??\n");
+    CHECK_TEXT(printed(&canvas, false), "\xc3\xa9\xe2\x96\x88|?|e?|?[m|?|??\n");
     rp_canvas_fini(&canvas);
 }
 

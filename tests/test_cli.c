@@ -100,8 +100,9 @@ static void test_usage(void)
     CHECK_INT(run("help"), RP_EXIT_OK);
     CHECK_INT(run("--version"), RP_EXIT_OK);
     CHECK(!strncmp(out, "riposte ", 8) && lines(out) == 1);
-    refused("pley", 2, "unknown command 'pley'; did you mean 'play'?; there "
-                       "are play, generate, ports,");
+    refused("pley", 2,
+            "unknown command 'pley'; did you mean 'play'?; there "
+            "are play, generate, ports,");
     refused("play --tempoo 100", 2,
             "unknown option '--tempoo'; did you mean '--tempo'?");
     refused("play -x", 2, "unknown option '-x'");
@@ -302,9 +303,9 @@ static void test_man_page(void)
 /* Every command answers --help, and takes `help COMMAND` as the same. */
 static void test_help(void)
 {
-    static const char *const commands[] = {"play", "generate", "ports",
-                                           "presets", "engines", "train",
-                                           "eval", "bench"};
+    static const char *const commands[] = {"play",    "generate", "ports",
+                                           "presets", "engines",  "train",
+                                           "eval",    "bench"};
     char args[64];
     static char first[65536];
 
@@ -337,18 +338,17 @@ static void test_parse(void)
         {"word", "W", "", RP_OPTION_WORD, offsetof(struct made, word), 0, 0,
          "one|two"},
         {"many", "M", "", RP_OPTION_TEXTS, offsetof(struct made, many)},
-        {"count", "N", "", RP_OPTION_COUNT, offsetof(struct made, count), 1,
-         9},
-        {NULL, NULL, NULL, RP_OPTION_SETTINGS, offsetof(struct made, given),
-         0, 0, NULL, 1 << RP_SET_TEMPO | 1 << RP_SET_METRONOME},
+        {"count", "N", "", RP_OPTION_COUNT, offsetof(struct made, count), 1, 9},
+        {NULL, NULL, NULL, RP_OPTION_SETTINGS, offsetof(struct made, given), 0,
+         0, NULL, 1 << RP_SET_TEMPO | 1 << RP_SET_METRONOME},
         {"real", "R", "", RP_OPTION_REAL, offsetof(struct made, real), 0, 1},
         RP_OPTION_END,
     };
     static const struct rp_cli cli = {"test", "FILE", "", 1, 3, options};
-    char *argv[] = {"test",     "--flag", "--text",  "--word", "a",
-                    "--word",   "two",    "--many=", "--many", "m",
-                    "--count=7", "--real", "0.5",    "--tempo=90",
-                    "--metronome", "--",  "--flag"};
+    char *argv[] = {
+        "test", "--flag",     "--text",      "--word", "a",         "--word",
+        "two",  "--many=",    "--many",      "m",      "--count=7", "--real",
+        "0.5",  "--tempo=90", "--metronome", "--",     "--flag"};
     struct made made = {0};
     struct rp_texts args = {0};
 

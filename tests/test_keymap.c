@@ -67,8 +67,7 @@ static void test_always(void)
     };
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
-        CHECK_INT(rp_keymap_find(always[i].key, true).action,
-                  always[i].action);
+        CHECK_INT(rp_keymap_find(always[i].key, true).action, always[i].action);
         CHECK_INT(rp_keymap_find(always[i].key, false).action,
                   always[i].action);
     }

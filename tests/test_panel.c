@@ -133,7 +133,8 @@ static void test_sizes(void)
 static void test_forgetting(void)
 {
     static struct rp_roll_note note[RP_PANEL_NOTES];
-    struct rp_seen off = {.beat = RP_BEAT * 9000, .kind = RP_SEEN_CALL,
+    struct rp_seen off = {.beat = RP_BEAT * 9000,
+                          .kind = RP_SEEN_CALL,
                           .event = {3, {RP_NOTE_OFF, 20, 0}}};
 
     begin();
@@ -148,7 +149,8 @@ static void test_forgetting(void)
     /* Struck again before its end: the first ends there. */
     sound(RP_SEEN_CALL, 50, 5000, 0);
     {
-        struct rp_seen again = {.beat = RP_BEAT * 5001, .kind = RP_SEEN_CALL,
+        struct rp_seen again = {.beat = RP_BEAT * 5001,
+                                .kind = RP_SEEN_CALL,
                                 .event = {3, {RP_NOTE_ON, 50, 80}}};
         const struct rp_roll_note *ended = rp_panel_seen(&panel, &again);
 
@@ -163,9 +165,9 @@ static void test_place(void)
         uint8_t beats, unit;
         const char *want;
     } places[] = {
-        {0, 4, 4, "1.1"},      {3.99, 4, 4, "2.1"},  {3.9, 4, 4, "1.4"},
-        {4, 4, 4, "2.1"},      {-0.5, 4, 4, "-1.4"}, {2.5, 6, 8, "1.6"},
-        {3, 6, 8, "2.1"},      {7, 7, 8, "3.1"},     {5, 3, 4, "2.3"},
+        {0, 4, 4, "1.1"}, {3.99, 4, 4, "2.1"},  {3.9, 4, 4, "1.4"},
+        {4, 4, 4, "2.1"}, {-0.5, 4, 4, "-1.4"}, {2.5, 6, 8, "1.6"},
+        {3, 6, 8, "2.1"}, {7, 7, 8, "3.1"},     {5, 3, 4, "2.3"},
     };
     struct rp_clock clock = panel.clock;
     char got[32];

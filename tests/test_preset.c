@@ -57,23 +57,23 @@ static void test_bad_values(void)
         enum rp_setting_id id;
         const char *text;
     } bad[] = {
-        {RP_SET_TEMPO, "19.9"},     {RP_SET_TEMPO, "401"},
-        {RP_SET_TEMPO, "fast"},     {RP_SET_TEMPO, "-100"},
-        {RP_SET_TEMPO, "nan"},      {RP_SET_TEMPO, "inf"},
-        {RP_SET_TEMPO, "0x64"},     {RP_SET_TEMPO, "100 "},
-        {RP_SET_TEMPO, ""},         {RP_SET_TEMPO, "1.2.3"},
-        {RP_SET_METRE, "4"},        {RP_SET_METRE, "4/3"},
-        {RP_SET_METRE, "0/4"},      {RP_SET_METRE, "33/4"},
-        {RP_SET_METRE, "4/64"},     {RP_SET_METRE, "4/4x"},
-        {RP_SET_MODE, "duet"},      {RP_SET_TRADE, "0"},
-        {RP_SET_LENGTH, "65"},      {RP_SET_LENGTH, "1.5"},
-        {RP_SET_TEMPERATURE, "0"},  {RP_SET_TOP_P, "0"},
-        {RP_SET_TOP_P, "1.01"},     {RP_SET_TOP_K, "129"},
-        {RP_SET_WINDOW, "0"},       {RP_SET_INSTRUMENT, "128"},
-        {RP_SET_INSTRUMENT, "-1"},  {RP_SET_INSTRUMENT, "kazoo"},
-        {RP_SET_INSTRUMENT, ""},    {RP_SET_CHANNEL, "0"},
-        {RP_SET_CHANNEL, "17"},     {RP_SET_METRONOME, "maybe"},
-        {RP_SET_COUNT_IN, "17"},    {RP_SET_SEED, "4294967296"},
+        {RP_SET_TEMPO, "19.9"},    {RP_SET_TEMPO, "401"},
+        {RP_SET_TEMPO, "fast"},    {RP_SET_TEMPO, "-100"},
+        {RP_SET_TEMPO, "nan"},     {RP_SET_TEMPO, "inf"},
+        {RP_SET_TEMPO, "0x64"},    {RP_SET_TEMPO, "100 "},
+        {RP_SET_TEMPO, ""},        {RP_SET_TEMPO, "1.2.3"},
+        {RP_SET_METRE, "4"},       {RP_SET_METRE, "4/3"},
+        {RP_SET_METRE, "0/4"},     {RP_SET_METRE, "33/4"},
+        {RP_SET_METRE, "4/64"},    {RP_SET_METRE, "4/4x"},
+        {RP_SET_MODE, "duet"},     {RP_SET_TRADE, "0"},
+        {RP_SET_LENGTH, "65"},     {RP_SET_LENGTH, "1.5"},
+        {RP_SET_TEMPERATURE, "0"}, {RP_SET_TOP_P, "0"},
+        {RP_SET_TOP_P, "1.01"},    {RP_SET_TOP_K, "129"},
+        {RP_SET_WINDOW, "0"},      {RP_SET_INSTRUMENT, "128"},
+        {RP_SET_INSTRUMENT, "-1"}, {RP_SET_INSTRUMENT, "kazoo"},
+        {RP_SET_INSTRUMENT, ""},   {RP_SET_CHANNEL, "0"},
+        {RP_SET_CHANNEL, "17"},    {RP_SET_METRONOME, "maybe"},
+        {RP_SET_COUNT_IN, "17"},   {RP_SET_SEED, "4294967296"},
         {RP_SET_SEED, "-1"},
     };
     struct rp_knobs knobs, before;
@@ -162,8 +162,8 @@ static void test_good_preset(void)
     CHECK_TEXT(preset.about, "Slow; and low");
     snprintf(want, sizeof(want), "%s/good.safetensors", folder);
     CHECK_TEXT(preset.model, want);
-    CHECK_INT(preset.set, 1 << RP_SET_TEMPO | 1 << RP_SET_INSTRUMENT |
-                              1 << RP_SET_WINDOW);
+    CHECK_INT(preset.set,
+              1 << RP_SET_TEMPO | 1 << RP_SET_INSTRUMENT | 1 << RP_SET_WINDOW);
     rp_knobs_init(&knobs);
     knobs.temperature = 0.5f;
     knobs.window = 8;

@@ -70,8 +70,11 @@ static void test_fit(void)
     struct rp_roll_note notes[] = {note(0, 1, 36, RP_WHO_CALL),
                                    note(0, 1, 84, RP_WHO_CALL),
                                    note(50, 1, 127, RP_WHO_CALL)};
-    struct rp_roll roll = {.note = notes, .count = 3, .column = RP_BEAT / 4,
-                           .now = 0, .clock = clock_44};
+    struct rp_roll roll = {.note = notes,
+                           .count = 3,
+                           .column = RP_BEAT / 4,
+                           .now = 0,
+                           .clock = clock_44};
 
     rp_roll_fit(&roll, 8 * RP_BEAT, 60);
     CHECK(!roll.fold && roll.low <= 36 && roll.low + 60 > 84);

@@ -36,9 +36,9 @@ static void write_call(double beat, int notes)
                       rp_event_make(RP_NOTE_OFF, 0, (uint8_t)(60 + i), 0)),
                   RP_OK);
     }
-    CHECK_INT(rp_smf_write_event(smf, 2, 0,
-                                 rp_event_make(RP_NOTE_ON, 9, 36, 100)),
-              RP_OK);
+    CHECK_INT(
+        rp_smf_write_event(smf, 2, 0, rp_event_make(RP_NOTE_ON, 9, 36, 100)),
+        RP_OK);
     CHECK_INT(rp_smf_write_save(smf, path), RP_OK);
     rp_smf_write_destroy(smf);
 }
@@ -134,9 +134,13 @@ static void test_two_calls(void)
 static void test_cues(void)
 {
     static const char *const bad[] = {
-        "",          "1",          "x tempo=90",  "1 tempo",   "1 tempo=",
-        "-1 tempo=90", "1 =90",    "1tempo=90",   "1 tempo=9", "nan tempo=90",
-        "1 noise=1", "1e9 tempo=90", "1 call=",   "inf tempo=90",
+        "",           "1",
+        "x tempo=90", "1 tempo",
+        "1 tempo=",   "-1 tempo=90",
+        "1 =90",      "1tempo=90",
+        "1 tempo=9",  "nan tempo=90",
+        "1 noise=1",  "1e9 tempo=90",
+        "1 call=",    "inf tempo=90",
     };
     struct rp_score score;
     char text[80];
@@ -156,8 +160,7 @@ static void test_cues(void)
     CHECK_INT(rp_score_place(&score, &rig, 48000, 0), RP_OK);
     CHECK_INT(score.turns, 3); /* in order of time, equal ones as given */
     CHECK_INT(score.turn[0].frame, 72000);
-    CHECK_TEXT(((struct rp_score_cue *)score.turn[1].self)->key,
-               "temperature");
+    CHECK_TEXT(((struct rp_score_cue *)score.turn[1].self)->key, "temperature");
     CHECK_TEXT(((struct rp_score_cue *)score.turn[2].self)->key, "top-p");
     CHECK_INT(onset(&score, 0), 96000);
     rp_score_fini(&score);

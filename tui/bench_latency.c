@@ -45,9 +45,9 @@ static bool wait_seen(struct rp_rig *rig, enum rp_seen_kind kind, int pitch,
 
 static void strike(struct rp_rig *rig, int pitch, bool on)
 {
-    (void)rp_session_play(rig->session,
-                          rp_event_make(on ? RP_NOTE_ON : RP_NOTE_OFF, 0,
-                                        (uint8_t)pitch, 80));
+    (void)rp_session_play(
+        rig->session,
+        rp_event_make(on ? RP_NOTE_ON : RP_NOTE_OFF, 0, (uint8_t)pitch, 80));
 }
 
 /* Presses at places in the period that no period repeats. */
@@ -165,8 +165,7 @@ static void print_row(const char *name, const char *key, const uint32_t *ns,
                 rank(ns, count, 100));
     } else {
         fprintf(file, "%-28s %5u  %8.1f  %8.1f  %8.1f\n", name, count,
-                rank(ns, count, 50), rank(ns, count, 99),
-                rank(ns, count, 100));
+                rank(ns, count, 50), rank(ns, count, 99), rank(ns, count, 100));
     }
 }
 

@@ -8,7 +8,8 @@ rp_status rp_canvas_init(struct rp_canvas *canvas, int width, int height)
 {
     width = width < 1 ? 1 : width > RP_CANVAS_MOST ? RP_CANVAS_MOST : width;
     height = height < 1 ? 1 : height > RP_CANVAS_MOST ? RP_CANVAS_MOST : height;
-    canvas->cell = calloc((size_t)width * (size_t)height, sizeof(*canvas->cell));
+    canvas->cell =
+        calloc((size_t)width * (size_t)height, sizeof(*canvas->cell));
     if (!canvas->cell) {
         return RP_EMEM;
     }
@@ -107,8 +108,8 @@ static void print_glyph(uint32_t glyph, FILE *file)
     } else if (glyph < 0x800) {
         fprintf(file, "%c%c", 0xc0 | glyph >> 6, 0x80 | (glyph & 0x3f));
     } else if (glyph < 0x10000) {
-        fprintf(file, "%c%c%c", 0xe0 | glyph >> 12,
-                0x80 | (glyph >> 6 & 0x3f), 0x80 | (glyph & 0x3f));
+        fprintf(file, "%c%c%c", 0xe0 | glyph >> 12, 0x80 | (glyph >> 6 & 0x3f),
+                0x80 | (glyph & 0x3f));
     } else {
         fprintf(file, "%c%c%c%c", 0xf0 | glyph >> 18,
                 0x80 | (glyph >> 12 & 0x3f), 0x80 | (glyph >> 6 & 0x3f),

@@ -11,19 +11,19 @@
 
 /* In the order of the letters that rp_canvas_print_styles prints. */
 enum rp_style {
-    RP_STYLE_PLAIN,          /* . */
-    RP_STYLE_DIM,            /* d */
-    RP_STYLE_BOLD,           /* b */
-    RP_STYLE_BAR,            /* h: the header line */
-    RP_STYLE_SELECTED,       /* s */
-    RP_STYLE_CALL,           /* c */
-    RP_STYLE_ANSWER,         /* a */
-    RP_STYLE_PLANNED,        /* p: not heard yet */
-    RP_STYLE_CALL_ANSWER,    /* x: call in the upper half, answer below */
-    RP_STYLE_ANSWER_CALL,    /* y */
-    RP_STYLE_FLASH,          /* f: the beat */
-    RP_STYLE_WARN,           /* w */
-    RP_STYLE_ERROR,          /* e */
+    RP_STYLE_PLAIN,       /* . */
+    RP_STYLE_DIM,         /* d */
+    RP_STYLE_BOLD,        /* b */
+    RP_STYLE_BAR,         /* h: the header line */
+    RP_STYLE_SELECTED,    /* s */
+    RP_STYLE_CALL,        /* c */
+    RP_STYLE_ANSWER,      /* a */
+    RP_STYLE_PLANNED,     /* p: not heard yet */
+    RP_STYLE_CALL_ANSWER, /* x: call in the upper half, answer below */
+    RP_STYLE_ANSWER_CALL, /* y */
+    RP_STYLE_FLASH,       /* f: the beat */
+    RP_STYLE_WARN,        /* w */
+    RP_STYLE_ERROR,       /* e */
     RP_STYLES
 };
 

@@ -8,7 +8,8 @@
 
 const char *const rp_exit_meanings[RP_EXITS] = {
     [RP_EXIT_OK] = "done, or ended by SIGINT or SIGTERM while playing",
-    [RP_EXIT_FAILURE] = "a file is missing, or a file, device or the system failed",
+    [RP_EXIT_FAILURE] =
+        "a file is missing, or a file, device or the system failed",
     [RP_EXIT_USAGE] = "unknown command or option, or a value out of range",
     [RP_EXIT_FORMAT] = "a file is not what it should be",
     [RP_EXIT_NONE] = "a port, preset, backend, engine or server is not here",
@@ -56,9 +57,9 @@ static bool option_at(const struct rp_option *table, uint32_t i,
         }
         for (int s = 0; s < RP_SETTINGS; s++) {
             if (table->mask & 1u << s && i-- == 0) {
-                *found = (struct found){table, s, rp_settings[s].key,
-                                        rp_settings[s].value,
-                                        rp_settings[s].help};
+                *found =
+                    (struct found){table, s, rp_settings[s].key,
+                                   rp_settings[s].value, rp_settings[s].help};
                 return true;
             }
         }
@@ -87,8 +88,8 @@ void rp_cli_help(const struct rp_cli *cli)
         char left[64];
         bool alone = stands_alone(&found);
 
-        snprintf(left, sizeof(left), "--%s%s%s", found.name,
-                 alone ? "" : " ", alone ? "" : found.value);
+        snprintf(left, sizeof(left), "--%s%s%s", found.name, alone ? "" : " ",
+                 alone ? "" : found.value);
         /* A long left side gets a line of its own. */
         if (strlen(left) > 24) {
             printf("  %s\n  %-24s %s\n", left, "", found.help);
@@ -244,8 +245,8 @@ static int take_number(const struct rp_cli *cli, const struct found *found,
 
     if (!read_real(option, value, &real)) {
         snprintf(want, sizeof(want), "a %snumber from %.10g to %.10g",
-                 option->kind == RP_OPTION_COUNT ? "whole " : "",
-                 option->least, option->most);
+                 option->kind == RP_OPTION_COUNT ? "whole " : "", option->least,
+                 option->most);
         return refuse_value(cli, found, value, want);
     }
     if (option->kind == RP_OPTION_COUNT) {
@@ -352,8 +353,8 @@ int rp_cli_parse(const struct rp_cli *cli, int argc, char **argv, void *into,
         } else if (options && argv[i][0] == '-' && argv[i][1]) {
             exit_code = refuse_option(cli, argv[i], argv[i] + 1);
         } else {
-            exit_code = add_text(&rest, argv[i]) == RP_OK ? -1
-                                                          : RP_EXIT_FAILURE;
+            exit_code =
+                add_text(&rest, argv[i]) == RP_OK ? -1 : RP_EXIT_FAILURE;
         }
     }
     if (exit_code < 0) {

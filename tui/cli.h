@@ -75,8 +75,8 @@ void rp_cli_help(const struct rp_cli *cli);
 void rp_texts_fini(struct rp_texts *texts);
 
 /* "; did you mean 'tempo'?" or "". `name(self, i)` is NULL after the last. */
-void rp_cli_guess(const char *text, const char *(*name)(const void *self,
-                                                        uint32_t i),
+void rp_cli_guess(const char *text,
+                  const char *(*name)(const void *self, uint32_t i),
                   const void *self, const char *dashes, char *guess,
                   size_t size);
 

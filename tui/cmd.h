@@ -5,7 +5,7 @@
 struct rp_command {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the name; the exit code */
-    const char *help; /* one line */
+    const char *help;                  /* one line */
 };
 
 int rp_cmd_play(int argc, char **argv);

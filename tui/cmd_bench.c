@@ -21,10 +21,12 @@ struct wish {
 #define MODEL_OPTIONS                                                          \
     {"preset", "NAME", "named set-up, or the path of an .ini (melody)",        \
      RP_OPTION_TEXT, AT(preset)},                                              \
-    {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,       \
-     AT(model)},                                                               \
-    {"engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",            \
-     RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"}
+        {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,   \
+         AT(model)},                                                           \
+    {                                                                          \
+        "engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",         \
+            RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"                  \
+    }
 
 static const struct rp_option latency_options[] = {
     MODEL_OPTIONS,
@@ -52,8 +54,7 @@ static const struct rp_option phrases_options[] = {
      100000},
     {"sigma", "MS", "how unevenly they are played (20)", RP_OPTION_REAL,
      AT(sigma), 0.001, 200},
-    {"seed", "N", "draws them (1)", RP_OPTION_COUNT, AT(seed), 0,
-     4294967295.0},
+    {"seed", "N", "draws them (1)", RP_OPTION_COUNT, AT(seed), 0, 4294967295.0},
     {"each", NULL, "print every phrase that went wrong", RP_OPTION_FLAG,
      AT(each)},
     RP_OPTION_END,
@@ -118,8 +119,11 @@ static rp_status load_model(const struct wish *wish, struct rp_model *model,
 
 static int bench_latency(int argc, char **argv)
 {
-    struct wish wish = {.preset = "melody", .engine = "auto",
-                        .backend = "auto", .notes = 200, .turns = 10};
+    struct wish wish = {.preset = "melody",
+                        .engine = "auto",
+                        .backend = "auto",
+                        .notes = 200,
+                        .turns = 10};
     struct rp_session_options session = {.realtime = true};
     struct rp_bench_latency bench = {0};
     int exit_code = rp_cli_parse(&latency_cli, argc, argv, &wish, NULL);
@@ -157,14 +161,19 @@ static enum rp_split split_of(const char *name)
 
 static int bench_phrases(int argc, char **argv)
 {
-    struct wish wish = {.preset = "melody", .engine = "auto", .split = "test",
-                        .count = 100, .sigma = 20, .seed = 1};
+    struct wish wish = {.preset = "melody",
+                        .engine = "auto",
+                        .split = "test",
+                        .count = 100,
+                        .sigma = 20,
+                        .seed = 1};
     struct rp_bench_phrases_result result[RP_BENCH_BEATS][RP_PHRASE_KINDS];
     struct rp_texts dirs = {0};
     int exit_code = rp_cli_parse(&phrases_cli, argc, argv, &wish, &dirs);
-    struct rp_bench_phrases_options asked = {
-        .count = wish.count, .sigma_ms = wish.sigma, .seed = wish.seed,
-        .each = wish.each};
+    struct rp_bench_phrases_options asked = {.count = wish.count,
+                                             .sigma_ms = wish.sigma,
+                                             .seed = wish.seed,
+                                             .each = wish.each};
     struct rp_model model = {0};
     struct rp_knobs knobs;
     rp_status status;
@@ -187,8 +196,8 @@ static int bench_phrases(int argc, char **argv)
 
 static int bench_answers(int argc, char **argv)
 {
-    struct wish wish = {.preset = "melody", .engine = "auto", .split = "test",
-                        .count = 100};
+    struct wish wish = {
+        .preset = "melody", .engine = "auto", .split = "test", .count = 100};
     struct rp_bench_answers_options asked = {0};
     struct rp_bench_answers_result result;
     struct rp_texts dirs = {0};
@@ -203,10 +212,14 @@ static int bench_answers(int argc, char **argv)
         return exit_code;
     }
     status = load_model(&wish, &model, &knobs);
-    asked = (struct rp_bench_answers_options){
-        .model = &model, .knobs = &knobs, .dir = dirs.text,
-        .dirs = dirs.count, .split = split_of(wish.split),
-        .count = wish.count, .seed = knobs.seed, .out = wish.out};
+    asked = (struct rp_bench_answers_options){.model = &model,
+                                              .knobs = &knobs,
+                                              .dir = dirs.text,
+                                              .dirs = dirs.count,
+                                              .split = split_of(wish.split),
+                                              .count = wish.count,
+                                              .seed = knobs.seed,
+                                              .out = wish.out};
     if (status == RP_OK) {
         status = rp_bench_answers(&asked, &result, stdout);
     }

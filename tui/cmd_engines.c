@@ -35,8 +35,7 @@ int rp_cmd_engines(int argc, char **argv)
 
         if (listing.json) {
             printf("%s\n  {\"name\": \"%s\", \"available\": %s, \"detail\": ",
-                   i ? "," : "[", rp_engines[i]->name,
-                   here ? "true" : "false");
+                   i ? "," : "[", rp_engines[i]->name, here ? "true" : "false");
             rp_quote_print(stdout, text);
             printf("}");
         } else {

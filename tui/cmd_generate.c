@@ -44,12 +44,12 @@ static const struct rp_option options[] = {
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, SETTINGS},
     {"bars", "N", "so many bars more (8, unless --notes)", RP_OPTION_COUNT,
      AT(bars), 1, 1000},
-    {"notes", "N", "so many notes more, at most", RP_OPTION_COUNT, AT(notes),
-     1, RP_GENERATE_MOST},
+    {"notes", "N", "so many notes more, at most", RP_OPTION_COUNT, AT(notes), 1,
+     RP_GENERATE_MOST},
     {"count", "N", "so many different ones (1)", RP_OPTION_COUNT, AT(count), 1,
      10000},
-    {"out", "DIR", "where NAME-SEED-1.mid, ... are written (.)",
-     RP_OPTION_TEXT, AT(out)},
+    {"out", "DIR", "where NAME-SEED-1.mid, ... are written (.)", RP_OPTION_TEXT,
+     AT(out)},
     {"json", NULL, "print a JSON array with paths and notes", RP_OPTION_FLAG,
      AT(json)},
     RP_OPTION_END,
@@ -90,11 +90,11 @@ static rp_status read_primer(struct job *job)
     rp_status status;
 
     if (wish->primer) {
-        status = rp_primer_read(wish->primer, vocabulary, wish->all,
-                                &job->primer);
+        status =
+            rp_primer_read(wish->primer, vocabulary, wish->all, &job->primer);
     } else if (wish->melody) {
-        status = rp_primer_melody(wish->melody, vocabulary, metre,
-                                  &job->primer);
+        status =
+            rp_primer_melody(wish->melody, vocabulary, metre, &job->primer);
     } else {
         status = rp_primer_empty(metre, &job->primer);
     }
@@ -132,9 +132,12 @@ static rp_status create_generator(struct job *job)
 {
     const struct rp_knobs *knobs = &job->knobs;
     struct rp_generate_options asked = {
-        .model = &job->model, .primer = &job->primer,
-        .bars = job->wish->bars, .notes = job->wish->notes,
-        .window = knobs->window, .seed = knobs->seed,
+        .model = &job->model,
+        .primer = &job->primer,
+        .bars = job->wish->bars,
+        .notes = job->wish->notes,
+        .window = knobs->window,
+        .seed = knobs->seed,
         .taste = {knobs->temperature, knobs->top_p, knobs->top_k}};
 
     if (!asked.bars && !asked.notes) {
@@ -193,12 +196,13 @@ static void print_roll(const struct job *job, const char *path,
     enum { PRIMER_BARS = 4 };
     const struct rp_primer *primer = &job->primer;
     uint32_t resolution = job->model.shape.vocabulary.resolution, from = 0;
-    struct rp_clock clock = {.rate = 48000, .mbpm = job->knobs.tempo,
-                             .metre = primer->metre[0].metre, .anchored = 1};
+    struct rp_clock clock = {.rate = 48000,
+                             .mbpm = job->knobs.tempo,
+                             .metre = primer->metre[0].metre,
+                             .anchored = 1};
     rp_beat bar = rp_metre_bar(clock.metre);
     int32_t ticks = (int32_t)(bar * resolution / RP_BEAT);
-    struct rp_roll_note *all =
-        calloc(primer->count + count + 1, sizeof(*all));
+    struct rp_roll_note *all = calloc(primer->count + count + 1, sizeof(*all));
 
     if (!all) {
         return;
@@ -224,8 +228,7 @@ static rp_status write_one(struct job *job, uint32_t number)
     const struct rp_note *note;
     uint32_t count;
     char name[NAME_MAX], path[PATH_MAX];
-    rp_status status =
-        rp_generator_draw(job->generator, number, &note, &count);
+    rp_status status = rp_generator_draw(job->generator, number, &note, &count);
 
     if (status != RP_OK) {
         return status;
@@ -265,8 +268,8 @@ static rp_status run(struct job *job)
 
 int rp_cmd_generate(int argc, char **argv)
 {
-    struct wish wish = {.preset = "melody", .engine = "auto", .count = 1,
-                        .out = "."};
+    struct wish wish = {
+        .preset = "melody", .engine = "auto", .count = 1, .out = "."};
     struct job job = {.wish = &wish};
     int exit_code;
 

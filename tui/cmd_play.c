@@ -39,12 +39,12 @@ static const struct rp_option options[] = {
     {"call", "FILE.mid", "play this as the call; may be given again",
      RP_OPTION_TEXTS, AT(call)},
     {"cue", "'S KEY=VALUE'",
-     "at second S turn a knob, preset, panic or call=FILE",
-     RP_OPTION_TEXTS, AT(cue)},
+     "at second S turn a knob, preset, panic or call=FILE", RP_OPTION_TEXTS,
+     AT(cue)},
     {"take", "FILE.mid", "record call and answers to it", RP_OPTION_TEXT,
      AT(take)},
-    {"duration", "S", "end after so many seconds", RP_OPTION_REAL,
-     AT(duration), 0.001, 1e6},
+    {"duration", "S", "end after so many seconds", RP_OPTION_REAL, AT(duration),
+     0.001, 1e6},
     {"rate", "HZ", "backend null: frames per second (48000)", RP_OPTION_COUNT,
      AT(rate), 8000, 384000},
     {"period", "FRAMES", "backend null: frames per period (128)",
@@ -126,8 +126,8 @@ static rp_status read_score(struct rp_play *play, const struct wish *wish)
 static rp_status set_up(struct rp_play *play, const struct wish *wish)
 {
     const struct rp_given *given = &wish->given;
-    rp_status status = rp_rig_load(&play->rig, wish->preset, wish->model,
-                                   wish->engine);
+    rp_status status =
+        rp_rig_load(&play->rig, wish->preset, wish->model, wish->engine);
 
     if (status == RP_OK) {
         status = read_score(play, wish);
@@ -150,10 +150,13 @@ static rp_status set_up(struct rp_play *play, const struct wish *wish)
  * its rate is known only afterwards, and main plays. */
 static rp_status open_session(struct rp_play *play, const struct wish *wish)
 {
-    struct rp_session_options session = {
-        .backend = wish->backend, .in = wish->in, .out = wish->out,
-        .rate = wish->rate, .period = wish->period, .take = wish->take,
-        .realtime = !play->virtual_time};
+    struct rp_session_options session = {.backend = wish->backend,
+                                         .in = wish->in,
+                                         .out = wish->out,
+                                         .rate = wish->rate,
+                                         .period = wish->period,
+                                         .take = wish->take,
+                                         .realtime = !play->virtual_time};
     rp_status status = RP_OK;
 
     if (play->virtual_time) {
@@ -202,8 +205,8 @@ static int run(struct rp_play *play, const struct wish *wish)
         headless = true;
     }
     status = set_up(play, wish);
-    play->virtual_time = headless && play->score.calls &&
-                         !strcmp(wish->backend, "null");
+    play->virtual_time =
+        headless && play->score.calls && !strcmp(wish->backend, "null");
     play->duration = wish->duration;
     play->take = wish->take;
     if (status == RP_OK) {
@@ -221,8 +224,10 @@ static int run(struct rp_play *play, const struct wish *wish)
 int rp_cmd_play(int argc, char **argv)
 {
     static struct rp_play play; /* the panel's notes are no stack's size */
-    struct wish wish = {.preset = "melody", .backend = "auto",
-                        .sync = "internal", .engine = "auto"};
+    struct wish wish = {.preset = "melody",
+                        .backend = "auto",
+                        .sync = "internal",
+                        .engine = "auto"};
     int exit_code;
 
     rp_knobs_init(&wish.given.knobs);

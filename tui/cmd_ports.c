@@ -59,8 +59,9 @@ int rp_cmd_ports(int argc, char **argv)
     if (listing.json) {
         printf("%s]\n", listing.count ? "\n" : "");
     } else if (!listing.count && status == RP_OK) {
-        rp_log(RP_INFO, "ports", "no MIDI ports: no JACK server runs here, or "
-                                 "nothing is connected to it");
+        rp_log(RP_INFO, "ports",
+               "no MIDI ports: no JACK server runs here, or "
+               "nothing is connected to it");
     }
     return rp_exit_code(status);
 }

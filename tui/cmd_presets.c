@@ -42,8 +42,8 @@ static void look(const char *path, struct weights *weights)
 
     *weights = (struct weights){.found = !access(path, R_OK)};
     if (weights->found &&
-        rp_checkpoint_load(path, &weights->shape, &params, &weights->card,
-                           NULL, NULL) == RP_OK) {
+        rp_checkpoint_load(path, &weights->shape, &params, &weights->card, NULL,
+                           NULL) == RP_OK) {
         rp_shape_layout(&weights->shape, &layout);
         weights->size = layout.size;
         weights->whole = true;
@@ -156,8 +156,9 @@ int rp_cmd_presets(int argc, char **argv)
     if (listing.json) {
         printf("%s]\n", listing.count ? "\n" : "");
     } else if (!listing.count && status == RP_OK) {
-        rp_log(RP_WARN, "presets", "there is none; set RIPOSTE_PRESETS to a "
-                                   "folder with NAME.ini files");
+        rp_log(RP_WARN, "presets",
+               "there is none; set RIPOSTE_PRESETS to a "
+               "folder with NAME.ini files");
     }
     return rp_exit_code(status);
 }

@@ -37,9 +37,8 @@ void rp_keyboard_strike(struct rp_keyboard *keyboard, int pitch, int64_t now,
     keyboard->key[keyboard->count].seen = now;
     keyboard->key[keyboard->count].until = now + length;
     keyboard->count++;
-    keyboard->play(keyboard->self,
-                   rp_event_make(RP_NOTE_ON, 0, (uint8_t)pitch,
-                                 RP_KEYBOARD_VELOCITY));
+    keyboard->play(keyboard->self, rp_event_make(RP_NOTE_ON, 0, (uint8_t)pitch,
+                                                 RP_KEYBOARD_VELOCITY));
 }
 
 int64_t rp_keyboard_expire(struct rp_keyboard *keyboard, int64_t now)

@@ -51,7 +51,7 @@ static const char upper[] = "q2w3er5t6y7ui9o0p";
 struct rp_key rp_keymap_find(int key, bool keys)
 {
     static const struct rp_key nothing = {RP_KEY_NONE, RP_DO_NOTHING, 0,
-                                          false, NULL, NULL};
+                                          false,       NULL,          NULL};
 
     if (key >= 'A' && key <= 'Z') {
         key += 'a' - 'A'; /* Caps Lock is no reason to be silent */
@@ -59,9 +59,9 @@ struct rp_key rp_keymap_find(int key, bool keys)
     if (keys) {
         for (int i = 0; i < (int)sizeof(lower) - 1; i++) {
             if (key == lower[i] || key == upper[i]) {
-                return (struct rp_key){key, RP_DO_PLAY,
-                                       i + 12 * (key == upper[i]), true, NULL,
-                                       NULL};
+                return (struct rp_key){
+                    key,  RP_DO_PLAY, i + 12 * (key == upper[i]),
+                    true, NULL,       NULL};
             }
         }
     }

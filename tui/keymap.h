@@ -31,22 +31,22 @@ enum rp_action {
     RP_DO_NOTHING,
     RP_DO_QUIT,
     RP_DO_HELP,
-    RP_DO_KEYS,  /* letters play or command */
+    RP_DO_KEYS, /* letters play or command */
     RP_DO_PANIC,
-    RP_DO_ROW,   /* argument: -1 or +1 rows */
-    RP_DO_STEP,  /* argument: steps of the selected knob */
+    RP_DO_ROW,    /* argument: -1 or +1 rows */
+    RP_DO_STEP,   /* argument: steps of the selected knob */
     RP_DO_SELECT, /* argument: enum rp_setting_id, or the preset's row */
-    RP_DO_TURN,  /* argument: a knob that is stepped round at once */
+    RP_DO_TURN,   /* argument: a knob that is stepped round at once */
     RP_DO_PRESET, /* argument: -1 or +1 */
     RP_DO_OCTAVE, /* argument: -1 or +1 */
-    RP_DO_PLAY   /* argument: semitones above the keyboard's C */
+    RP_DO_PLAY    /* argument: semitones above the keyboard's C */
 };
 
 struct rp_key {
     int key;
     enum rp_action action;
     int argument;
-    bool letter; /* only while letters are commands */
+    bool letter;      /* only while letters are commands */
     const char *name; /* for the help; NULL: said with the row before */
     const char *help;
 };

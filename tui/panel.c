@@ -21,7 +21,7 @@ const char *rp_panel_state(uint32_t state)
 }
 
 void rp_panel_place(const struct rp_clock *clock, rp_beat beat, char *text,
-                   size_t size)
+                    size_t size)
 {
     rp_beat bar = rp_metre_bar(clock->metre), unit, line;
     long long number;
@@ -59,7 +59,7 @@ static const struct rp_roll_note *end_note(struct rp_panel *panel, int who,
 }
 
 const struct rp_roll_note *rp_panel_seen(struct rp_panel *panel,
-                                        const struct rp_seen *seen)
+                                         const struct rp_seen *seen)
 {
     uint8_t pitch = seen->event.data[1] & 127;
     int who = seen->kind == RP_SEEN_ANSWER ? RP_WHO_ANSWER : RP_WHO_CALL;
@@ -70,9 +70,9 @@ const struct rp_roll_note *rp_panel_seen(struct rp_panel *panel,
     }
     if (rp_event_is_on(seen->event)) {
         ended = end_note(panel, who, pitch, seen->beat);
-        *add_note(panel) = (struct rp_roll_note){
-            seen->beat, INT64_MAX, pitch, seen->event.data[2] & 127,
-            (uint8_t)who};
+        *add_note(panel) =
+            (struct rp_roll_note){seen->beat, INT64_MAX, pitch,
+                                  seen->event.data[2] & 127, (uint8_t)who};
         panel->sounding[who][pitch] = panel->notes;
     } else if (rp_event_is_off(seen->event)) {
         ended = end_note(panel, who, pitch, seen->beat);
@@ -88,7 +88,7 @@ void rp_panel_shown(struct rp_panel *panel, const struct rp_shown *shown)
 }
 
 void rp_panel_message(struct rp_panel *panel, enum rp_level level,
-                     const char *tag, const char *text)
+                      const char *tag, const char *text)
 {
     struct rp_panel_message *message =
         &panel->message[panel->messages++ % RP_PANEL_MESSAGES];
@@ -98,7 +98,7 @@ void rp_panel_message(struct rp_panel *panel, enum rp_level level,
 }
 
 uint32_t rp_panel_notes(const struct rp_panel *panel, uint32_t first,
-                       struct rp_roll_note *note, uint32_t most)
+                        struct rp_roll_note *note, uint32_t most)
 {
     uint32_t count = 0;
 

@@ -54,22 +54,22 @@ void rp_panel_init(struct rp_panel *panel);
 /* One event that sounded. Returns the note that it ended, or NULL. Only the
  * fields of the note may be used, and only until the next call. */
 const struct rp_roll_note *rp_panel_seen(struct rp_panel *panel,
-                                        const struct rp_seen *seen);
+                                         const struct rp_seen *seen);
 /* A note of the plan; it is shown until its onset is due. */
 void rp_panel_shown(struct rp_panel *panel, const struct rp_shown *shown);
 void rp_panel_message(struct rp_panel *panel, enum rp_level level,
-                     const char *tag, const char *text);
+                      const char *tag, const char *text);
 
 /* Notes from number `first` on (panel->notes is the next), oldest first, as
  * many as are still kept, into `note` of `most`; the planned are left out. */
 uint32_t rp_panel_notes(const struct rp_panel *panel, uint32_t first,
-                       struct rp_roll_note *note, uint32_t most);
+                        struct rp_roll_note *note, uint32_t most);
 
 void rp_panel_draw(const struct rp_panel *panel, struct rp_canvas *canvas);
 
 /* "listening"; "12.3" for the third beat of bar 12, "-" before the first. */
 const char *rp_panel_state(uint32_t state);
 void rp_panel_place(const struct rp_clock *clock, rp_beat beat, char *text,
-                   size_t size);
+                    size_t size);
 
 #endif

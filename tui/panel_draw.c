@@ -41,7 +41,8 @@ static int draw_beat(const struct rp_panel *panel, struct rp_canvas *canvas,
         uint32_t mark = i == at ? (panel->unicode ? 0x25cf : '#')
                                 : (panel->unicode ? 0x00b7 : '.');
 
-        rp_canvas_put(canvas, x++, 0, mark, lit ? RP_STYLE_FLASH : RP_STYLE_BAR);
+        rp_canvas_put(canvas, x++, 0, mark,
+                      lit ? RP_STYLE_FLASH : RP_STYLE_BAR);
     }
     return rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %-6s", place);
 }
@@ -60,18 +61,16 @@ static void draw_header(const struct rp_panel *panel, struct rp_canvas *canvas)
                        rp_panel_state(panel->performer.state));
     if (panel->performer.state != RP_WAITING) {
         rp_canvas_style(canvas, 1, 0, 9,
-                        panel->performer.state == RP_ANSWERING
-                            ? RP_STYLE_ANSWER
-                            : RP_STYLE_CALL);
+                        panel->performer.state == RP_ANSWERING ? RP_STYLE_ANSWER
+                                                               : RP_STYLE_CALL);
     }
     x = draw_beat(panel, canvas, x);
     x = rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %s BPM  %s  turn %u",
                        tempo, metre, panel->performer.turn);
     /* The name goes first when there is no room for all. */
     if (x + (int)strlen(panel->preset) + 12 < canvas->width) {
-        rp_canvas_text(canvas,
-                       canvas->width - 10 - (int)strlen(panel->preset), 0,
-                       RP_STYLE_BAR, "riposte  %s", panel->preset);
+        rp_canvas_text(canvas, canvas->width - 10 - (int)strlen(panel->preset),
+                       0, RP_STYLE_BAR, "riposte  %s", panel->preset);
     }
 }
 
@@ -112,7 +111,7 @@ static uint32_t gather(const struct rp_panel *panel, rp_beat from, rp_beat to,
                        rp_beat now, struct rp_roll_note *note)
 {
     uint32_t count = 0, kept = panel->notes < RP_PANEL_NOTES ? panel->notes
-                                                           : RP_PANEL_NOTES;
+                                                             : RP_PANEL_NOTES;
 
     for (uint32_t i = panel->notes - kept; i != panel->notes; i++) {
         const struct rp_roll_note *one = &panel->note[i % RP_PANEL_NOTES];
@@ -131,8 +130,11 @@ static void draw_roll(const struct rp_panel *panel, struct rp_canvas *canvas,
     static struct rp_roll_note note[RP_PANEL_NOTES]; /* main thread alone */
     int columns = width - RP_ROLL_LABEL;
     rp_beat now = beat_now(panel);
-    struct rp_roll roll = {.note = note, .column = RP_BEAT / 4, .now = now,
-                           .clock = panel->clock, .unicode = panel->unicode};
+    struct rp_roll roll = {.note = note,
+                           .column = RP_BEAT / 4,
+                           .now = now,
+                           .clock = panel->clock,
+                           .unicode = panel->unicode};
     rp_beat to;
 
     /* Whole columns, or every note would shiver as it scrolls. */
@@ -143,8 +145,8 @@ static void draw_roll(const struct rp_panel *panel, struct rp_canvas *canvas,
     rp_roll_draw(&roll, canvas, x, y, width, height);
 }
 
-static void draw_counters(const struct rp_panel *panel, struct rp_canvas *canvas,
-                          int y)
+static void draw_counters(const struct rp_panel *panel,
+                          struct rp_canvas *canvas, int y)
 {
     const struct rp_stats_view *stats = &panel->stats;
     bool trouble = stats->late || stats->dropped || stats->xruns ||
@@ -161,14 +163,13 @@ static void draw_counters(const struct rp_panel *panel, struct rp_canvas *canvas
                            (unsigned long long)panel->period * 1000000 /
                                panel->clock.rate);
     }
-    rp_canvas_text(canvas, x, y, RP_STYLE_DIM,
-                   " us  %s %u us a note, %u notes", panel->engine,
-                   (panel->performer.step_ns + 999) / 1000,
+    rp_canvas_text(canvas, x, y, RP_STYLE_DIM, " us  %s %u us a note, %u notes",
+                   panel->engine, (panel->performer.step_ns + 999) / 1000,
                    panel->performer.notes);
 }
 
-static void draw_messages(const struct rp_panel *panel, struct rp_canvas *canvas,
-                          int y, int height)
+static void draw_messages(const struct rp_panel *panel,
+                          struct rp_canvas *canvas, int y, int height)
 {
     for (int i = 0; i < height; i++) {
         uint32_t back = (uint32_t)(height - i);

@@ -10,9 +10,9 @@ enum { ROLL_WIDTH = 79 };
 
 struct lines {
     struct rp_play *play;
-    uint32_t state;      /* as last printed */
-    rp_beat rolled;      /* a roll has shown what began before */
-    bool due;            /* a roll is, when nothing sounds */
+    uint32_t state; /* as last printed */
+    rp_beat rolled; /* a roll has shown what began before */
+    bool due;       /* a roll is, when nothing sounds */
 };
 
 static double seconds(const struct rp_play *play, rp_frame frame)
@@ -31,8 +31,8 @@ static void print_note(void *self, rp_frame frame,
     rp_pitch_name(note->pitch, name);
     printf("%9.3f  %-6s  %-6s %-3s velocity %3u  %.2f beats\n",
            seconds(lines->play, frame), place,
-           note->who == RP_WHO_ANSWER ? "answer" : "call", name,
-           note->velocity, (double)(note->end - note->onset) / RP_BEAT);
+           note->who == RP_WHO_ANSWER ? "answer" : "call", name, note->velocity,
+           (double)(note->end - note->onset) / RP_BEAT);
 }
 
 /* What was not shown yet; unless `all`, only up to the end of the answer: the

@@ -180,8 +180,8 @@ static void act(struct stage *stage, const struct rp_key *key)
         rp_rig_panic(&stage->play->rig);
         break;
     case RP_DO_ROW:
-        panel->selected = (panel->selected + key->argument + RP_PANEL_ROWS) %
-                          RP_PANEL_ROWS;
+        panel->selected =
+            (panel->selected + key->argument + RP_PANEL_ROWS) % RP_PANEL_ROWS;
         break;
     case RP_DO_STEP:
         step_row(stage, key->argument);

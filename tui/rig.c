@@ -44,8 +44,8 @@ static rp_status load_model(struct rp_rig *rig, const char *path)
     return RP_OK;
 }
 
-rp_status rp_rig_load(struct rp_rig *rig, const char *preset,
-                      const char *model, const char *engine)
+rp_status rp_rig_load(struct rp_rig *rig, const char *preset, const char *model,
+                      const char *engine)
 {
     rp_status status;
 

@@ -54,8 +54,9 @@ static int column_of(const struct rp_roll *roll, rp_beat beat)
     rp_beat column = shifted / roll->column;
 
     column -= shifted % roll->column < 0;
-    return column < -1 ? -1 : column > RP_CANVAS_MOST ? RP_CANVAS_MOST
-                                                      : (int)column;
+    return column < -1               ? -1
+           : column > RP_CANVAS_MOST ? RP_CANVAS_MOST
+                                     : (int)column;
 }
 
 /* Who sounds at a pitch in a column; onset says whether the note begins. */
@@ -128,10 +129,10 @@ static void draw_folded(const struct rp_roll *roll, struct rp_canvas *canvas,
         return;
     }
     if (!roll->unicode) {
-        rp_canvas_put(canvas, x, y,
-                      ascii_of(high < 0 ? low : high,
-                               high < 0 ? on_low : on_high),
-                      style_of(high < 0 ? low : high));
+        rp_canvas_put(
+            canvas, x, y,
+            ascii_of(high < 0 ? low : high, high < 0 ? on_low : on_high),
+            style_of(high < 0 ? low : high));
     } else if (low < 0 || high < 0) {
         rp_canvas_put(canvas, x, y, low < 0 ? UPPER : LOWER,
                       style_of(low < 0 ? high : low));
@@ -185,8 +186,8 @@ void rp_roll_draw(const struct rp_roll *roll, struct rp_canvas *canvas, int x,
             rp_canvas_text(canvas, x, y + row, RP_STYLE_DIM, "%4s", name);
         }
         for (int column = 0; column < width - RP_ROLL_LABEL; column++) {
-            draw_cell(roll, canvas, x + RP_ROLL_LABEL + column, y + row,
-                      column, pitch);
+            draw_cell(roll, canvas, x + RP_ROLL_LABEL + column, y + row, column,
+                      pitch);
         }
     }
 }
@@ -226,8 +227,11 @@ static void print_system(const struct rp_roll *roll, int columns, int rows,
 void rp_roll_print(const struct rp_roll_note *note, uint32_t count,
                    const struct rp_clock *clock, int width, FILE *file)
 {
-    struct rp_roll roll = {.note = note, .count = count, .clock = *clock,
-                           .column = RP_BEAT / 4, .now = INT64_MIN};
+    struct rp_roll roll = {.note = note,
+                           .count = count,
+                           .clock = *clock,
+                           .column = RP_BEAT / 4,
+                           .now = INT64_MIN};
     rp_beat bar = rp_metre_bar(clock->metre), end = INT64_MIN, to;
     int rows, bars;
 
@@ -256,8 +260,8 @@ void rp_roll_print(const struct rp_roll_note *note, uint32_t count,
             fputs(first ? "" : "\n", file);
             first = false;
             /* One column more closes the last bar with its line. */
-            print_system(&roll, (int)((to - roll.from) / roll.column) + 1,
-                         rows, file);
+            print_system(&roll, (int)((to - roll.from) / roll.column) + 1, rows,
+                         file);
         }
     }
 }

@@ -18,13 +18,13 @@ struct rp_roll_note {
 struct rp_roll {
     const struct rp_roll_note *note;
     uint32_t count;
-    rp_beat from;   /* left edge */
-    rp_beat column; /* beats in a column */
-    rp_beat now;    /* what sounds still ends here; INT64_MIN: no line */
+    rp_beat from;          /* left edge */
+    rp_beat column;        /* beats in a column */
+    rp_beat now;           /* what sounds still ends here; INT64_MIN: no line */
     struct rp_clock clock; /* for the bar lines */
-    int low;        /* pitch in the lowest row */
-    bool fold;      /* two pitches to a row */
-    bool unicode;   /* else ASCII */
+    int low;               /* pitch in the lowest row */
+    bool fold;             /* two pitches to a row */
+    bool unicode;          /* else ASCII */
 };
 
 enum { RP_ROLL_LABEL = 5 }; /* columns for the names of the pitches */

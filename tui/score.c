@@ -29,11 +29,10 @@ static rp_status sort(void *base, size_t count, size_t size, compare *order)
             end = end < count ? end : count;
             while (a < middle || b < end) {
                 bool left =
-                    b >= end ||
-                    (a < middle && order(from + a * size, from + b * size) <= 0);
+                    b >= end || (a < middle &&
+                                 order(from + a * size, from + b * size) <= 0);
 
-                memcpy(to + k++ * size, from + (left ? a++ : b++) * size,
-                       size);
+                memcpy(to + k++ * size, from + (left ? a++ : b++) * size, size);
             }
         }
         swap = from;
@@ -104,8 +103,9 @@ static uint32_t mbpm_of(uint32_t us_per_beat)
 {
     double mbpm = us_per_beat ? 6e10 / us_per_beat : 0;
 
-    return mbpm < 20000 ? 20000 : mbpm > 400000 ? 400000
-                                                : (uint32_t)(mbpm + 0.5);
+    return mbpm < 20000    ? 20000
+           : mbpm > 400000 ? 400000
+                           : (uint32_t)(mbpm + 0.5);
 }
 
 static rp_status read_call(struct rp_score_call *call)
@@ -190,16 +190,14 @@ rp_status rp_score_add_cue(struct rp_score *score, const char *text)
     rp_status status;
 
     if (!isdigit((unsigned char)*text) || *end != ' ' || seconds > 1e6 ||
-        sscanf(end, " %31[a-z-]=%n", key, &used) != 1 || !used ||
-        !end[used]) {
+        sscanf(end, " %31[a-z-]=%n", key, &used) != 1 || !used || !end[used]) {
         return refuse_cue(text);
     }
     if (!strcmp(key, "call")) {
         return rp_score_add_call(score, end + used, seconds);
     }
     status = rp_rig_check(key, end + used);
-    return status == RP_OK ? add_turn(score, seconds, key, end + used)
-                           : status;
+    return status == RP_OK ? add_turn(score, seconds, key, end + used) : status;
 }
 
 void rp_score_lead(const struct rp_score *score, struct rp_knobs *knobs,
@@ -213,8 +211,8 @@ void rp_score_lead(const struct rp_score *score, struct rp_knobs *knobs,
             tempo = false;
         }
         if (metre && call->metre.beats) {
-            knobs->metre = (uint32_t)(call->metre.beats << 8 |
-                                      call->metre.unit);
+            knobs->metre =
+                (uint32_t)(call->metre.beats << 8 | call->metre.unit);
             metre = false;
         }
     }
@@ -283,9 +281,9 @@ static void place_call(struct rp_score *score, const struct course *course,
     for (uint32_t i = 0; i < call->events; i++) {
         int64_t tick = call->event[i].tick - call->onset;
 
-        place_event(score, call->event[i].event,
-                    frame_of(course, onset + beat_of(call, tick < 0 ? 0
-                                                                    : tick)));
+        place_event(
+            score, call->event[i].event,
+            frame_of(course, onset + beat_of(call, tick < 0 ? 0 : tick)));
     }
 }
 
@@ -319,8 +317,8 @@ static void place_calls(struct rp_score *score, const struct course *course,
         rp_beat place = beat_of(call, call->onset) % bar, onset;
 
         if (call->seconds >= 0) {
-            onset = rp_clock_beat(&course->first,
-                                  frame_at(course, call->seconds));
+            onset =
+                rp_clock_beat(&course->first, frame_at(course, call->seconds));
             place_call(score, course, call, onset);
             continue;
         }
@@ -384,12 +382,14 @@ rp_status rp_score_place(struct rp_score *score, struct rp_rig *rig,
         return status;
     }
     course.first = (struct rp_clock){
-        .rate = rate, .mbpm = knobs->tempo, .anchored = 1,
+        .rate = rate,
+        .mbpm = knobs->tempo,
+        .anchored = 1,
         .metre = {(uint8_t)(knobs->metre >> 8), (uint8_t)(knobs->metre & 255)}};
     /* A quarter of a second to start in, unless clicks lead from the start. */
     course.first.frame = led ? start : start + rate / 4;
-    course.first.beat = -(rp_beat)knobs->count_in *
-                        rp_metre_bar(course.first.metre);
+    course.first.beat =
+        -(rp_beat)knobs->count_in * rp_metre_bar(course.first.metre);
     place_calls(score, &course, knobs);
     for (uint32_t i = 0; i < score->cues; i++) {
         score->cue[i].rig = rig;
@@ -399,8 +399,7 @@ rp_status rp_score_place(struct rp_score *score, struct rp_rig *rig,
     return sort(score->event, score->events, sizeof(*score->event), by_frame);
 }
 
-rp_frame rp_score_feed(struct rp_score *score, struct rp_rig *rig,
-                       rp_frame now)
+rp_frame rp_score_feed(struct rp_score *score, struct rp_rig *rig, rp_frame now)
 {
     rp_frame next = INT64_MAX;
 

@@ -31,7 +31,7 @@ struct rp_score {
     struct rp_timed_event *event;
     struct rp_cue *turn;
     uint32_t events, turns;
-    rp_frame end; /* of the last call; 0 when there is none */
+    rp_frame end;                   /* of the last call; 0 when there is none */
     uint32_t events_fed, turns_fed; /* live */
 };
 

@@ -39,12 +39,12 @@ static const struct {
 static const struct {
     int curses, key;
 } keys[] = {
-    {KEY_UP, RP_KEY_UP},       {KEY_DOWN, RP_KEY_DOWN},
-    {KEY_LEFT, RP_KEY_LEFT},   {KEY_RIGHT, RP_KEY_RIGHT},
+    {KEY_UP, RP_KEY_UP},         {KEY_DOWN, RP_KEY_DOWN},
+    {KEY_LEFT, RP_KEY_LEFT},     {KEY_RIGHT, RP_KEY_RIGHT},
     {KEY_PPAGE, RP_KEY_PAGE_UP}, {KEY_NPAGE, RP_KEY_PAGE_DOWN},
-    {KEY_HOME, RP_KEY_HOME},   {KEY_END, RP_KEY_END},
-    {KEY_F(1), RP_KEY_F1},     {KEY_F(10), RP_KEY_F10},
-    {KEY_ENTER, RP_KEY_ENTER}, {KEY_BACKSPACE, RP_KEY_BACKSPACE},
+    {KEY_HOME, RP_KEY_HOME},     {KEY_END, RP_KEY_END},
+    {KEY_F(1), RP_KEY_F1},       {KEY_F(10), RP_KEY_F10},
+    {KEY_ENTER, RP_KEY_ENTER},   {KEY_BACKSPACE, RP_KEY_BACKSPACE},
     {KEY_RESIZE, RP_KEY_RESIZE},
 };
 
@@ -149,8 +149,9 @@ int rp_screen_key(void)
         return RP_KEY_NONE;
     }
     if (kind == OK) {
-        return got == '\r' ? RP_KEY_ENTER : got == 8 ? RP_KEY_BACKSPACE
-                                                     : (int)got;
+        return got == '\r' ? RP_KEY_ENTER
+               : got == 8  ? RP_KEY_BACKSPACE
+                           : (int)got;
     }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (keys[i].curses == (int)got) {

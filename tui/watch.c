@@ -111,8 +111,7 @@ static void report_turns(struct rp_watch *watch, FILE *file)
 
     watch->deciding = watch->deciding && watch->decided < RP_WATCH_TURNS;
     if (watch->deciding) {
-        watch->decide_ns[watch->decided++] =
-            watch->panel->performer.decide_ns;
+        watch->decide_ns[watch->decided++] = watch->panel->performer.decide_ns;
         watch->deciding = false;
     }
     n = watch->decided;
@@ -140,8 +139,8 @@ void rp_watch_report(struct rp_watch *watch, FILE *file)
             "lost_recorded %llu, lost_seen %llu, panics %llu, "
             "reconnects %llu, worst_us %llu, mean_us %.1f\n",
             N(cycles), N(heard), N(sounded), N(late), N(dropped), N(xruns),
-            N(stray), N(lost_heard), N(lost_recorded), N(lost_seen),
-            N(panics), N(reconnects), (N(worst_ns) + 999) / 1000,
+            N(stray), N(lost_heard), N(lost_recorded), N(lost_seen), N(panics),
+            N(reconnects), (N(worst_ns) + 999) / 1000,
             (double)stats->total_ns / (double)cycles / 1000);
 #undef N
     fprintf(file, "notes: %u generated, %.1f us each\n", view->notes,

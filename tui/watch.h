@@ -17,13 +17,13 @@ struct rp_watch {
     void (*ended)(void *self, rp_frame frame, const struct rp_roll_note *note);
     void *self;
 
-    uint32_t decided;                /* turns in decide_ns, at most all */
+    uint32_t decided;                   /* turns in decide_ns, at most all */
     uint32_t decide_ns[RP_WATCH_TURNS]; /* decision to first note planned */
-    uint32_t turn;       /* as last seen */
-    bool deciding;       /* its cost is read at the next poll */
-    rp_beat planned_end; /* of the notes shown so far */
-    bool score_over;     /* every call was played ... */
-    uint32_t score_turn; /* ... and this was the turn then */
+    uint32_t turn;                      /* as last seen */
+    bool deciding;                      /* its cost is read at the next poll */
+    rp_beat planned_end;                /* of the notes shown so far */
+    bool score_over;                    /* every call was played ... */
+    uint32_t score_turn;                /* ... and this was the turn then */
 };
 
 void rp_watch_init(struct rp_watch *watch, struct rp_rig *rig,
