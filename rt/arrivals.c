@@ -1,7 +1,7 @@
 #include "rt/arrivals.h"
 
-void rp_arrivals_add(struct rp_arrivals *arrivals, struct rp_stats *stats,
-                     uint32_t offset, const uint8_t *bytes, size_t size)
+RP_RT void rp_arrivals_add(struct rp_arrivals *arrivals, struct rp_stats *stats,
+                           uint32_t offset, const uint8_t *bytes, size_t size)
 {
     struct rp_parser parser = {.sysex = arrivals->sysex};
     uint32_t stray = 0;

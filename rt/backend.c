@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "rt/log.h"
+#include "rt/trust.h"
 
 const struct rp_backend_ops *const rp_backends[] = {
 #if HAVE_JACK
@@ -75,7 +76,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
 }
 
-void rp_backend_cycle(struct rp_backend *backend, struct rp_io *io)
+RP_RT void rp_backend_cycle(struct rp_backend *backend, struct rp_io *io)
 {
     uint64_t start = now_ns();
 

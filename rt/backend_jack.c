@@ -20,6 +20,7 @@
 #include "rt/backend.h"
 #include "rt/links.h"
 #include "rt/log.h"
+#include "rt/trust.h"
 
 enum { NAME = RP_LINK_NAME, SECOND = 1000000000 };
 enum port { IN, OUT, THRU, PORTS };
@@ -57,6 +58,18 @@ static uint64_t now_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
+
+/* What the process thread calls; JACK's manual says that it may. */
+RP_TRUST_BEGIN
+RP_RT jack_nframes_t jack_last_frame_time(const jack_client_t *client);
+RP_RT void *jack_port_get_buffer(jack_port_t *port, jack_nframes_t frames);
+RP_RT uint32_t jack_midi_get_event_count(void *buffer);
+RP_RT int jack_midi_event_get(jack_midi_event_t *event, void *buffer,
+                              uint32_t index);
+RP_RT int jack_midi_event_write(void *buffer, jack_nframes_t time,
+                                const jack_midi_data_t *data, size_t size);
+RP_RT void jack_midi_clear_buffer(void *buffer);
+RP_TRUST_END
 
 /* ---- process thread ---- */
 

@@ -28,7 +28,7 @@ static wide frames(const struct rp_clock *clock)
     return (wide)60000 * clock->rate;
 }
 
-rp_beat rp_clock_beat(const struct rp_clock *clock, rp_frame frame)
+RP_RT rp_beat rp_clock_beat(const struct rp_clock *clock, rp_frame frame)
 {
     wide since = (wide)frame - clock->frame;
 
@@ -36,7 +36,7 @@ rp_beat rp_clock_beat(const struct rp_clock *clock, rp_frame frame)
                     floor_div(since * units(clock), frames(clock)));
 }
 
-rp_frame rp_clock_frame(const struct rp_clock *clock, rp_beat beat)
+RP_RT rp_frame rp_clock_frame(const struct rp_clock *clock, rp_beat beat)
 {
     wide since = (wide)beat - clock->beat;
     wide by = units(clock);
@@ -45,8 +45,8 @@ rp_frame rp_clock_frame(const struct rp_clock *clock, rp_beat beat)
                     floor_div(2 * since * frames(clock) + by, 2 * by));
 }
 
-struct rp_clock rp_clock_turn(const struct rp_clock *clock, rp_frame frame,
-                              uint32_t mbpm)
+RP_RT struct rp_clock rp_clock_turn(const struct rp_clock *clock,
+                                    rp_frame frame, uint32_t mbpm)
 {
     struct rp_clock turned = *clock;
 
@@ -58,7 +58,7 @@ struct rp_clock rp_clock_turn(const struct rp_clock *clock, rp_frame frame,
     return turned;
 }
 
-rp_beat rp_metre_bar(struct rp_metre metre)
+RP_RT rp_beat rp_metre_bar(struct rp_metre metre)
 {
     if (!metre.beats || !metre.unit) {
         return 4 * RP_BEAT;
@@ -66,7 +66,7 @@ rp_beat rp_metre_bar(struct rp_metre metre)
     return 4 * RP_BEAT / metre.unit * metre.beats;
 }
 
-rp_beat rp_metre_beat(struct rp_metre metre)
+RP_RT rp_beat rp_metre_beat(struct rp_metre metre)
 {
     rp_beat unit = metre.unit ? 4 * RP_BEAT / metre.unit : RP_BEAT;
 
@@ -76,14 +76,14 @@ rp_beat rp_metre_beat(struct rp_metre metre)
     return unit;
 }
 
-rp_beat rp_clock_bar_before(const struct rp_clock *clock, rp_beat beat)
+RP_RT rp_beat rp_clock_bar_before(const struct rp_clock *clock, rp_beat beat)
 {
     wide bar = rp_metre_bar(clock->metre);
 
     return saturate(clock->bar + bar * floor_div((wide)beat - clock->bar, bar));
 }
 
-rp_beat rp_clock_beat_after(const struct rp_clock *clock, rp_beat beat)
+RP_RT rp_beat rp_clock_beat_after(const struct rp_clock *clock, rp_beat beat)
 {
     wide step = rp_metre_beat(clock->metre);
 

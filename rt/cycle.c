@@ -1,4 +1,5 @@
 #include "rt/cycle.h"
+#include "rt/trust.h"
 
 #include <string.h>
 
@@ -194,7 +195,7 @@ static void settle(struct rp_cycle *cycle, rp_frame frame)
     }
 }
 
-bool rp_cycle_obey(struct rp_cycle *cycle, uint32_t silences)
+RP_RT bool rp_cycle_obey(struct rp_cycle *cycle, uint32_t silences)
 {
     struct rp_planned mark = {.turn = silences};
 
@@ -203,8 +204,8 @@ bool rp_cycle_obey(struct rp_cycle *cycle, uint32_t silences)
 
 /* ---- silence ---- */
 
-static void sent(void *self, enum rp_source source, rp_frame frame,
-                 struct rp_event event)
+static RP_RT void sent(void *self, enum rp_source source, rp_frame frame,
+                       struct rp_event event)
 {
     struct rp_cycle *cycle = self;
 
@@ -483,7 +484,7 @@ static void finish(struct rp_cycle *cycle, struct rp_io *io, bool all_sent)
     }
 }
 
-void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
+RP_RT void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
 {
     bool all_sent;
 

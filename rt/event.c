@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-int rp_event_data_size(uint8_t status)
+RP_RT int rp_event_data_size(uint8_t status)
 {
     switch (status & 0xf0) {
     case RP_NOTE_OFF:
@@ -95,8 +95,8 @@ static bool feed_status(struct rp_parser *parser, uint8_t byte,
     return false;
 }
 
-bool rp_parser_feed(struct rp_parser *parser, uint8_t byte,
-                    struct rp_event *event, uint32_t *stray)
+RP_RT bool rp_parser_feed(struct rp_parser *parser, uint8_t byte,
+                          struct rp_event *event, uint32_t *stray)
 {
     if (byte >= 0xf8) { /* real time: may stand anywhere, disturbs nothing */
         if (byte == 0xf9 || byte == 0xfd) {
@@ -123,8 +123,8 @@ bool rp_parser_feed(struct rp_parser *parser, uint8_t byte,
     return false;
 }
 
-struct rp_event rp_event_make(uint8_t status, uint8_t channel, uint8_t a,
-                              uint8_t b)
+RP_RT struct rp_event rp_event_make(uint8_t status, uint8_t channel, uint8_t a,
+                                    uint8_t b)
 {
     struct rp_event event = {0};
     int size;
@@ -143,13 +143,13 @@ struct rp_event rp_event_make(uint8_t status, uint8_t channel, uint8_t a,
     return event;
 }
 
-bool rp_event_is_on(struct rp_event event)
+RP_RT bool rp_event_is_on(struct rp_event event)
 {
     return event.size == 3 && (event.data[0] & 0xf0) == RP_NOTE_ON &&
            event.data[2] > 0;
 }
 
-bool rp_event_is_off(struct rp_event event)
+RP_RT bool rp_event_is_off(struct rp_event event)
 {
     uint8_t kind = event.data[0] & 0xf0;
 

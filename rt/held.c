@@ -31,8 +31,8 @@ static void raise(struct rp_held *held, enum rp_source source,
     }
 }
 
-bool rp_held_on(struct rp_held *held, enum rp_source source,
-                struct rp_event event)
+RP_RT bool rp_held_on(struct rp_held *held, enum rp_source source,
+                      struct rp_event event)
 {
     bool sounds = on_port(held, source, event) > 0;
 
@@ -41,8 +41,8 @@ bool rp_held_on(struct rp_held *held, enum rp_source source,
     return sounds;
 }
 
-void rp_held_skip(struct rp_held *held, enum rp_source source,
-                  struct rp_event event)
+RP_RT void rp_held_skip(struct rp_held *held, enum rp_source source,
+                        struct rp_event event)
 {
     /* Where nothing sounds the note-off finds nothing and is not sent; where
      * something does, two note-offs will come and the last one counts. */
@@ -51,8 +51,8 @@ void rp_held_skip(struct rp_held *held, enum rp_source source,
     }
 }
 
-bool rp_held_off(struct rp_held *held, enum rp_source source,
-                 struct rp_event event)
+RP_RT bool rp_held_off(struct rp_held *held, enum rp_source source,
+                       struct rp_event event)
 {
     uint8_t *count = count_of(held, source, event);
 
@@ -64,8 +64,8 @@ bool rp_held_off(struct rp_held *held, enum rp_source source,
     return on_port(held, source, event) == 0;
 }
 
-void rp_held_other(struct rp_held *held, enum rp_source source,
-                   struct rp_event event)
+RP_RT void rp_held_other(struct rp_held *held, enum rp_source source,
+                         struct rp_event event)
 {
     uint16_t channel = 1u << (event.data[0] & 15);
 
@@ -79,8 +79,8 @@ void rp_held_other(struct rp_held *held, enum rp_source source,
     }
 }
 
-void rp_held_release(struct rp_held *held, enum rp_source source,
-                     uint16_t channels, struct rp_release *release)
+RP_RT void rp_held_release(struct rp_held *held, enum rp_source source,
+                           uint16_t channels, struct rp_release *release)
 {
     for (int c = 0; c < 16 && held->sounding[source]; c++) {
         for (int p = 0; p < 128; p++) {
@@ -101,7 +101,7 @@ void rp_held_release(struct rp_held *held, enum rp_source source,
     held->pedal[source] = 0;
 }
 
-void rp_release_add(struct rp_release *release, struct rp_event off)
+RP_RT void rp_release_add(struct rp_release *release, struct rp_event off)
 {
     int channel = off.data[0] & 15, pitch = off.data[1] & 127;
 
@@ -109,7 +109,7 @@ void rp_release_add(struct rp_release *release, struct rp_event off)
     release->offs |= 1u << channel;
 }
 
-struct rp_event rp_release_next(const struct rp_release *release)
+RP_RT struct rp_event rp_release_next(const struct rp_release *release)
 {
     if (release->offs) {
         int channel = __builtin_ctz(release->offs);
@@ -128,7 +128,7 @@ struct rp_event rp_release_next(const struct rp_release *release)
     return (struct rp_event){0};
 }
 
-void rp_release_sent(struct rp_release *release, struct rp_event event)
+RP_RT void rp_release_sent(struct rp_release *release, struct rp_event event)
 {
     int channel = event.data[0] & 15, pitch = event.data[1] & 127;
 

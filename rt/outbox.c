@@ -54,8 +54,8 @@ static bool send_on(struct rp_outbox *outbox, enum rp_source source,
     return true;
 }
 
-void rp_outbox_send(struct rp_outbox *outbox, enum rp_source source,
-                    rp_frame frame, struct rp_event event)
+RP_RT void rp_outbox_send(struct rp_outbox *outbox, enum rp_source source,
+                          rp_frame frame, struct rp_event event)
 {
     bool room = outbox->queue[way_of(source)].count < RP_QUEUE;
 
@@ -81,14 +81,14 @@ void rp_outbox_send(struct rp_outbox *outbox, enum rp_source source,
     }
 }
 
-void rp_outbox_skip(struct rp_outbox *outbox, enum rp_source source,
-                    struct rp_event event)
+RP_RT void rp_outbox_skip(struct rp_outbox *outbox, enum rp_source source,
+                          struct rp_event event)
 {
     rp_held_skip(&outbox->held, source, event);
 }
 
-bool rp_outbox_flush(struct rp_outbox *outbox, struct rp_io *io,
-                     enum rp_way way, rp_outbox_sent *sent, void *self)
+RP_RT bool rp_outbox_flush(struct rp_outbox *outbox, struct rp_io *io,
+                           enum rp_way way, rp_outbox_sent *sent, void *self)
 {
     struct rp_queue *queue = &outbox->queue[way];
     struct rp_event event;
@@ -119,8 +119,8 @@ bool rp_outbox_flush(struct rp_outbox *outbox, struct rp_io *io,
     return true;
 }
 
-void rp_outbox_silence(struct rp_outbox *outbox, enum rp_way way,
-                       uint16_t channels)
+RP_RT void rp_outbox_silence(struct rp_outbox *outbox, enum rp_way way,
+                             uint16_t channels)
 {
     struct rp_queue *queue = &outbox->queue[way];
 

@@ -62,8 +62,8 @@ RP_RT void rp_outbox_skip(struct rp_outbox *outbox, enum rp_source source,
 
 /* Writes what is owed, then what is queued, and tells of each event written.
  * False when the port was full before the end. */
-typedef void rp_outbox_sent(void *self, enum rp_source source, rp_frame frame,
-                            struct rp_event event);
+typedef RP_RT void rp_outbox_sent(void *self, enum rp_source source,
+                                  rp_frame frame, struct rp_event event);
 RP_RT bool rp_outbox_flush(struct rp_outbox *outbox, struct rp_io *io,
                            enum rp_way way, rp_outbox_sent *sent, void *self);
 

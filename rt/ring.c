@@ -7,7 +7,7 @@ static unsigned char *slot(const struct rp_ring *ring, uint32_t index)
     return ring->data + (size_t)(index & ring->mask) * ring->item;
 }
 
-bool rp_ring_push(struct rp_ring *ring, const void *item, bool *was_empty)
+RP_RT bool rp_ring_push(struct rp_ring *ring, const void *item, bool *was_empty)
 {
     uint32_t written =
         atomic_load_explicit(&ring->written, memory_order_relaxed);
@@ -30,14 +30,14 @@ bool rp_ring_push(struct rp_ring *ring, const void *item, bool *was_empty)
     return true;
 }
 
-uint32_t rp_ring_space(struct rp_ring *ring)
+RP_RT uint32_t rp_ring_space(struct rp_ring *ring)
 {
     return ring->mask + 1 -
            (atomic_load_explicit(&ring->written, memory_order_relaxed) -
             atomic_load_explicit(&ring->read, memory_order_acquire));
 }
 
-const void *rp_ring_peek(struct rp_ring *ring)
+RP_RT const void *rp_ring_peek(struct rp_ring *ring)
 {
     uint32_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
 
@@ -47,7 +47,7 @@ const void *rp_ring_peek(struct rp_ring *ring)
     return slot(ring, read);
 }
 
-bool rp_ring_pop(struct rp_ring *ring, void *item)
+RP_RT bool rp_ring_pop(struct rp_ring *ring, void *item)
 {
     const void *oldest = rp_ring_peek(ring);
     uint32_t read;
@@ -63,7 +63,7 @@ bool rp_ring_pop(struct rp_ring *ring, void *item)
     return true;
 }
 
-uint32_t rp_ring_count(struct rp_ring *ring)
+RP_RT uint32_t rp_ring_count(struct rp_ring *ring)
 {
     return atomic_load(&ring->written) -
            atomic_load_explicit(&ring->read, memory_order_relaxed);
