@@ -1,13 +1,11 @@
 /* The CPU engine. Bound by how fast weights stream from the cache, so a step
  * reads each of them once for all slots, and sparse vectors read only the rows
  * they name. Nothing is allocated after create. */
-#include "model/net/engine.h"
+#include "model/net/engine_cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "model/net/kernels.h"
 
 struct head {
     uint32_t classes; /* N_f; 0: not in use */
@@ -334,6 +332,12 @@ static rp_status cpu_state(struct rp_engine *engine, uint32_t slot,
         return RP_EARG;
     memcpy(h, state_at(cpu, slot, layer), cpu->shape.hidden * sizeof *h);
     return RP_OK;
+}
+
+void rp_engine_cpu_use(struct rp_engine *engine,
+                       const struct rp_kernels *kernels)
+{
+    ((struct cpu *)engine)->kernels = kernels;
 }
 
 const struct rp_engine_ops rp_engine_cpu = {

@@ -74,6 +74,10 @@ struct rp_kernels {
      * the loss, natural log, times the weight. */
     double (*cross)(const struct rp_cross *cross, const float *logits,
                     float *dlogits);
+
+    /* Reads n floats (a multiple of 128) as wide as gemm does and adds them up:
+     * how fast memory can be, for bench. */
+    float (*stream)(size_t n, const float *x);
 };
 
 /* loss = weight * (escapes * -log P(escape) + -log P(class)). dlogits (room

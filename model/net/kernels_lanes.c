@@ -405,6 +405,22 @@ static double cross(const struct rp_cross *x, const float *logits,
     return weight * loss;
 }
 
+static float stream(size_t n, const float *x)
+{
+    lanes sum[8];
+    float out[LANES];
+
+    UNROLL for (int l = 0; l < 8; l++)
+        sum[l] = lanes_set(0.0f);
+    for (size_t i = 0; i < n; i += 8 * LANES)
+        UNROLL for (int l = 0; l < 8; l++)
+            sum[l] = lanes_add(sum[l], lanes_load(x + i + l * LANES));
+    for (int l = 1; l < 8; l++)
+        sum[0] = lanes_add(sum[0], sum[l]);
+    lanes_store(out, sum[0]);
+    return out[0];
+}
+
 extern const struct rp_kernels JOIN(rp_kernels_, RP_KERNELS_NAME);
 const struct rp_kernels JOIN(rp_kernels_, RP_KERNELS_NAME) = {
     .name = TEXT(RP_KERNELS_NAME),
@@ -421,4 +437,5 @@ const struct rp_kernels JOIN(rp_kernels_, RP_KERNELS_NAME) = {
     .sigmoid = sigmoid_all,
     .tanh = tanh_all,
     .cross = cross,
+    .stream = stream,
 };
