@@ -116,6 +116,19 @@ static void set_dynamics(struct rp_performer *p, const struct rp_call *call)
     p->turn.steer.loudest = d->loudest;
 }
 
+/* Whether the call is a single line: next to nothing in it overlaps. */
+static bool is_line(const struct rp_call *call)
+{
+    uint32_t overlaps = 0;
+
+    for (uint32_t i = 1; i < call->notes; i++) {
+        const struct rp_note *before = &call->note[i - 1];
+        overlaps += !before->duration ||
+                    call->note[i].onset < before->onset + before->duration;
+    }
+    return 10 * overlaps <= call->notes;
+}
+
 /* No longer silence inside the answer than this. */
 static int32_t widest_gap(const struct rp_performer *p,
                           const struct rp_call *call)
@@ -150,6 +163,7 @@ static void set_steer(struct rp_performer *p)
     set_dynamics(p, call);
     p->turn.repeats = call_repeats(call);
     p->turn.widest = widest_gap(p, call);
+    p->turn.alone = is_line(call);
     p->turn.least = call->notes < LEAST ? call->notes : LEAST;
     steer->may_end = false;
     steer->earliest = rp_listen_tick(&p->listen, p->start);

@@ -69,6 +69,15 @@ static void set_ends(struct rp_primer *primer, uint32_t resolution)
     }
 }
 
+static bool is_line(const struct rp_primer *primer)
+{
+    for (uint32_t i = 1; i < primer->count; i++)
+        if (primer->note[i].onset <
+            primer->note[i - 1].onset + primer->note[i - 1].duration)
+            return false;
+    return primer->count > 0;
+}
+
 rp_status rp_primer_read(const char *path,
                          const struct rp_vocabulary *vocabulary, bool all,
                          struct rp_primer *primer)
@@ -101,6 +110,7 @@ rp_status rp_primer_read(const char *path,
         rp_primer_fini(primer);
     else
         set_ends(primer, vocabulary->resolution);
+    primer->line = !status && is_line(primer);
     return status;
 }
 
@@ -173,5 +183,7 @@ rp_status rp_primer_melody(const char *text,
     }
     if (status)
         rp_primer_fini(primer);
+    else
+        primer->line = true;
     return status;
 }

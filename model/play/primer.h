@@ -12,6 +12,7 @@ struct rp_primer {
     int32_t origin; /* bar line at or before the first note */
     int32_t end;    /* where the continuation may begin */
     uint32_t mbpm;  /* 0: not said */
+    bool line;      /* a single voice, and so is its continuation */
 };
 
 /* The melody of a .mid, or with `all` every track but drums. One logged line

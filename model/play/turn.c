@@ -7,7 +7,7 @@ enum {
     ACCENT_BEAT = 2,
     ACCENT_OFF = -3,
     LOOP_MAX = 12, /* longest figure, in notes, whose third time is avoided */
-    MONOTONE = 3   /* so often the same pitch, and the next one is another */
+    MONOTONE = 2   /* so often the same pitch, and the next one is another */
 };
 #define CLOSING 2.0f /* added to the logits of long last notes */
 
@@ -182,6 +182,21 @@ static enum rp_drawn draw_field(const struct rp_turn *turn,
     return draft->end ? RP_DRAWN_END : RP_DRAWN;
 }
 
+static int32_t onset_of(const struct rp_sight *sight,
+                        const struct rp_draft *draft)
+{
+    return sight->reader.onset + (int32_t)rp_time_ticks(draft->dt);
+}
+
+/* One voice that must have more notes does not fill up with this one. */
+static void leave_room(const struct rp_turn *turn, int32_t onset,
+                       struct rp_steer *steer)
+{
+    if (turn->alone && turn->notes + 1 < turn->least &&
+        steer->end != INT32_MAX && steer->end - onset > 1)
+        steer->end = onset + (steer->end - onset) / 2;
+}
+
 enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
                            const struct rp_sight *sight,
                            const struct rp_taste *taste, struct rp_note *note)
@@ -196,10 +211,9 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
         if (!rp_reader_needs(&sight->reader, &draft, field))
             continue;
         if (field == RP_PITCH)
-            avoid_monotony(turn,
-                           sight->reader.onset +
-                               (int32_t)rp_time_ticks(draft.dt),
-                           &steer);
+            avoid_monotony(turn, onset_of(sight, &draft), &steer);
+        if (field == RP_DURATION)
+            leave_room(turn, onset_of(sight, &draft), &steer);
         drawn = draw_field(turn, sight, &steer, taste, field, &draft);
         if (drawn != RP_DRAWN)
             return drawn;
@@ -217,6 +231,8 @@ void rp_turn_bound(struct rp_turn *turn)
     int32_t from = last ? last->onset : steer->earliest;
     int32_t half = steer->end - (steer->end - from) / 2 - 1;
 
+    if (last && turn->alone && steer->earliest < from + last->duration)
+        steer->earliest = from + last->duration;
     steer->latest = INT32_MAX;
     if (turn->widest > 0 && (int64_t)from + turn->widest < steer->end)
         steer->latest = from + turn->widest;

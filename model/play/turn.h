@@ -34,6 +34,7 @@ struct rp_turn {
     struct rp_dynamics dynamics;
     uint32_t repeats; /* a pitch may follow itself so often */
     uint32_t least;   /* notes that there must be */
+    bool alone;       /* one voice: no onset while a note of its own sounds */
     int32_t widest;   /* ticks: longest wait between two onsets; 0: any */
     int32_t close;    /* tick: a note on a beat from here on tends to be long,
                          as last notes are; INT32_MAX: none does */
