@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "model/net/bench_engine.h"
-#include "model/net/bench_engine.h"
 #include "model/play/bench_answers.h"
 #include "model/play/bench_phrases.h"
 #include "rt/log.h"
@@ -60,21 +59,6 @@ static const struct rp_cli latency_cli = {
     .about = "Live: time from a key press to thru, and from the decision to "
              "answer to the\nfirst event of the answer.",
     .options = latency_options,
-};
-
-static const struct rp_option engine_options[] = {
-    MODEL_OPTIONS,
-    {"seconds", "S", "time for each line of the table (1)", RP_OPTION_REAL,
-     AT(seconds), 0.01, 600},
-    {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
-    RP_OPTION_END,
-};
-static const struct rp_cli engine_cli = {
-    .name = "bench engine",
-    .about = "What a note costs, for the preset's shape and for 2 x 512: one "
-             "step and all\nheads, beside the time that reading as many "
-             "weights takes (the floor).",
-    .options = engine_options,
 };
 
 static const struct rp_option phrases_options[] = {
@@ -164,30 +148,6 @@ static int bench_engine(int argc, char **argv)
     if (status == RP_OK) {
         status =
             rp_bench_engine_run(&bench, model.ops, &model.shape, wish.seconds);
-    }
-    if (status == RP_OK) {
-        rp_bench_engine_print(&bench, wish.json, stdout);
-    }
-    rp_model_fini(&model);
-    return rp_exit_code(status);
-}
-
-static int bench_engine(int argc, char **argv)
-{
-    struct wish wish = {.preset = "melody", .engine = "auto", .seconds = 1};
-    struct rp_bench_engine bench;
-    int exit_code = rp_cli_parse(&engine_cli, argc, argv, &wish, NULL);
-    struct rp_model model = {0};
-    struct rp_knobs knobs;
-    rp_status status;
-
-    if (exit_code >= 0) {
-        return exit_code;
-    }
-    status = load_model(&wish, &model, &knobs);
-    if (status == RP_OK) {
-        status = rp_bench_engine_run(&bench, model.ops, &model.shape,
-                                     wish.seconds);
     }
     if (status == RP_OK) {
         rp_bench_engine_print(&bench, wish.json, stdout);
@@ -309,7 +269,6 @@ static int bench_answers(int argc, char **argv)
 
 static const struct rp_command benches[] = {
     {"engine", bench_engine, "what a note costs, beside reading the weights"},
-    {"engine", bench_engine, "what a note costs, beside the memory's floor"},
     {"latency", bench_latency, "key press to thru, decision to answer"},
     {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
