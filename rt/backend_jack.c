@@ -1,7 +1,6 @@
-/* JACK: ports in, out and thru. Threads: JACK's process thread runs
- * on_process; its notification threads run the other on_* functions, which
- * only set flags; all else is main's. When the server goes away, poll looks
- * for it every second, and what was connected is connected again. */
+/* JACK: ports in, out, thru. JACK's process thread runs on_process; its
+ * notification threads run the other on_*, which only set flags; all else is
+ * main's. When the server goes, poll looks for it every second. */
 #include <jack/jack.h>
 #include <jack/midiport.h>
 #include <jack/thread.h>
@@ -248,6 +247,8 @@ static rp_status open_server(struct jack *jack, char *why, size_t size)
     if (!jack->client) {
         return RP_ENONE;
     }
+    /* a name that is taken gets a number */
+    snprintf(jack->name, NAME, "%s", jack_get_client_name(jack->client));
     for (int p = 0; p < PORTS; p++) {
         jack->port[p] = jack_port_register(
             jack->client, port_names[p], JACK_DEFAULT_MIDI_TYPE,
@@ -306,8 +307,7 @@ static void look_at_links(struct jack *jack, uint64_t now)
     }
 }
 
-/* Connects again what the server lost. A receiver that comes late may still
- * sound from before: it is silenced as well. */
+/* Connects again what was lost. A receiver that comes late may still sound. */
 static void restore_links(struct jack *jack, bool late)
 {
     for (int i = 0; i < jack->links.count; i++) {
@@ -327,16 +327,6 @@ static void restore_links(struct jack *jack, bool late)
 
 /* ---- main: the table ---- */
 
-static int count_names(const char *const *names)
-{
-    int count = 0;
-
-    while (names && names[count]) {
-        count++;
-    }
-    return count;
-}
-
 /* The one port that `want` means, copied to `name`. */
 static rp_status find_port(struct jack *jack, const char *want, bool source,
                            char *name)
@@ -344,22 +334,22 @@ static rp_status find_port(struct jack *jack, const char *want, bool source,
     const char **names =
         jack_get_ports(jack->client, NULL, JACK_DEFAULT_MIDI_TYPE,
                        source ? JackPortIsOutput : JackPortIsInput);
-    int count = count_names(names), mine = 0, at;
+    int count = 0, at;
 
-    for (int i = 0; i < count; i++) { /* not our own ports */
+    for (int i = 0; names && names[i]; i++) { /* not our own ports */
         if (!jack_port_is_mine(jack->client,
                                jack_port_by_name(jack->client, names[i]))) {
-            names[mine++] = names[i];
+            names[count++] = names[i];
         }
     }
-    at = rp_backend_match(want, names, mine);
+    at = rp_backend_match(want, names, count);
     if (at >= 0) {
         snprintf(name, NAME, "%s", names[at]);
     } else {
         rp_log(RP_ERROR, "jack",
                "no MIDI %s is called '%s' (%d there are; `riposte ports` "
                "lists them)",
-               source ? "source" : "destination", want, mine);
+               source ? "source" : "destination", want, count);
     }
     jack_free(names);
     return at >= 0 ? RP_OK : RP_ENONE;
@@ -407,8 +397,6 @@ static rp_status backend_open(struct rp_backend **backend,
     status = open_server(jack, why, sizeof(why));
     if (status) {
         rp_log(RP_ERROR, "jack", "%s", why);
-    } else {
-        snprintf(jack->name, NAME, "%s", jack_get_client_name(jack->client));
     }
     if (status == RP_OK && options->in) {
         status = find_port(jack, options->in, true, jack->in_name);
@@ -455,14 +443,13 @@ static void connect_first(struct jack *jack)
 static rp_status backend_start(struct rp_backend *backend)
 {
     struct jack *jack = (struct jack *)backend;
-    int priority;
+    int priority = jack_client_real_time_priority(jack->client);
 
     if (jack_activate(jack->client)) {
         rp_log(RP_ERROR, "jack", "the JACK server does not activate us");
         return RP_EIO;
     }
     connect_first(jack);
-    priority = jack_client_real_time_priority(jack->client);
     backend->priority = priority > 0 ? priority : 0;
     atomic_store_explicit(&jack->ready, true, memory_order_release);
     return RP_OK;

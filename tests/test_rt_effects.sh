@@ -14,7 +14,7 @@ for try in "${CLANG:-}" clang-22 clang-21 clang-20 clang; do
     esac
 done
 if [ -z "$found" ]; then
-    echo "skipped: no clang 20 or newer here"
+    echo "skipped: needs clang 20 or newer"
     exit 77
 fi
 work=$(mktemp -d) || exit 1

@@ -40,6 +40,7 @@ static bool is_ours(const char *name)
     return false;
 }
 
+/* What a sanitizer or coverage adds to a build of its own. */
 static bool is_instrumented(const char *name)
 {
     return !strncmp(name, "__asan", 6) || !strncmp(name, "__tsan", 6) ||
@@ -94,7 +95,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (is_instrumented(name)) {
-            SKIP("an instrumented build calls its instruments");
+            continue;
         }
         undefined++;
         posts |= !strcmp(name, "sem_post");
