@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "model/data/bars.h"
+#include "model/data/pickup.h"
 #include "model/data/sha256.h"
 #include "model/data/smf.h"
 #include "rt/log.h"
@@ -189,6 +190,26 @@ static rp_status take_notes(const struct rp_smf *smf,
     return status;
 }
 
+/* Moves the bar lines of the first metre to where all voices together have
+ * them. */
+static rp_status set_pickup(const struct rp_smf *smf, uint32_t resolution,
+                            struct rp_piece *piece)
+{
+    struct rp_note *note;
+    uint32_t count;
+    rp_status status = rp_smf_notes(smf, -1, false, resolution, &note, &count);
+    if (status)
+        return status;
+    int32_t pickup = rp_pickup_find(note, count, piece->metre, piece->metres,
+                                    resolution);
+    if (pickup)
+        piece->metre[0].tick +=
+            pickup - (int32_t)resolution * 4 * piece->metre[0].metre.beats /
+                         piece->metre[0].metre.unit;
+    free(note);
+    return RP_OK;
+}
+
 static void piece_fini(struct rp_piece *piece)
 {
     free(piece->path);
@@ -211,6 +232,8 @@ static rp_status read_piece(const char *path,
         return status == RP_EMEM ? RP_EMEM : RP_ENONE;
     }
     status = take_notes(&smf, options, piece);
+    if (!status)
+        status = set_pickup(&smf, options->vocabulary.resolution, piece);
     rp_smf_fini(&smf);
     if (!status && !(piece->path = strdup(path)))
         status = no_memory();
