@@ -2,9 +2,9 @@
 # The same calls through the null backend, with an interruption and a turned
 # knob: byte for byte the same take at every period size, twice each, and on
 # every CPU path.
-# Usage: test_determinism.sh RIPOSTE SOURCE_ROOT
+# Usage: test_determinism.sh RIPOSTE TAKE_CHECK SOURCE_ROOT
 set -u
-riposte=$1 calls=$2/tests/golden/calls
+riposte=$1 list=$2 calls=$3/tests/golden/calls
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failed=0 compared=0
@@ -66,6 +66,29 @@ for path in $paths; do
     take "$path"
     same "$path"
 done
+
+# The interruption is one: the second phrase begins at tick 11840 of 960 to
+# the beat, in the middle of the first answer, which yields within one beat;
+# the second phrase, over at 20480, is answered too.
+"$riposte" play --backend null --headless --tempo 97 --metre 4/4 --seed 5 \
+    --call "$calls/interrupted.mid" --take "$work/interrupted.mid" \
+    >"$work/log" 2>&1 </dev/null || failed=$((failed + 1))
+"$list" --list "$work/interrupted.mid" | awk '
+    $1 != 2 { next }
+    int($3 / 16) == 9 && $5 > 0 { if ($2 < 11840) before++
+        else if ($2 > 12800 && $2 < 20480) during++
+        else if ($2 >= 20480) after++
+        on[$4]++ }
+    int($3 / 16) == 8 { on[$4]--; if ($2 < 20480) last = $2 }
+    END { for (p in on) if (on[p]) open++
+        printf "%d before, %d during, %d after, silent at %d, %d open\n",
+            before, during, after, last, open
+        exit !(before && !during && after && last <= 12800 && !open) }' ||
+    {
+        echo "failed: the answer does not yield within one beat"
+        failed=$((failed + 1))
+    }
+
 size=$(wc -c <"$work/128-1.mid")
 echo "$compared takes of $size bytes compared, CPU paths: $paths"
 [ "$size" -gt 400 ] || failed=$((failed + 1))
