@@ -62,7 +62,7 @@ static inline void net_batch_init(struct rp_batch *batch,
     struct rp_rng rng;
 
     rp_rng_init(&rng, seed, 100);
-    *batch = (struct rp_batch){ .T = T, .B = B };
+    *batch = (struct rp_batch){.T = T, .B = B};
     batch->weight = net_batch_memory(rows, sizeof *batch->weight);
     batch->input.begin = net_batch_memory(rows + 1, sizeof(uint32_t));
     batch->input.at = net_batch_memory(rows * RP_INDICES_MAX, 2);

@@ -28,9 +28,9 @@ static void check_json(const struct rp_bench_engine *bench)
 
 int main(void)
 {
-    const struct rp_shape shape = { 1, 32, 16, { 24, true, true } };
-    const struct rp_bench_engine_row in = { .us = 149, .floor_us = 100 };
-    const struct rp_bench_engine_row over = { .us = 151, .floor_us = 100 };
+    const struct rp_shape shape = {1, 32, 16, {24, true, true}};
+    const struct rp_bench_engine_row in = {.us = 149, .floor_us = 100};
+    const struct rp_bench_engine_row over = {.us = 151, .floor_us = 100};
     struct rp_bench_engine bench;
     uint32_t paths = 0, large = 0;
 

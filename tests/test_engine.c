@@ -65,8 +65,8 @@ static void check_reference(const struct rp_engine_ops *ops,
         for (uint32_t l = 0; l < shape->layers; l++) {
             CHECK_INT(ops->state(engine, b, l, h), RP_OK);
             for (uint32_t i = 0; i < shape->hidden; i++, compared++)
-                worst = fmax(worst, fabs((double)h[i] -
-                                         rp_gru_state(gru, t, b, l)[i]));
+                worst = fmax(
+                    worst, fabs((double)h[i] - rp_gru_state(gru, t, b, l)[i]));
         }
         for (int f = 0; f < RP_FIELDS; f++) {
             struct rp_indices condition;
@@ -113,8 +113,8 @@ static void check_slots(const struct rp_engine_ops *ops,
     struct rp_engine *engine = make_engine(ops, shape, params);
     struct rp_batch batch;
     struct rp_indices input[B];
-    const uint32_t together[B] = { 11, 3, 7, 1, 5 };
-    const uint32_t alone[B] = { 0, 2, 4, 6, 8 };
+    const uint32_t together[B] = {11, 3, 7, 1, 5};
+    const uint32_t alone[B] = {0, 2, 4, 6, 8};
 
     net_batch_init(&batch, shape, T, B, 12);
     for (uint32_t t = 1; t <= T - B; t++) {
@@ -142,7 +142,7 @@ static void check_refusals(const struct rp_engine_ops *ops,
                            const struct rp_shape *shape, const float *params)
 {
     struct rp_engine *engine = make_engine(ops, shape, params), *none = NULL;
-    struct rp_indices input = { 1, { 0 } }, far = { 1, { 9999 } };
+    struct rp_indices input = {1, {0}}, far = {1, {9999}};
     uint32_t slot = SLOTS, fine = 0;
     float out[256];
 
@@ -188,9 +188,9 @@ static void check_find(void)
 }
 
 static const struct rp_shape shapes[] = {
-    { 1, 16, 16, { 24, false, false } },
-    { 2, 48, 32, { 24, true, false } },
-    { 4, 80, 48, { 480, true, true } },
+    {1, 16, 16, {24, false, false}},
+    {2, 48, 32, {24, true, false}},
+    {4, 80, 48, {480, true, true}},
 };
 
 /* Prints a hash (FNV-1a) of all that the CPU engine computes along a batch. */
@@ -207,8 +207,9 @@ static int print_hash(void)
     for (uint32_t row = 0; row < T * B; row++) {
         step_to(engine, &batch, row % B, row % B, row / B);
         net_batch_indices(&batch.field[RP_PITCH].condition, row, &condition);
-        CHECK_INT(rp_engine_cpu.logits(engine, row % B, RP_PITCH, &condition,
-                                       out), RP_OK);
+        CHECK_INT(
+            rp_engine_cpu.logits(engine, row % B, RP_PITCH, &condition, out),
+            RP_OK);
         CHECK_INT(rp_engine_cpu.state(engine, row % B, 1, out + 128), RP_OK);
         for (size_t i = 0; i < (128 + shape->hidden) * sizeof *out; i++)
             hash = (hash ^ ((unsigned char *)out)[i]) * 0x100000001b3u;
@@ -223,7 +224,7 @@ static int print_hash(void)
 /* The same hash on every path this CPU has, each in a process of its own. */
 static void check_paths(const char *self)
 {
-    static const char *const names[] = { "portable", "avx2", "avx512" };
+    static const char *const names[] = {"portable", "avx2", "avx512"};
     char command[600], first[20] = "", hash[20];
     int paths = 0;
 
@@ -241,6 +242,17 @@ static void check_paths(const char *self)
             strcpy(first, hash);
     }
     CHECK(paths >= 1 && strlen(first) == 17);
+    /* an unknown path: one line, and the best there is */
+    snprintf(command, sizeof command, "RIPOSTE_KERNELS=x '%s' --hash 2>&1",
+             self);
+    FILE *pipe = popen(command, "r");
+    char line[300] = "";
+    CHECK(pipe && fgets(line, sizeof line, pipe));
+    CHECK(strstr(line, "RIPOSTE_KERNELS=x") && strchr(line, '\n'));
+    CHECK(pipe && fgets(hash, sizeof hash, pipe));
+    CHECK_TEXT(hash, first);
+    CHECK(pipe && !fgets(line, sizeof line, pipe));
+    CHECK(pipe && pclose(pipe) == 0);
 }
 
 int main(int argc, char **argv)

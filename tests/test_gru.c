@@ -118,7 +118,7 @@ static void check_padding(const struct rp_shape *shape)
 /* One field, one note, by hand: P = 1/2 and 1/4 under uniform logits. */
 static void check_escapes(void)
 {
-    const struct rp_shape shape = { 1, 16, 16, { 24, false, false } };
+    const struct rp_shape shape = {1, 16, 16, {24, false, false}};
     struct rp_layout layout;
     struct rp_gru *gru = NULL;
     struct rp_batch batch;
@@ -131,8 +131,8 @@ static void check_escapes(void)
     batch.weight[0] = 2.0f;
     batch.field[RP_DT].class[0] = 3;
     batch.field[RP_DT].escapes[0] = 2;
-    batch.field[RP_DT].mask[0].bits[0] = 1ull << 3 | 1ull << RP_TIME_ESCAPE |
-                                         1ull << 5 | 1ull << 6;
+    batch.field[RP_DT].mask[0].bits[0] =
+        1ull << 3 | 1ull << RP_TIME_ESCAPE | 1ull << 5 | 1ull << 6;
     CHECK_INT(rp_gru_create(&gru, &shape, 1, 1), RP_OK);
     CHECK_NEAR(rp_gru_forward(gru, zero, &batch, NULL), 2 * 3 * log(4), 1e-12);
     net_batch_fini(&batch);
@@ -140,7 +140,7 @@ static void check_escapes(void)
     free(zero);
 }
 
-static const struct rp_shape golden = { 2, 16, 16, { 24, true, true } };
+static const struct rp_shape golden = {2, 16, 16, {24, true, true}};
 
 /* The checkpoint that tests/golden/make_gru.py reads. */
 static int write_golden(const char *path)
@@ -163,7 +163,7 @@ static void check_pytorch(void)
     struct rp_layout layout;
     struct rp_gru *gru = NULL;
     FILE *file = fopen("tests/golden/gru.txt", "r");
-    uint32_t begin[64] = { 0 }, steps = 0, at_step, layer;
+    uint32_t begin[64] = {0}, steps = 0, at_step, layer;
     uint16_t at[2000];
     char word[16];
     int compared = 0, index;
@@ -179,9 +179,9 @@ static void check_pytorch(void)
             at[end++] = (uint16_t)index;
         begin[steps] = end;
     }
-    float weight[64] = { 0 };
-    struct rp_batch batch = { .T = steps, .B = 1, .weight = weight,
-                              .input = { begin, at } };
+    float weight[64] = {0};
+    struct rp_batch batch = {
+        .T = steps, .B = 1, .weight = weight, .input = {begin, at}};
     CHECK_INT(rp_gru_create(&gru, &golden, steps, 1), RP_OK);
     rp_gru_forward(gru, wide, &batch, NULL);
     do {
@@ -204,8 +204,8 @@ static void check_pytorch(void)
 
 int main(int argc, char **argv)
 {
-    const struct rp_shape one = { 1, 16, 16, { 24, true, true } };
-    const struct rp_shape three = { 3, 16, 32, { 24, true, false } };
+    const struct rp_shape one = {1, 16, 16, {24, true, true}};
+    const struct rp_shape three = {3, 16, 32, {24, true, false}};
     float start[3 * B * 16];
 
     if (argc == 3 && !strcmp(argv[1], "--write"))

@@ -50,8 +50,7 @@ static void check_strings(void)
     CHECK_TEXT(json.node[1].string, "\"\\/\b\f\n\r\t");
     CHECK_TEXT(json.node[2].string, "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\xb5");
     CHECK_INT(json.node[2].count, 10);
-    CHECK_TEXT(json.node[3].string,
-               "\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\xb5");
+    CHECK_TEXT(json.node[3].string, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\xb5");
     CHECK_TEXT(json.node[4].string, "");
     rp_json_fini(&json);
 }
@@ -63,20 +62,42 @@ static void check_faults(void)
         const char *text;
         size_t offset;
     } faults[] = {
-        { "", 0 },           { "  ", 2 },          { "{", 1 },
-        { "[1,]", 3 },       { "[1 2]", 3 },       { "{\"a\"}", 4 },
-        { "{\"a\":1,}", 7 }, { "{a:1}", 1 },       { "[01]", 2 },
-        { "[1.]", 3 },       { "[1e]", 3 },        { "[-]", 2 },
-        { "[+1]", 1 },       { "[.5]", 1 },        { "[nul]", 1 },
-        { "[NaN]", 1 },      { "[1] x", 4 },       { "\"abc", 4 },
-        { "\"a\nb\"", 2 },   { "\"\\x\"", 2 },     { "\"\\u12g4\"", 5 },
-        { "\"\\ud800\"", 7 }, { "\"\\udc00\"", 7 }, { "\"\\u0000\"", 7 },
-        { "\"\\ud800\\u0041\"", 13 },              { "\"\xff\"", 1 },
-        { "\"\xc0\x80\"", 1 }, { "\"\xed\xa0\x80\"", 1 }, { "\"\xc3\"", 1 },
-        { "\"\xf4\x90\x80\x80\"", 1 },             { "'a'", 0 },
-        { "[1}", 2 },        { "tru", 0 },         { "[1]]", 3 },
+        {"", 0},
+        {"  ", 2},
+        {"{", 1},
+        {"[1,]", 3},
+        {"[1 2]", 3},
+        {"{\"a\"}", 4},
+        {"{\"a\":1,}", 7},
+        {"{a:1}", 1},
+        {"[01]", 2},
+        {"[1.]", 3},
+        {"[1e]", 3},
+        {"[-]", 2},
+        {"[+1]", 1},
+        {"[.5]", 1},
+        {"[nul]", 1},
+        {"[NaN]", 1},
+        {"[1] x", 4},
+        {"\"abc", 4},
+        {"\"a\nb\"", 2},
+        {"\"\\x\"", 2},
+        {"\"\\u12g4\"", 5},
+        {"\"\\ud800\"", 7},
+        {"\"\\udc00\"", 7},
+        {"\"\\u0000\"", 7},
+        {"\"\\ud800\\u0041\"", 13},
+        {"\"\xff\"", 1},
+        {"\"\xc0\x80\"", 1},
+        {"\"\xed\xa0\x80\"", 1},
+        {"\"\xc3\"", 1},
+        {"\"\xf4\x90\x80\x80\"", 1},
+        {"'a'", 0},
+        {"[1}", 2},
+        {"tru", 0},
+        {"[1]]", 3},
     };
-    struct rp_json json = { 0 };
+    struct rp_json json = {0};
     struct rp_json_fault fault;
 
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {

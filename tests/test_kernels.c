@@ -4,7 +4,7 @@
 #include "model/net/rng.h"
 #include "tests/test.h"
 
-static const char *const names[] = { "portable", "avx2", "avx512" };
+static const char *const names[] = {"portable", "avx2", "avx512"};
 
 static float *random_floats(size_t count, uint32_t stream, float scale)
 {
@@ -61,8 +61,8 @@ static void check_gemm(const struct rp_kernels *k, size_t M, size_t N, size_t K)
     wrong = 0;
     for (size_t m = 0; m < M; m++)
         for (size_t n = 0; n < N; n++)
-            wrong += c[m * ldc + n] != one_sum(a + m * K, 1, w + n, N, K,
-                                               first[m * ldc + n]);
+            wrong += c[m * ldc + n] !=
+                     one_sum(a + m * K, 1, w + n, N, K, first[m * ldc + n]);
     CHECK_INT(wrong, 0);
     free(w), free(a), free(bias), free(packed);
     free(c), free(again), free(first);
@@ -131,8 +131,8 @@ static void check_curves(const struct rp_kernels *k)
         x[i] = -30.0f + 60.0f * (float)i / POINTS;
     k->sigmoid(POINTS, x, y);
     for (int i = 0; i < POINTS; i++)
-        worst_sigmoid =
-            fmax(worst_sigmoid, fabs((double)y[i] - 1 / (1 + exp(-(double)x[i]))));
+        worst_sigmoid = fmax(worst_sigmoid,
+                             fabs((double)y[i] - 1 / (1 + exp(-(double)x[i]))));
     k->tanh(POINTS, x, y);
     for (int i = 0; i < POINTS; i++)
         worst_tanh = fmax(worst_tanh, fabs((double)y[i] - tanh((double)x[i])));
@@ -145,8 +145,9 @@ static void check_curves(const struct rp_kernels *k)
     CHECK(worst_sigmoid <= 2e-7);
     CHECK(worst_tanh <= 2e-7);
 
-    float edge[16] = { -INFINITY, -1e30f, -88, -87, 0, -0.0f, 88, 1e30f,
-                       INFINITY, NAN, 1e-40f, -1e-40f }, out[16];
+    float edge[16] = {-INFINITY, -1e30f, -88,      -87, 0,      -0.0f,
+                      88,        1e30f,  INFINITY, NAN, 1e-40f, -1e-40f},
+          out[16];
     k->exp(16, edge, 0, out);
     CHECK(out[0] == out[3] && out[1] == out[3] && out[3] > 0);
     CHECK(out[4] == 1 && out[5] == 1);
@@ -166,8 +167,8 @@ enum { N = 48, ROWS = 3, WIDE = 3 * N, BITS = 8000 };
 static void elementwise(const struct rp_kernels *k, float *out)
 {
     float *x = random_floats(BITS, 8, 3);
-    uint16_t at[] = { 0, 2, 7, 9 };
-    struct rp_cross cross = { 100, 5, 2, 62, { ~8ull, 0x7ffffffff }, 0.5f };
+    uint16_t at[] = {0, 2, 7, 9};
+    struct rp_cross cross = {100, 5, 2, 62, {~8ull, 0x7ffffffff}, 0.5f};
 
     memset(out, 0, BITS * sizeof *out);
     k->gates(N, ROWS, x, x + 500, x + 1000, out, out + 200);
@@ -188,8 +189,8 @@ static void elementwise(const struct rp_kernels *k, float *out)
 
 static void check_sparse(const struct rp_kernels *k)
 {
-    float table[4 * 16], out[16], grown[4 * 16] = { 0 };
-    const uint16_t at[] = { 1, 3 };
+    float table[4 * 16], out[16], grown[4 * 16] = {0};
+    const uint16_t at[] = {1, 3};
 
     for (int i = 0; i < 64; i++)
         table[i] = (float)i;
@@ -206,7 +207,7 @@ static void check_sparse(const struct rp_kernels *k)
 static void check_cross(const struct rp_kernels *k)
 {
     float *logits = random_floats(128, 9, 4), dlogits[128];
-    struct rp_cross cross = { 64, 7, 3, 62, { 0xf0f0f0f0f0f0f0f0, 0 }, 0.25f };
+    struct rp_cross cross = {64, 7, 3, 62, {0xf0f0f0f0f0f0f0f0, 0}, 0.25f};
     double sum = 0;
 
     for (int i = 0; i < 64; i++)
@@ -247,7 +248,7 @@ int main(void)
             continue;
         }
         CHECK_TEXT(k->name, names[i]);
-        const size_t rows[] = { 1, 2, 5, 6, 7, 13, 200 };
+        const size_t rows[] = {1, 2, 5, 6, 7, 13, 200};
         for (int r = 0; r < 7; r++) {
             check_gemm(k, rows[r], 16, 3);
             check_gemm(k, rows[r], 24, 32);

@@ -4,7 +4,7 @@
 
 enum { N = 128 };
 
-static const struct rp_mask all = { { UINT64_MAX, UINT64_MAX } };
+static const struct rp_mask all = {{UINT64_MAX, UINT64_MAX}};
 
 static float random_logits(struct rp_rng *rng, float *logits, uint32_t n)
 {
@@ -17,9 +17,9 @@ static float random_logits(struct rp_rng *rng, float *logits, uint32_t n)
 static void check_shares(float temperature)
 {
     enum { DRAWS = 100000, CLASSES = 24 };
-    struct rp_taste taste = { temperature, 1, 0 };
-    struct rp_mask mask = { { 0x00f0ff, 0 } };
-    int count[CLASSES] = { 0 };
+    struct rp_taste taste = {temperature, 1, 0};
+    struct rp_mask mask = {{0x00f0ff, 0}};
+    int count[CLASSES] = {0};
     float logits[CLASSES];
     struct rp_rng rng;
     double sum = 0;
@@ -46,7 +46,7 @@ static void check_shares(float temperature)
 
 static void check_logp(void)
 {
-    struct rp_mask mask = { { 0xffff00ff00ff00ff, 0x00000000ffffffff } };
+    struct rp_mask mask = {{0xffff00ff00ff00ff, 0x00000000ffffffff}};
     float logits[N];
     struct rp_rng rng;
     double sum = 0;
@@ -84,12 +84,12 @@ static uint32_t distinct(const float *logits, uint32_t n, struct rp_mask mask,
 /* P = 1/2, 1/4, 1/8, 1/8 on classes 3, 1, 0, 2. */
 static void check_cuts(void)
 {
-    const float logits[4] = { 0, logf(2), 0, logf(4) };
-    const struct rp_mask four = { { 15, 0 } };
+    const float logits[4] = {0, logf(2), 0, logf(4)};
+    const struct rp_mask four = {{15, 0}};
     bool seen[N];
 
     for (uint32_t k = 1; k <= 4; k++) {
-        struct rp_taste taste = { 1, 1, k };
+        struct rp_taste taste = {1, 1, k};
         CHECK_INT(distinct(logits, 4, four, &taste, seen), k);
         CHECK(seen[3] && seen[1] == (k > 1) && seen[0] == (k > 2) &&
               seen[2] == (k > 3));
@@ -97,30 +97,29 @@ static void check_cuts(void)
     const struct {
         float top_p;
         uint32_t want;
-    } cuts[] = { { 1e-6f, 1 }, { 0.49f, 1 }, { 0.51f, 2 }, { 0.74f, 2 },
-                 { 0.76f, 3 }, { 0.87f, 3 }, { 0.88f, 4 }, { 1, 4 } };
+    } cuts[] = {{1e-6f, 1}, {0.49f, 1}, {0.51f, 2}, {0.74f, 2},
+                {0.76f, 3}, {0.87f, 3}, {0.88f, 4}, {1, 4}};
     for (int i = 0; i < 8; i++) {
-        struct rp_taste taste = { 1, cuts[i].top_p, 0 };
+        struct rp_taste taste = {1, cuts[i].top_p, 0};
         CHECK_INT(distinct(logits, 4, four, &taste, seen), cuts[i].want);
         CHECK(seen[3]);
     }
     /* masked before anything else: with 3 gone, 1 holds half of what is left */
-    struct rp_taste taste = { 1, 0.45f, 0 };
-    CHECK_INT(rp_sample(logits, 4, (struct rp_mask){ { 7, 0 } }, &taste, 0.99f),
-              1);
+    struct rp_taste taste = {1, 0.45f, 0};
+    CHECK_INT(rp_sample(logits, 4, (struct rp_mask){{7, 0}}, &taste, 0.99f), 1);
     /* temperature before top-p: flat enough, top-p 0.6 keeps three of four */
-    taste = (struct rp_taste){ 100, 0.6f, 0 };
+    taste = (struct rp_taste){100, 0.6f, 0};
     CHECK_INT(distinct(logits, 4, four, &taste, seen), 3);
     /* top-k before top-p: 1/2 and 1/4 become 2/3 and 1/3 */
-    taste = (struct rp_taste){ 1, 0.66f, 2 };
+    taste = (struct rp_taste){1, 0.66f, 2};
     CHECK_INT(distinct(logits, 4, four, &taste, seen), 1);
 }
 
 static void check_edges(void)
 {
-    struct rp_taste taste = { 1, 1, 0 }, cold = { 1e-6f, 1, 0 };
-    const struct rp_mask none = { { 0, 0 } };
-    float logits[N], flat[N] = { 0 };
+    struct rp_taste taste = {1, 1, 0}, cold = {1e-6f, 1, 0};
+    const struct rp_mask none = {{0, 0}};
+    float logits[N], flat[N] = {0};
     struct rp_rng rng;
     int best = 0;
 

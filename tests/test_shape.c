@@ -12,7 +12,7 @@ static void count_line(void *self, enum rp_level level, const char *tag,
 
 static void check_bounds(void)
 {
-    const struct rp_shape good = { 2, 64, 32, { 24, true, false } };
+    const struct rp_shape good = {2, 64, 32, {24, true, false}};
     struct rp_shape bad[11];
 
     CHECK_INT(rp_shape_check(&good), RP_OK);
@@ -73,7 +73,7 @@ static void check_layout(const struct rp_shape *shape)
 static const struct rp_view *find(const struct rp_layout *layout,
                                   const char *name)
 {
-    static const struct rp_view none = { .name = "none" };
+    static const struct rp_view none = {.name = "none"};
 
     for (uint32_t v = 0; v < layout->count; v++)
         if (!strcmp(layout->view[v].name, name))
@@ -83,7 +83,7 @@ static const struct rp_view *find(const struct rp_layout *layout,
 
 static void check_names(void)
 {
-    const struct rp_shape shape = { 2, 48, 32, { 24, true, false } };
+    const struct rp_shape shape = {2, 48, 32, {24, true, false}};
     struct rp_layout layout;
 
     rp_shape_layout(&shape, &layout);
@@ -100,12 +100,12 @@ static void check_names(void)
 
 static void check_init(void)
 {
-    const struct rp_shape shape = { 1, 64, 16, { 24, false, false } };
+    const struct rp_shape shape = {1, 64, 16, {24, false, false}};
     struct rp_layout layout;
 
     rp_shape_layout(&shape, &layout);
-    float *a = calloc(layout.size, sizeof *a), *b = calloc(layout.size,
-                                                           sizeof *b);
+    float *a = calloc(layout.size, sizeof *a),
+          *b = calloc(layout.size, sizeof *b);
     rp_shape_init_params(&shape, 1, a);
     rp_shape_init_params(&shape, 1, b);
     CHECK(!memcmp(a, b, layout.size * sizeof *a));
@@ -126,9 +126,9 @@ static void check_init(void)
 int main(void)
 {
     const struct rp_shape shapes[] = {
-        { 1, 16, 16, { 24, false, false } },
-        { 2, 512, 256, { 24, true, false } },
-        { RP_LAYERS_MAX, RP_HIDDEN_MAX, RP_HEAD_MAX, { 960, true, true } },
+        {1, 16, 16, {24, false, false}},
+        {2, 512, 256, {24, true, false}},
+        {RP_LAYERS_MAX, RP_HIDDEN_MAX, RP_HEAD_MAX, {960, true, true}},
     };
 
     check_bounds();

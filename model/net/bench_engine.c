@@ -86,8 +86,10 @@ static rp_status trial_init(struct trial *trial,
 {
     struct rp_layout layout;
 
-    *trial = (struct trial){ .shape = shape, .kernels = kernels,
-                             .slots = slots, .floats = floats_read(shape) };
+    *trial = (struct trial){.shape = shape,
+                            .kernels = kernels,
+                            .slots = slots,
+                            .floats = floats_read(shape)};
     rp_shape_layout(shape, &layout);
     rp_status status = ops->create(&trial->engine, shape, SLOTS);
     if (status)
@@ -117,10 +119,10 @@ static void trial_fini(struct trial *trial)
 /* One note in each slot: a step, then every head. */
 static rp_status play_note(struct trial *trial, uint32_t note)
 {
-    static const uint32_t slot[SLOTS] = { 0, 1, 2,  3,  4,  5,  6,  7,
-                                          8, 9, 10, 11, 12, 13, 14, 15 };
+    static const uint32_t slot[SLOTS] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                         8, 9, 10, 11, 12, 13, 14, 15};
     const struct rp_engine_ops *ops = trial->engine->ops;
-    const struct rp_indices none = { 0 };
+    const struct rp_indices none = {0};
     rp_status status =
         ops->step(trial->engine, trial->slots, slot, trial->input + note);
 
@@ -186,11 +188,12 @@ static rp_status add_row(struct rp_bench_engine *bench,
                          const struct rp_shape *shape, uint32_t slots,
                          const struct rp_kernels *kernels, double seconds)
 {
-    struct rp_bench_engine_row row = {
-        .engine = ops->name, .kernels = kernels ? kernels->name : "",
-        .layers = shape->layers, .hidden = shape->hidden, .head = shape->head,
-        .slots = slots
-    };
+    struct rp_bench_engine_row row = {.engine = ops->name,
+                                      .kernels = kernels ? kernels->name : "",
+                                      .layers = shape->layers,
+                                      .hidden = shape->hidden,
+                                      .head = shape->head,
+                                      .slots = slots};
     struct trial *trial = calloc(1, sizeof *trial);
 
     if (!trial)
@@ -209,7 +212,7 @@ static rp_status add_shape(struct rp_bench_engine *bench,
                            const struct rp_engine_ops *ops,
                            const struct rp_shape *shape, double seconds)
 {
-    static const char *const paths[] = { "avx512", "avx2", "portable" };
+    static const char *const paths[] = {"avx512", "avx2", "portable"};
     const struct rp_kernels *best = ops == &rp_engine_cpu ? rp_kernels() : NULL;
     rp_status status = add_row(bench, ops, shape, 1, best, seconds);
 
@@ -226,10 +229,10 @@ static rp_status add_shape(struct rp_bench_engine *bench,
 /* Five draws with everything on: temperature, top-k and top-p. */
 static double measure_draw(void)
 {
-    static const uint32_t classes[] = { 64, 24, 128, 64, 24 };
+    static const uint32_t classes[] = {64, 24, 128, 64, 24};
     static double sample[1000];
-    const struct rp_mask all = { { UINT64_MAX, UINT64_MAX } };
-    const struct rp_taste taste = { 0.9f, 0.95f, 40 };
+    const struct rp_mask all = {{UINT64_MAX, UINT64_MAX}};
+    const struct rp_taste taste = {0.9f, 0.95f, 40};
     float logits[128];
     struct rp_rng rng;
     int sum = 0;
@@ -250,10 +253,10 @@ rp_status rp_bench_engine_run(struct rp_bench_engine *bench,
                               const struct rp_engine_ops *ops,
                               const struct rp_shape *shape, double seconds)
 {
-    const struct rp_shape two_512 = { 2, 512, 256, { 24, true, false } };
+    const struct rp_shape two_512 = {2, 512, 256, {24, true, false}};
     rp_status status = RP_OK;
 
-    *bench = (struct rp_bench_engine){ 0 };
+    *bench = (struct rp_bench_engine){0};
     if (shape)
         status = add_shape(bench, ops, shape, seconds);
     if (!status)
@@ -265,8 +268,8 @@ rp_status rp_bench_engine_run(struct rp_bench_engine *bench,
 bool rp_bench_engine_within(const struct rp_bench_engine_row *row)
 {
     return row->floor_us > 0 &&
-           row->us <= RP_BENCH_ENGINE_FLOORS * row->floor_us +
-                          RP_BENCH_ENGINE_MORE_US;
+           row->us <=
+               RP_BENCH_ENGINE_FLOORS * row->floor_us + RP_BENCH_ENGINE_MORE_US;
 }
 
 static void print_text(const struct rp_bench_engine *bench, FILE *out)

@@ -15,8 +15,8 @@ struct rp_bench_engine_row {
     const char *engine;  /* "cpu" */
     const char *kernels; /* "avx512"; "" for an engine that has none */
     uint32_t layers, hidden, head;
-    uint32_t slots;  /* stepped together; the rest is per note of one slot */
-    double us;       /* median microseconds */
+    uint32_t slots; /* stepped together; the rest is per note of one slot */
+    double us;      /* median microseconds */
     double least_us;
     double floor_us; /* median; 0 where it was not measured */
     double bytes;    /* of weights that a note reads */

@@ -18,8 +18,7 @@ rp_status rp_card_set(struct rp_card *card, const char *key, const char *value)
         }
     }
     char *name = strdup(key);
-    void *entry =
-        realloc(card->entry, (card->count + 1) * sizeof *card->entry);
+    void *entry = realloc(card->entry, (card->count + 1) * sizeof *card->entry);
     if (entry)
         card->entry = entry;
     if (!name || !entry) {
@@ -47,5 +46,5 @@ void rp_card_fini(struct rp_card *card)
         free(card->entry[i].value);
     }
     free(card->entry);
-    *card = (struct rp_card){ 0 };
+    *card = (struct rp_card){0};
 }

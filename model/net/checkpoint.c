@@ -16,7 +16,7 @@
 struct source {
     const char *path;
     FILE *file;
-    size_t size;        /* of the file */
+    size_t size; /* of the file */
     char *header;
     size_t header_size; /* the data begin at 8 + header_size */
     struct rp_json json;
@@ -30,9 +30,9 @@ struct source {
     bool found[RP_VIEWS_MAX], found_extra;
 };
 
-static const char *const own_keys[] = { "format",     "riposte", "layers",
-                                        "hidden",     "head",    "resolution",
-                                        "metre",      "velocity" };
+static const char *const own_keys[] = {"format", "riposte", "layers",
+                                       "hidden", "head",    "resolution",
+                                       "metre",  "velocity"};
 
 bool rp_checkpoint_own_key(const char *key)
 {
@@ -94,8 +94,9 @@ static rp_status read_header(struct source *s)
     uint64_t size = 0;
 
     if (s->size < 10)
-        return invalid(s, s->size, "expected a safetensors header, the file "
-                                   "ends");
+        return invalid(s, s->size,
+                       "expected a safetensors header, the file "
+                       "ends");
     rp_status status = read_at(s, 0, prefix, 8);
     if (status)
         return status;
@@ -108,8 +109,10 @@ static rp_status read_header(struct source *s)
                            : (size_t)RP_CHECKPOINT_HEADER_MAX,
                        (unsigned long long)size);
     if (size % 8)
-        return invalid(s, 0, "expected a header size that is a multiple of 8, "
-                             "not %llu", (unsigned long long)size);
+        return invalid(s, 0,
+                       "expected a header size that is a multiple of 8, "
+                       "not %llu",
+                       (unsigned long long)size);
     s->header_size = (size_t)size;
     s->header = malloc(s->header_size);
     if (!s->header)
@@ -155,13 +158,13 @@ static rp_status read_shape(struct source *s, uint32_t metadata)
         const char *key;
         uint32_t limit, *value;
     } numbers[] = {
-        { "riposte", 1000000, &format },
-        { "layers", RP_LAYERS_MAX, &shape->layers },
-        { "hidden", RP_HIDDEN_MAX, &shape->hidden },
-        { "head", RP_HEAD_MAX, &shape->head },
-        { "resolution", 960, &resolution },
-        { "metre", 1, &metre },
-        { "velocity", 1, &velocity },
+        {"riposte", 1000000, &format},
+        {"layers", RP_LAYERS_MAX, &shape->layers},
+        {"hidden", RP_HIDDEN_MAX, &shape->hidden},
+        {"head", RP_HEAD_MAX, &shape->head},
+        {"resolution", 960, &resolution},
+        {"metre", 1, &metre},
+        {"velocity", 1, &velocity},
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -172,10 +175,11 @@ static rp_status read_shape(struct source *s, uint32_t metadata)
         if (!i && format != RP_CHECKPOINT_FORMAT)
             return invalid(s, byte_of(s, metadata),
                            "format %u, expected %d: made by another version "
-                           "of riposte", format, RP_CHECKPOINT_FORMAT);
+                           "of riposte",
+                           format, RP_CHECKPOINT_FORMAT);
     }
-    shape->vocabulary = (struct rp_vocabulary){ (uint16_t)resolution,
-                                                metre != 0, velocity != 0 };
+    shape->vocabulary =
+        (struct rp_vocabulary){(uint16_t)resolution, metre != 0, velocity != 0};
     if (!shape->layers || !shape->hidden || shape->hidden % 16 ||
         !shape->head || shape->head % 16 || !resolution)
         return invalid(s, byte_of(s, metadata),
@@ -244,10 +248,9 @@ static rp_status read_offsets(const struct source *s, uint32_t tensor,
                        (unsigned long long)first, (unsigned long long)end,
                        data);
     if ((end - first) / 4 != floats || (end - first) % 4)
-        return invalid(s, byte_of(s, node),
-                       "%llu bytes, expected %llu for this shape",
-                       (unsigned long long)(end - first),
-                       (unsigned long long)floats * 4);
+        return invalid(
+            s, byte_of(s, node), "%llu bytes, expected %llu for this shape",
+            (unsigned long long)(end - first), (unsigned long long)floats * 4);
     *begin = (size_t)first;
     return RP_OK;
 }
@@ -260,8 +263,10 @@ static rp_status check_type(const struct source *s, uint32_t tensor,
     if (s->json.node[tensor].type == RP_JSON_OBJECT)
         type = rp_json_find(&s->json, tensor, "dtype");
     if (!type || s->json.node[type].type != RP_JSON_STRING)
-        return invalid(s, byte_of(s, tensor), "%.60s: expected an object with "
-                                              "a dtype", name);
+        return invalid(s, byte_of(s, tensor),
+                       "%.60s: expected an object with "
+                       "a dtype",
+                       name);
     if (strcmp(s->json.node[type].string, "F32"))
         return invalid(s, byte_of(s, type), "%.60s is %.10s, expected F32",
                        name, s->json.node[type].string);
@@ -334,8 +339,8 @@ static rp_status check_cover(const struct source *s)
                            view->name);
     }
     if (sum != data)
-        return invalid(s, 8 + s->header_size,
-                       "%zu bytes of data, expected %zu", data, sum);
+        return invalid(s, 8 + s->header_size, "%zu bytes of data, expected %zu",
+                       data, sum);
     return RP_OK;
 }
 
@@ -349,8 +354,10 @@ static rp_status read_floats(struct source *s, const char *name, size_t begin,
         return status;
     for (size_t i = 0; i < count; i++)
         if (!isfinite(to[i]))
-            return invalid(s, byte + 4 * i, "%s[%zu] is %f, expected a finite "
-                                            "number", name, i, (double)to[i]);
+            return invalid(s, byte + 4 * i,
+                           "%s[%zu] is %f, expected a finite "
+                           "number",
+                           name, i, (double)to[i]);
     return RP_OK;
 }
 
@@ -419,7 +426,7 @@ rp_status rp_checkpoint_load(const char *path, struct rp_shape *shape,
         s->params = NULL;
         if (card) {
             *card = s->card;
-            s->card = (struct rp_card){ 0 };
+            s->card = (struct rp_card){0};
         }
         if (extra) {
             *extra = s->extra_size ? s->extra : NULL;

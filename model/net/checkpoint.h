@@ -13,7 +13,7 @@ struct rp_card {
     uint32_t count;
     struct {
         char *key, *value; /* owned */
-    } *entry;
+    } * entry;
 };
 RP_MUST rp_status rp_card_set(struct rp_card *card, const char *key,
                               const char *value);

@@ -111,8 +111,8 @@ static rp_status save_parts(const char *path, const char *part,
 
     if (!out)
         return RP_EIO;
-    rp_status status = write_file(out, header, header_size, params, size, extra,
-                                  extra_size);
+    rp_status status =
+        write_file(out, header, header_size, params, size, extra, extra_size);
     int reason = errno;
     if (fclose(out) && !status) {
         status = RP_EIO;
@@ -142,14 +142,15 @@ rp_status rp_checkpoint_save(const char *path, const struct rp_shape *shape,
     if (status)
         return status;
     rp_shape_layout(shape, &layout);
-    status = make_header(shape, &layout, card, extra_size, &header,
-                         &header_size);
+    status =
+        make_header(shape, &layout, card, extra_size, &header, &header_size);
     if (status)
         return status;
     if (header_size > RP_CHECKPOINT_HEADER_MAX) {
-        rp_log(RP_ERROR, "checkpoint", "%s: the model card takes %zu bytes, "
-               "expected at most %d", path, header_size,
-               RP_CHECKPOINT_HEADER_MAX);
+        rp_log(RP_ERROR, "checkpoint",
+               "%s: the model card takes %zu bytes, "
+               "expected at most %d",
+               path, header_size, RP_CHECKPOINT_HEADER_MAX);
         free(header);
         return RP_EARG;
     }

@@ -5,7 +5,7 @@
 
 #include "rt/log.h"
 
-const struct rp_engine_ops *const rp_engines[] = { &rp_engine_cpu, NULL };
+const struct rp_engine_ops *const rp_engines[] = {&rp_engine_cpu, NULL};
 
 /* "cpu, cuda" of this build. */
 static void list_names(char *text, size_t size)

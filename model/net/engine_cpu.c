@@ -29,11 +29,11 @@ struct cpu {
     struct rp_layout layout;
     uint32_t slots, inputs;
     uint32_t condition[RP_FIELDS];
-    float *state; /* (slots, layers, H) */
-    float *gi, *gh; /* (slots, 3H) */
+    float *state;       /* (slots, layers, H) */
+    float *gi, *gh;     /* (slots, 3H) */
     float *below, *own; /* (slots, H): the layer's input, its state */
-    float *active; /* (E) */
-    float *logits; /* RP_SOFTMAX_MAX */
+    float *active;      /* (E) */
+    float *logits;      /* RP_SOFTMAX_MAX */
     struct layer layer[RP_LAYERS_MAX];
     struct head head[RP_FIELDS];
 };

@@ -27,9 +27,12 @@ rp_status rp_gru_create(struct rp_gru **gru, const struct rp_shape *shape,
     struct rp_gru *g = calloc(1, sizeof *g);
     if (!g)
         return RP_EMEM;
-    *g = (struct rp_gru){ .shape = *shape, .T = T, .B = B,
-                          .H = shape->hidden, .E = shape->head,
-                          .layers = shape->layers };
+    *g = (struct rp_gru){.shape = *shape,
+                         .T = T,
+                         .B = B,
+                         .H = shape->hidden,
+                         .E = shape->head,
+                         .layers = shape->layers};
     rp_shape_layout(shape, &g->layout);
     size_t rows = (size_t)T * B * g->layers, wide = 3 * g->H;
     g->h = calloc(rows + B * g->layers, g->H * sizeof(double));
@@ -216,7 +219,7 @@ static void begin_states(struct rp_gru *g, const struct rp_batch *batch)
 double rp_gru_forward(struct rp_gru *g, const double *params,
                       const struct rp_batch *batch, double *by_field)
 {
-    double loss[RP_FIELDS] = { 0 }, sum = 0;
+    double loss[RP_FIELDS] = {0}, sum = 0;
 
     begin_states(g, batch);
     for (size_t t = 0; t < batch->T; t++) {
@@ -226,8 +229,7 @@ double rp_gru_forward(struct rp_gru *g, const double *params,
                 if (takes_step(batch, row))
                     step_forward(g, params, batch, t, b, l);
                 else
-                    memcpy(state(g, t + 1, b, l),
-                           state(g, t, b, l),
+                    memcpy(state(g, t + 1, b, l), state(g, t, b, l),
                            g->H * sizeof(double));
             }
             for (int f = 0; f < RP_FIELDS; f++) {
@@ -320,8 +322,8 @@ static void step_backward(struct rp_gru *g, const double *params,
         g->dgh[2 * H + i] = dn * r;
         dh[i] *= z;
     }
-    affine_backward(g, params, at->weight_hh[l], at->bias_hh[l], before,
-                    g->dgh, dparams, dh);
+    affine_backward(g, params, at->weight_hh[l], at->bias_hh[l], before, g->dgh,
+                    dparams, dh);
     if (l) {
         affine_backward(g, params, at->weight_ih[l], at->bias_ih[l],
                         state(g, t + 1, b, l - 1), g->dgi, dparams, dh - H);
@@ -361,6 +363,5 @@ void rp_gru_logits(struct rp_gru *g, const double *params,
 {
     head_forward(g, params, batch, t, b, (int)field);
     memcpy(logits, g->logits,
-           rp_vocabulary_classes(&g->shape.vocabulary, field) *
-               sizeof(double));
+           rp_vocabulary_classes(&g->shape.vocabulary, field) * sizeof(double));
 }

@@ -54,8 +54,7 @@ static rp_status add_node(struct parser *p, enum rp_json_type type,
     }
     *index = json->count++;
     json->node[*index] = (struct rp_json_node){
-        .type = type, .offset = (uint32_t)p->at, .next = json->count
-    };
+        .type = type, .offset = (uint32_t)p->at, .next = json->count};
     return RP_OK;
 }
 
@@ -65,11 +64,11 @@ static size_t utf8_length(const unsigned char *text, size_t size)
     static const struct {
         unsigned char low, high, second_low, second_high, length;
     } forms[] = {
-        { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-        { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-        { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-        { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
+        {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+        {0xf4, 0xf4, 0x80, 0x8f, 4},
     };
 
     for (size_t i = 0; size && i < sizeof forms / sizeof *forms; i++) {
@@ -78,8 +77,8 @@ static size_t utf8_length(const unsigned char *text, size_t size)
             continue;
         if (length > size)
             return 0;
-        if (length > 1 && (text[1] < forms[i].second_low ||
-                           text[1] > forms[i].second_high))
+        if (length > 1 &&
+            (text[1] < forms[i].second_low || text[1] > forms[i].second_high))
             return 0;
         for (size_t k = 2; k < length; k++)
             if (text[k] < 0x80 || text[k] > 0xbf)
@@ -96,7 +95,7 @@ static void write_utf8(struct parser *p, uint32_t code)
         return;
     }
     int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = { 0, 0xc0, 0xe0, 0xf0 };
+    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
     *p->write++ = (char)(lead[more] | code >> (6 * more));
     while (more--)
         *p->write++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
@@ -279,8 +278,8 @@ static rp_status parse_group(struct parser *p, bool object)
 {
     const char close = object ? '}' : ']';
     uint32_t index, count = 0;
-    rp_status status = add_node(p, object ? RP_JSON_OBJECT : RP_JSON_ARRAY,
-                                &index);
+    rp_status status =
+        add_node(p, object ? RP_JSON_OBJECT : RP_JSON_ARRAY, &index);
 
     if (status)
         return status;
@@ -333,9 +332,9 @@ static rp_status parse_value(struct parser *p)
 rp_status rp_json_parse(const char *text, size_t size, struct rp_json *json,
                         struct rp_json_fault *fault)
 {
-    struct rp_json made = { 0 };
-    struct parser p = { .text = text, .size = size, .json = &made,
-                        .fault = fault };
+    struct rp_json made = {0};
+    struct parser p = {
+        .text = text, .size = size, .json = &made, .fault = fault};
 
     if (size > UINT32_MAX / 2)
         return expected(&p, "a shorter text");
@@ -362,7 +361,7 @@ void rp_json_fini(struct rp_json *json)
 {
     free(json->node);
     free(json->strings);
-    *json = (struct rp_json){ 0 };
+    *json = (struct rp_json){0};
 }
 
 uint32_t rp_json_find(const struct rp_json *json, uint32_t node,

@@ -30,7 +30,7 @@ static const struct rp_kernels *chosen;
 
 static void choose(void)
 {
-    static const char *const best[] = { "avx512", "avx2", "portable" };
+    static const char *const best[] = {"avx512", "avx2", "portable"};
     const char *wish = getenv("RIPOSTE_KERNELS");
 
     if (wish && *wish)

@@ -42,8 +42,7 @@ struct rp_kernels {
     /* out (n) = start + the rows of table that `at` lists, in that order.
      * start may be out; NULL is zero. */
     void (*sparse_add)(size_t n, const float *start, const float *table,
-                       size_t ld, size_t count, const uint16_t *at,
-                       float *out);
+                       size_t ld, size_t count, const uint16_t *at, float *out);
     /* The reverse: table row at[i] += x, for each i. */
     void (*sparse_spread)(size_t n, const float *x, float *table, size_t ld,
                           size_t count, const uint16_t *at);

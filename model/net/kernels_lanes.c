@@ -39,27 +39,26 @@ LANE_FN void tile_run(const int R, const int L, const struct tile *t)
     const float *a = t->a, *b = t->b;
     const size_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
 
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int l = 0; l < L; l++)
-            sum[r][l] = t->start ? lanes_load(t->start + r * t->start_row +
-                                              l * LANES)
-                                 : lanes_set(0.0f);
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int l = 0; l < L; l++)
+        sum[r][l] =
+            t->start ? lanes_load(t->start + r * t->start_row + l * LANES)
+                     : lanes_set(0.0f);
     for (size_t k = 0; k < t->K; k++, a += a_k, b += b_k) {
         lanes x[TILE_LANES];
-        UNROLL for (int l = 0; l < L; l++)
-            x[l] = lanes_load(b + l * LANES);
-        UNROLL for (int r = 0; r < R; r++) {
+        UNROLL for (int l = 0; l < L; l++) x[l] = lanes_load(b + l * LANES);
+        UNROLL for (int r = 0; r < R; r++)
+        {
             lanes s = lanes_set(a[r * a_row]);
-            UNROLL for (int l = 0; l < L; l++)
-                sum[r][l] = lanes_fma(s, x[l], sum[r][l]);
+            UNROLL for (int l = 0; l < L; l++) sum[r][l] =
+                lanes_fma(s, x[l], sum[r][l]);
         }
     }
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int l = 0; l < L; l++)
-            lanes_store(t->c + r * t->c_row + l * LANES, sum[r][l]);
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int l = 0; l < L; l++)
+        lanes_store(t->c + r * t->c_row + l * LANES, sum[r][l]);
 }
 
-/* The rows are constants to each copy of tile_run, so that C is in registers. */
+/* The rows are constants to each copy of tile_run, so that C is in registers.
+ */
 LANE_FN void tile_rows(size_t rows, const int L, const struct tile *t)
 {
     switch (rows) {
@@ -127,17 +126,15 @@ LANE_FN void gemv_run(const int L, size_t K, const float *a, const float *b,
     const float *second = L > 4 ? b + K * RP_PANEL : b;
     lanes sum[8];
 
-    UNROLL for (int l = 0; l < L; l++)
-        sum[l] = start ? lanes_load(start + l * LANES) : lanes_set(0.0f);
+    UNROLL for (int l = 0; l < L; l++) sum[l] =
+        start ? lanes_load(start + l * LANES) : lanes_set(0.0f);
     for (size_t k = 0; k < K; k++, b += RP_PANEL, second += RP_PANEL) {
         lanes s = lanes_set(a[k]);
-        UNROLL for (int l = 0; l < L; l++)
-            sum[l] = lanes_fma(s, lanes_load(l < 4 ? b + l * LANES
-                                                   : second + (l - 4) * LANES),
-                               sum[l]);
+        UNROLL for (int l = 0; l < L; l++) sum[l] = lanes_fma(
+            s, lanes_load(l < 4 ? b + l * LANES : second + (l - 4) * LANES),
+            sum[l]);
     }
-    UNROLL for (int l = 0; l < L; l++)
-        lanes_store(c + l * LANES, sum[l]);
+    UNROLL for (int l = 0; l < L; l++) lanes_store(c + l * LANES, sum[l]);
 }
 
 static size_t panel_width(size_t N, size_t column)
@@ -161,7 +158,7 @@ static void gemv(size_t N, size_t K, const float *a, const float *b,
         } else {
             width = panel_width(N, column);
             tile_any(1, width,
-                     (struct tile){ K, a, 0, 1, b, width, start, 0, c, 0 });
+                     (struct tile){K, a, 0, 1, b, width, start, 0, c, 0});
         }
         b += K * width;
         c += width;
@@ -184,11 +181,11 @@ static void gemm(size_t M, size_t N, size_t K, const float *a, size_t lda,
             size_t width = panel_width(N, column);
             for (size_t m = chunk; m < end; m += TILE_ROWS) {
                 size_t rows = end - m < TILE_ROWS ? end - m : TILE_ROWS;
-                tile_any(rows, width,
-                         (struct tile){
-                             K, a + m * lda, lda, 1, b + column * K, width,
-                             start ? start + m * start_ld + column : NULL,
-                             start_ld, c + m * ldc + column, ldc });
+                tile_any(
+                    rows, width,
+                    (struct tile){K, a + m * lda, lda, 1, b + column * K, width,
+                                  start ? start + m * start_ld + column : NULL,
+                                  start_ld, c + m * ldc + column, ldc});
             }
         }
     }
@@ -215,14 +212,13 @@ static void tn_block(size_t M, size_t N, size_t K, const float *strips,
     for (size_t column = 0; column < N; column += RP_PANEL) {
         size_t width = panel_width(N, column);
         for (size_t k = 0; k < K; k++)
-            memcpy(panel + k * width, b + k * ldb + column,
-                   width * sizeof *b);
+            memcpy(panel + k * width, b + k * ldb + column, width * sizeof *b);
         for (size_t m = 0; m < M; m += TILE_ROWS) {
             size_t rows = M - m < TILE_ROWS ? M - m : TILE_ROWS;
             float *to = c + m * ldc + column;
             tile_any(rows, width,
-                     (struct tile){ K, strips + m * K, 1, TILE_ROWS, panel,
-                                    width, to, ldc, to, ldc });
+                     (struct tile){K, strips + m * K, 1, TILE_ROWS, panel,
+                                   width, to, ldc, to, ldc});
         }
     }
 }
@@ -238,8 +234,8 @@ static void gemm_tn(size_t M, size_t N, size_t K, const float *a, size_t lda,
         for (size_t m = 0; m < M; m += CHUNK_ROWS) {
             size_t rows = M - m < CHUNK_ROWS ? M - m : CHUNK_ROWS;
             pack_columns(depth, rows, a + k * lda + m, lda, strips);
-            tn_block(rows, N, depth, strips, b + k * ldb, ldb, c + m * ldc,
-                     ldc, panel);
+            tn_block(rows, N, depth, strips, b + k * ldb, ldb, c + m * ldc, ldc,
+                     panel);
         }
     }
 }
@@ -356,8 +352,8 @@ static void relu_backward(size_t n, const float *y, const float *dy, float *dx)
 static void exp_all(size_t n, const float *x, float shift, float *out)
 {
     for (size_t i = 0; i < n; i += LANES)
-        lanes_store(out + i, lanes_exp(lanes_sub(lanes_load(x + i),
-                                                 lanes_set(shift))));
+        lanes_store(out + i,
+                    lanes_exp(lanes_sub(lanes_load(x + i), lanes_set(shift))));
 }
 
 static void sigmoid_all(size_t n, const float *x, float *out)
@@ -375,7 +371,7 @@ static void tanh_all(size_t n, const float *x, float *out)
 static double cross(const struct rp_cross *x, const float *logits,
                     float *dlogits)
 {
-    float e[RP_SOFTMAX_MAX] = { 0 }, top = -INFINITY;
+    float e[RP_SOFTMAX_MAX] = {0}, top = -INFINITY;
     double sum = 0;
     const uint32_t room = (uint32_t)rp_round16(x->classes);
 
@@ -390,8 +386,8 @@ static double cross(const struct rp_cross *x, const float *logits,
         sum += (double)e[i];
     }
     double weight = (double)x->weight, drawn = 1.0 + (double)x->escapes;
-    double loss = drawn * (rp_log_exact(sum) + (double)top) -
-                  (double)logits[x->class];
+    double loss =
+        drawn * (rp_log_exact(sum) + (double)top) - (double)logits[x->class];
     if (x->escapes)
         loss -= (double)x->escapes * (double)logits[x->escape];
     if (!dlogits)
@@ -410,11 +406,10 @@ static float stream(size_t n, const float *x)
     lanes sum[8];
     float out[LANES];
 
-    UNROLL for (int l = 0; l < 8; l++)
-        sum[l] = lanes_set(0.0f);
+    UNROLL for (int l = 0; l < 8; l++) sum[l] = lanes_set(0.0f);
     for (size_t i = 0; i < n; i += 8 * LANES)
-        UNROLL for (int l = 0; l < 8; l++)
-            sum[l] = lanes_add(sum[l], lanes_load(x + i + l * LANES));
+        UNROLL for (int l = 0; l < 8; l++) sum[l] =
+            lanes_add(sum[l], lanes_load(x + i + l * LANES));
     for (int l = 1; l < 8; l++)
         sum[0] = lanes_add(sum[0], sum[l]);
     lanes_store(out, sum[0]);

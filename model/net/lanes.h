@@ -29,7 +29,7 @@ typedef struct {
 
 LANE_FN lanes lanes_load(const float *p)
 {
-    return (lanes){ _mm512_loadu_ps(p) };
+    return (lanes){_mm512_loadu_ps(p)};
 }
 LANE_FN void lanes_store(float *p, lanes a)
 {
@@ -37,56 +37,56 @@ LANE_FN void lanes_store(float *p, lanes a)
 }
 LANE_FN lanes lanes_set(float x)
 {
-    return (lanes){ _mm512_set1_ps(x) };
+    return (lanes){_mm512_set1_ps(x)};
 }
 LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
 {
-    return (lanes){ _mm512_fmadd_ps(a.v, b.v, c.v) };
+    return (lanes){_mm512_fmadd_ps(a.v, b.v, c.v)};
 }
 LANE_FN lanes lanes_add(lanes a, lanes b)
 {
-    return (lanes){ _mm512_add_ps(a.v, b.v) };
+    return (lanes){_mm512_add_ps(a.v, b.v)};
 }
 LANE_FN lanes lanes_sub(lanes a, lanes b)
 {
-    return (lanes){ _mm512_sub_ps(a.v, b.v) };
+    return (lanes){_mm512_sub_ps(a.v, b.v)};
 }
 LANE_FN lanes lanes_mul(lanes a, lanes b)
 {
-    return (lanes){ _mm512_mul_ps(a.v, b.v) };
+    return (lanes){_mm512_mul_ps(a.v, b.v)};
 }
 LANE_FN lanes lanes_div(lanes a, lanes b)
 {
-    return (lanes){ _mm512_div_ps(a.v, b.v) };
+    return (lanes){_mm512_div_ps(a.v, b.v)};
 }
 /* a > b ? a : b, so b where either is NaN. */
 LANE_FN lanes lanes_max(lanes a, lanes b)
 {
-    return (lanes){ _mm512_max_ps(a.v, b.v) };
+    return (lanes){_mm512_max_ps(a.v, b.v)};
 }
 LANE_FN lanes lanes_min(lanes a, lanes b)
 {
-    return (lanes){ _mm512_min_ps(a.v, b.v) };
+    return (lanes){_mm512_min_ps(a.v, b.v)};
 }
 /* a < b ? x : y. */
 LANE_FN lanes lanes_pick_less(lanes a, lanes b, lanes x, lanes y)
 {
     __mmask16 less = _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ);
-    return (lanes){ _mm512_mask_blend_ps(less, y.v, x.v) };
+    return (lanes){_mm512_mask_blend_ps(less, y.v, x.v)};
 }
 /* |a| with the sign of b. */
 LANE_FN lanes lanes_sign(lanes a, lanes b)
 {
     __m512 sign = _mm512_set1_ps(-0.0f);
-    return (lanes){ _mm512_or_ps(_mm512_andnot_ps(sign, a.v),
-                                 _mm512_and_ps(sign, b.v)) };
+    return (lanes){
+        _mm512_or_ps(_mm512_andnot_ps(sign, a.v), _mm512_and_ps(sign, b.v))};
 }
 /* a * 2^n where the low bits of t, as an integer, hold n. */
 LANE_FN lanes lanes_scale(lanes a, lanes t)
 {
     __m512i n = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
-    return (lanes){ _mm512_castsi512_ps(
-        _mm512_add_epi32(_mm512_castps_si512(a.v), n)) };
+    return (lanes){
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), n))};
 }
 
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -103,7 +103,7 @@ typedef struct {
 
 LANE_FN lanes lanes_load(const float *p)
 {
-    return (lanes){ _mm256_loadu_ps(p), _mm256_loadu_ps(p + 8) };
+    return (lanes){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
 }
 LANE_FN void lanes_store(float *p, lanes a)
 {
@@ -112,51 +112,50 @@ LANE_FN void lanes_store(float *p, lanes a)
 }
 LANE_FN lanes lanes_set(float x)
 {
-    return (lanes){ _mm256_set1_ps(x), _mm256_set1_ps(x) };
+    return (lanes){_mm256_set1_ps(x), _mm256_set1_ps(x)};
 }
 LANE_FN lanes lanes_fma(lanes a, lanes b, lanes c)
 {
-    return (lanes){ _mm256_fmadd_ps(a.lo, b.lo, c.lo),
-                    _mm256_fmadd_ps(a.hi, b.hi, c.hi) };
+    return (lanes){_mm256_fmadd_ps(a.lo, b.lo, c.lo),
+                   _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 LANE_FN lanes lanes_add(lanes a, lanes b)
 {
-    return (lanes){ _mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi) };
+    return (lanes){_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_sub(lanes a, lanes b)
 {
-    return (lanes){ _mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi) };
+    return (lanes){_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_mul(lanes a, lanes b)
 {
-    return (lanes){ _mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi) };
+    return (lanes){_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_div(lanes a, lanes b)
 {
-    return (lanes){ _mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi) };
+    return (lanes){_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_max(lanes a, lanes b)
 {
-    return (lanes){ _mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi) };
+    return (lanes){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_min(lanes a, lanes b)
 {
-    return (lanes){ _mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi) };
+    return (lanes){_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
 }
 LANE_FN lanes lanes_pick_less(lanes a, lanes b, lanes x, lanes y)
 {
     __m256 lo = _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ);
     __m256 hi = _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ);
-    return (lanes){ _mm256_blendv_ps(y.lo, x.lo, lo),
-                    _mm256_blendv_ps(y.hi, x.hi, hi) };
+    return (lanes){_mm256_blendv_ps(y.lo, x.lo, lo),
+                   _mm256_blendv_ps(y.hi, x.hi, hi)};
 }
 LANE_FN lanes lanes_sign(lanes a, lanes b)
 {
     __m256 sign = _mm256_set1_ps(-0.0f);
-    return (lanes){ _mm256_or_ps(_mm256_andnot_ps(sign, a.lo),
-                                 _mm256_and_ps(sign, b.lo)),
-                    _mm256_or_ps(_mm256_andnot_ps(sign, a.hi),
-                                 _mm256_and_ps(sign, b.hi)) };
+    return (lanes){
+        _mm256_or_ps(_mm256_andnot_ps(sign, a.lo), _mm256_and_ps(sign, b.lo)),
+        _mm256_or_ps(_mm256_andnot_ps(sign, a.hi), _mm256_and_ps(sign, b.hi))};
 }
 LANE_FN __m256 lanes_scale_half(__m256 a, __m256 t)
 {
@@ -165,13 +164,13 @@ LANE_FN __m256 lanes_scale_half(__m256 a, __m256 t)
 }
 LANE_FN lanes lanes_scale(lanes a, lanes t)
 {
-    return (lanes){ lanes_scale_half(a.lo, t.lo),
-                    lanes_scale_half(a.hi, t.hi) };
+    return (lanes){lanes_scale_half(a.lo, t.lo), lanes_scale_half(a.hi, t.hi)};
 }
 
 #else
 
-#define LANE_CALL static __attribute__((noinline)) /* 16 lanes of plain code */
+#define LANE_CALL static __attribute__((noinline)) /* 16 lanes of plain code   \
+                                                    */
 #define TILE_ROWS 2
 #define TILE_LANES 1
 #define GEMV_LANES 1
@@ -239,8 +238,8 @@ LANE_CALL lanes lanes_fma(lanes a, lanes b, lanes c)
     for (int i = 0; i < LANES; i += 4) {
         __m128 x = _mm_loadu_ps(a.v + i), y = _mm_loadu_ps(b.v + i);
         __m128 z = _mm_loadu_ps(c.v + i);
-        __m128d low = lane_fma_odd(_mm_cvtps_pd(x), _mm_cvtps_pd(y),
-                                   _mm_cvtps_pd(z));
+        __m128d low =
+            lane_fma_odd(_mm_cvtps_pd(x), _mm_cvtps_pd(y), _mm_cvtps_pd(z));
         __m128d high = lane_fma_odd(_mm_cvtps_pd(_mm_movehl_ps(x, x)),
                                     _mm_cvtps_pd(_mm_movehl_ps(y, y)),
                                     _mm_cvtps_pd(_mm_movehl_ps(z, z)));
@@ -334,8 +333,8 @@ LANE_CALL lanes lanes_tanh(lanes x)
     lanes small = lanes_fma(lanes_mul(square, size), p, size);
     lanes e = lanes_exp(lanes_add(size, size));
     lanes large = lanes_sub(one, lanes_div(two, lanes_add(e, one)));
-    return lanes_sign(
-        lanes_pick_less(size, lanes_set(0.625f), small, large), x);
+    return lanes_sign(lanes_pick_less(size, lanes_set(0.625f), small, large),
+                      x);
 }
 
 #endif

@@ -18,8 +18,8 @@ static void philox_round(uint32_t x[4], const uint32_t key[2])
 void rp_rng_philox(const uint32_t counter[4], const uint32_t key[2],
                    uint32_t out[4])
 {
-    uint32_t x[4] = { counter[0], counter[1], counter[2], counter[3] };
-    uint32_t k[2] = { key[0], key[1] };
+    uint32_t x[4] = {counter[0], counter[1], counter[2], counter[3]};
+    uint32_t k[2] = {key[0], key[1]};
 
     for (int round = 0; round < 10; round++) {
         philox_round(x, k);
@@ -32,8 +32,8 @@ void rp_rng_philox(const uint32_t counter[4], const uint32_t key[2],
 
 float rp_rng_uniform(struct rp_draw_key key)
 {
-    uint32_t counter[4] = { key.candidate, key.note, key.field, 0 };
-    uint32_t seed[2] = { key.seed, key.turn };
+    uint32_t counter[4] = {key.candidate, key.note, key.field, 0};
+    uint32_t seed[2] = {key.seed, key.turn};
     uint32_t out[4];
 
     rp_rng_philox(counter, seed, out);
@@ -42,15 +42,15 @@ float rp_rng_uniform(struct rp_draw_key key)
 
 void rp_rng_init(struct rp_rng *rng, uint32_t seed, uint32_t stream)
 {
-    *rng = (struct rp_rng){ seed, stream, 0 };
+    *rng = (struct rp_rng){seed, stream, 0};
 }
 
 uint32_t rp_rng_bits(struct rp_rng *rng)
 {
     /* The last word is 1, so that no stream meets a draw key. */
-    uint32_t counter[4] = { (uint32_t)rng->drawn,
-                            (uint32_t)(rng->drawn >> 32), 0, 1 };
-    uint32_t key[2] = { rng->seed, rng->stream };
+    uint32_t counter[4] = {(uint32_t)rng->drawn, (uint32_t)(rng->drawn >> 32),
+                           0, 1};
+    uint32_t key[2] = {rng->seed, rng->stream};
     uint32_t out[4];
 
     rng->drawn++;

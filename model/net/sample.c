@@ -68,7 +68,7 @@ int rp_sample(const float *logits, uint32_t n, struct rp_mask mask,
               const struct rp_taste *taste, float uniform)
 {
     uint8_t order[RP_SOFTMAX_MAX];
-    float p[RP_SOFTMAX_MAX] = { 0 };
+    float p[RP_SOFTMAX_MAX] = {0};
     uint32_t count = rank(logits, n, mask, order);
     double sum, so_far = 0;
 
@@ -88,7 +88,7 @@ float rp_sample_logp(const float *logits, uint32_t n, struct rp_mask mask,
                      uint32_t class)
 {
     uint8_t order[RP_SOFTMAX_MAX];
-    float p[RP_SOFTMAX_MAX] = { 0 };
+    float p[RP_SOFTMAX_MAX] = {0};
     uint32_t count = rank(logits, n, mask, order);
     double sum = 0;
 

@@ -59,10 +59,10 @@ static uint8_t add_head_view(struct rp_layout *layout, const char *name,
 static void add_head(const struct rp_shape *shape, struct rp_layout *layout,
                      int field)
 {
-    uint32_t classes = rp_vocabulary_classes(&shape->vocabulary,
-                                             (enum rp_field)field);
-    uint32_t condition = rp_vocabulary_condition(&shape->vocabulary,
-                                                 (enum rp_field)field);
+    uint32_t classes =
+        rp_vocabulary_classes(&shape->vocabulary, (enum rp_field)field);
+    uint32_t condition =
+        rp_vocabulary_condition(&shape->vocabulary, (enum rp_field)field);
     uint32_t E = shape->head;
 
     if (!classes)
@@ -84,13 +84,12 @@ void rp_shape_layout(const struct rp_shape *shape, struct rp_layout *layout)
 {
     uint32_t H = shape->hidden;
 
-    *layout = (struct rp_layout){ 0 };
+    *layout = (struct rp_layout){0};
     for (uint32_t l = 0; l < shape->layers; l++) {
         uint32_t inputs = l ? H : rp_vocabulary_inputs(&shape->vocabulary);
         layout->weight_ih[l] =
             add_layer_view(layout, "weight_ih", l, 3 * H, inputs);
-        layout->weight_hh[l] =
-            add_layer_view(layout, "weight_hh", l, 3 * H, H);
+        layout->weight_hh[l] = add_layer_view(layout, "weight_hh", l, 3 * H, H);
         layout->bias_ih[l] = add_layer_view(layout, "bias_ih", l, 3 * H, 1);
         layout->bias_hh[l] = add_layer_view(layout, "bias_hh", l, 3 * H, 1);
     }

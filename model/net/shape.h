@@ -29,9 +29,9 @@
 enum { RP_LAYERS_MAX = 4, RP_HIDDEN_MAX = 2048, RP_HEAD_MAX = 1024 };
 
 struct rp_shape {
-    uint32_t layers;               /* 1..RP_LAYERS_MAX */
-    uint32_t hidden;               /* H, a multiple of 16 */
-    uint32_t head;                 /* E, a multiple of 16 */
+    uint32_t layers; /* 1..RP_LAYERS_MAX */
+    uint32_t hidden; /* H, a multiple of 16 */
+    uint32_t head;   /* E, a multiple of 16 */
     struct rp_vocabulary vocabulary;
 };
 

@@ -25,8 +25,8 @@ def read(path):
         begin, end = t["data_offsets"]
         assert t["dtype"] == "F32" and begin == covered, name
         covered = end
-        floats = torch.frombuffer(bytearray(data[8 + size + begin:8 + size + end]),
-                                  dtype=torch.float32)
+        raw = bytearray(data[8 + size + begin:8 + size + end])
+        floats = torch.frombuffer(raw, dtype=torch.float32)
         tensors[name] = floats.reshape(t["shape"])
     assert 8 + size + covered == len(data)
     return card, tensors
