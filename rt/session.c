@@ -379,7 +379,12 @@ void rp_session_destroy(struct rp_session *session)
 
 bool rp_session_play(struct rp_session *session, struct rp_event event)
 {
-    return rp_ring_push(&session->cycle->main_to_audio, &event, NULL);
+    bool fits = rp_ring_push(&session->cycle->main_to_audio, &event, NULL);
+
+    if (!fits) {
+        rp_stats_add(&session->cycle->stats.dropped, 1);
+    }
+    return fits;
 }
 
 static uint64_t now_ns(void)
@@ -415,7 +420,7 @@ void rp_session_poll(struct rp_session *session)
     rp_session_stats(session, &now);
     report(now.late, &told->late, RP_WARN, "events late, played at once");
     report(now.dropped, &told->dropped, RP_WARN, "events dropped");
-    report(now.xruns, &told->xruns, RP_WARN, "xruns");
+    report(now.xruns, &told->xruns, RP_WARN, "xruns reported");
     report(now.stray, &told->stray, RP_WARN,
            "stray bytes on the input: no MIDI message");
     report(now.lost_heard, &told->lost_heard, RP_WARN,

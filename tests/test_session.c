@@ -314,6 +314,8 @@ static void test_bare(void)
 
         CHECK_INT(fits, i < 256);
     }
+    rp_session_stats(session, &stats);
+    CHECK_INT(stats.dropped, 300 - 256);
     rp_session_stop(session);
     rp_session_stop(session);
     rp_session_destroy(session);
