@@ -357,6 +357,109 @@ static void test_model(void)
     free(other.params);
 }
 
+/* A model that counts in other ticks. */
+static void test_resolution(void)
+{
+    struct rp_model other = random_model(98, 16);
+    struct rp_stage stage;
+    rp_frame released;
+
+    other.shape.vocabulary.resolution = 12;
+    begin(&stage, 128);
+    released = play_quarters(&stage, 0, 8);
+    CHECK_INT(rp_stage_run(&stage, released + 3 * BEAT), RP_OK);
+    rp_performer_model(stage.performer, &other);
+    CHECK_INT(rp_stage_run(&stage, released + 20 * BEAT), RP_OK);
+    CHECK_INT(state_of(&stage), RP_WAITING);
+    released = play_quarters(&stage, stage.frame, 8);
+    CHECK_INT(rp_stage_run(&stage, released + 20 * BEAT), RP_OK);
+    CHECK_INT(check_plan(&stage, 0).turns, 2);
+    CHECK(check_plan(&stage, released).ons > 1);
+    rp_stage_fini(&stage);
+    free(other.params);
+}
+
+/* Anything, in any order: nothing is left sounding, nothing comes too late,
+ * and twice the same is the same. */
+static void chaos(uint32_t seed, uint32_t period, struct rp_stage *stage)
+{
+    struct rp_rng rng;
+
+    begin(stage, period);
+    rp_rng_init(&rng, seed, 3);
+    for (int i = 0; i < 400; i++) {
+        uint32_t what = rp_rng_below(&rng, 100);
+        uint8_t pitch = (uint8_t)(55 + rp_rng_below(&rng, 14));
+        uint8_t velocity = (uint8_t)(1 + rp_rng_below(&rng, 127));
+        uint8_t channel = (uint8_t)rp_rng_below(&rng, 2);
+        rp_frame at = stage->frame, wait = rp_rng_below(&rng, BEAT / 2);
+        struct rp_event event = { 0 };
+        if (what < 40)
+            event = rp_event_make(RP_NOTE_ON, channel, pitch, velocity);
+        else if (what < 80)
+            event = rp_event_make(RP_NOTE_OFF, channel, pitch, 64);
+        else if (what < 83)
+            event = rp_event_make(RP_CONTROL, channel, RP_CC_PEDAL,
+                                  what == 82 ? 127 : 0);
+        else if (what < 86)
+            event = rp_event_make(RP_CONTROL, channel, RP_CC_NOTES_OFF, 0);
+        else if (what < 88)
+            atomic_store(&stage->knobs.mode, what & 1);
+        else if (what < 90)
+            atomic_store(&stage->knobs.length, velocity % 3);
+        else if (what < 92)
+            atomic_store(&stage->knobs.window, velocity);
+        else if (what < 93)
+            rp_stage_tempo(stage, 40000 + 2000u * velocity);
+        else
+            wait = 6 * BEAT;
+        if (event.size)
+            CHECK_INT(rp_stage_play(stage, at, event), RP_OK);
+        CHECK_INT(rp_stage_run(stage, at + wait), RP_OK);
+    }
+    for (uint8_t c = 0; c < 2; c++) {
+        CHECK_INT(rp_stage_play(stage, stage->frame,
+                                rp_event_make(RP_CONTROL, c, RP_CC_NOTES_OFF,
+                                              0)),
+                  RP_OK);
+        CHECK_INT(rp_stage_play(stage, stage->frame,
+                                rp_event_make(RP_CONTROL, c, RP_CC_PEDAL, 0)),
+                  RP_OK);
+    }
+    CHECK_INT(rp_stage_run(stage, stage->frame + 3000 * BEAT), RP_OK);
+    CHECK_INT(state_of(stage), RP_WAITING);
+}
+
+static void test_chaos(void)
+{
+    uint32_t ons = 0;
+
+    for (uint32_t seed = 0; seed < 12; seed++) {
+        struct rp_stage a, b;
+        int sounding[128] = { 0 };
+        chaos(seed, 64, &a);
+        chaos(seed, 700, &b);
+        CHECK_INT(a.planned, b.planned);
+        for (uint32_t i = 0; i < a.planned && i < b.planned; i++) {
+            struct rp_event event = a.plan[i].event;
+            CHECK_INT(a.plan[i].beat, b.plan[i].beat);
+            CHECK(!memcmp(&event, &b.plan[i].event, sizeof event));
+            if (i && a.plan[i].turn == a.plan[i - 1].turn)
+                CHECK(a.plan[i].beat >= a.plan[i - 1].beat);
+            ons += rp_event_is_on(event);
+            if (rp_event_is_on(event))
+                CHECK_INT(sounding[event.data[1]]++, 0);
+            if (rp_event_is_off(event))
+                CHECK_INT(sounding[event.data[1]]--, 1);
+        }
+        for (int i = 0; i < 128; i++)
+            CHECK_INT(sounding[i], 0);
+        rp_stage_fini(&a);
+        rp_stage_fini(&b);
+    }
+    CHECK(ons > 300);
+}
+
 int main(void)
 {
     model = random_model(3, 32);
@@ -368,6 +471,8 @@ int main(void)
     test_trade();
     test_knobs();
     test_model();
+    test_resolution();
+    test_chaos();
     free(model.params);
     return TEST_END();
 }

@@ -68,6 +68,22 @@ rp_beat rp_listen_beat(const struct rp_listen *listen, int32_t tick)
     return tick * (RP_BEAT / resolution(listen));
 }
 
+void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from)
+{
+    struct rp_call *call = &listen->call;
+
+    for (uint32_t i = 0; i < call->notes; i++) {
+        struct rp_note *note = &call->note[i];
+        int32_t end =
+            rp_memory_rescale(note->onset + note->duration, to, from);
+        note->onset = rp_memory_rescale(note->onset, to, from);
+        if (note->duration)
+            note->duration = end > note->onset ? end - note->onset : 1;
+    }
+    if (call->notes)
+        call->end = rp_memory_rescale(call->end, to, from);
+}
+
 static rp_frame ms_frames(const struct rp_clock *clock, int ms)
 {
     return (rp_frame)clock->rate * ms / 1000;

@@ -87,6 +87,9 @@ double rp_listen_late(const struct rp_listen *listen,
                       const struct rp_clock *clock, rp_frame frame,
                       double *variance);
 
+/* The memory's resolution changed: the call's ticks are converted. */
+void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from);
+
 /* Ticks <-> beats at the memory's resolution; nearest tick. */
 int32_t rp_listen_tick(const struct rp_listen *listen, rp_beat beat);
 rp_beat rp_listen_beat(const struct rp_listen *listen, int32_t tick);

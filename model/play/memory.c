@@ -235,7 +235,7 @@ rp_status rp_memory_try(const struct rp_memory *memory,
     return memory->engine->ops->step(memory->engine, 1, &slot, &input);
 }
 
-static int32_t rescale(int32_t tick, int64_t to, int64_t from)
+int32_t rp_memory_rescale(int32_t tick, int64_t to, int64_t from)
 {
     int64_t twice = 2 * tick * to + from;
     int64_t scaled = twice / (2 * from);
@@ -249,13 +249,16 @@ static void change_resolution(struct rp_memory *memory, int64_t to,
                               int64_t from)
 {
     for (uint32_t i = 0; i < memory->metres; i++)
-        memory->metre[i].tick = rescale(memory->metre[i].tick, to, from);
+        memory->metre[i].tick =
+            rp_memory_rescale(memory->metre[i].tick, to, from);
     for (uint32_t i = 0; i < kept_states(memory); i++)
-        memory->state[i].start = rescale(memory->state[i].start, to, from);
+        memory->state[i].start =
+            rp_memory_rescale(memory->state[i].start, to, from);
     for (uint32_t i = 0; i < RP_MEMORY_NOTES && i < memory->notes; i++) {
         struct rp_note *note = &memory->note[i];
-        int32_t end = rescale(note->onset + note->duration, to, from);
-        note->onset = rescale(note->onset, to, from);
+        int32_t end = rp_memory_rescale(note->onset + note->duration, to,
+                                        from);
+        note->onset = rp_memory_rescale(note->onset, to, from);
         if (note->duration)
             note->duration = end > note->onset ? end - note->onset : 1;
     }

@@ -76,6 +76,8 @@ RP_MUST rp_status rp_memory_try(const struct rp_memory *memory,
 void rp_memory_rest(const struct rp_memory *memory, struct rp_reader *reader,
                     int32_t tick);
 
+/* A tick at another resolution, rounded. */
+int32_t rp_memory_rescale(int32_t tick, int64_t to, int64_t from);
 /* Reads everything again into another model's engine, which it takes over;
  * returns the engine used before. Ticks are converted when the resolutions
  * differ. */

@@ -130,6 +130,7 @@ const struct rp_model *rp_performer_model_in_use(struct rp_performer *p)
  * next run. */
 static bool change_model(struct rp_performer *p)
 {
+    uint16_t was = p->memory.model->shape.vocabulary.resolution, is;
     struct rp_performer_band *band;
 
     if (!atomic_load(&p->offered) || atomic_load(&p->retired))
@@ -138,9 +139,29 @@ static bool change_model(struct rp_performer *p)
     if (!band)
         return false;
     band->engine = rp_memory_switch(&p->memory, band->model, band->engine);
+    is = band->model->shape.vocabulary.resolution;
+    if (is != was) {
+        /* What is left of the answer was thought in other ticks. */
+        p->has_next = p->drawing = false;
+        rp_listen_rescale(&p->listen, is, was);
+    }
     atomic_store(&p->in_use, band->model);
     atomic_store(&p->retired, band);
     return true;
+}
+
+/* The bars of a call begin with the bar of its first onset; one that comes a
+ * little early is meant for the next bar. After an answer, the bars that
+ * follow it are the player's. */
+static void begin_block(struct rp_performer *p, rp_beat beat)
+{
+    rp_beat bars = p->settings.trade * rp_metre_bar(p->clock.metre);
+    rp_beat early = rp_metre_beat(p->clock.metre);
+
+    if (p->block_set && beat >= p->block - early && beat < p->block + bars)
+        return;
+    p->block = rp_clock_bar_before(&p->clock, beat + RP_BEAT / 8);
+    p->block_set = true;
 }
 
 /* ---- knobs ---- */
@@ -174,8 +195,11 @@ static void turn_knobs(struct rp_performer *p)
     p->settings = now;
     if (now.instrument != was.instrument || now.channel != was.channel)
         p->program_due = true;
-    if (now.mode != was.mode)
+    if (now.mode != was.mode) {
         p->block_set = false;
+        if (p->state == RP_LISTENING)
+            begin_block(p, p->listen.call.first_beat);
+    }
     if (p->state == RP_ANSWERING && now.length != was.length) {
         set_end(p);
         changed = true;
@@ -232,21 +256,6 @@ static rp_beat block_end(const struct rp_performer *p)
     return end;
 }
 
-/* The bars of a call begin with the bar of its first onset; one that comes a
- * little early is meant for the next bar. After an answer, the bars that
- * follow it are the player's. */
-static void begin_block(struct rp_performer *p, rp_frame frame)
-{
-    rp_beat bars = p->settings.trade * rp_metre_bar(p->clock.metre);
-    rp_beat beat = rp_clock_beat(&p->clock, frame);
-    rp_beat early = rp_metre_beat(p->clock.metre);
-
-    if (p->block_set && beat >= p->block - early && beat < p->block + bars)
-        return;
-    p->block = rp_clock_bar_before(&p->clock, beat + RP_BEAT / 8);
-    p->block_set = true;
-}
-
 /* ---- what is heard ---- */
 
 /* A clock of our own when nothing gave us one: the first onset is beat 0. */
@@ -274,7 +283,7 @@ static void begin_call(struct rp_performer *p, rp_frame frame)
     }
     if (p->fresh || !p->listen.call.onsets) {
         rp_listen_begin(&p->listen);
-        begin_block(p, frame);
+        begin_block(p, rp_clock_beat(&p->clock, frame));
     }
     p->fresh = false;
     p->state = RP_LISTENING;

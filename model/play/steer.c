@@ -119,8 +119,11 @@ static void mask_duration(const struct rp_steer *steer,
 
 static void mask_pitch(const struct rp_steer *steer, struct rp_mask *mask)
 {
-    struct rp_mask range = *mask;
+    struct rp_mask range;
 
+    mask->bits[0] &= ~steer->never[0];
+    mask->bits[1] &= ~steer->never[1];
+    range = *mask;
     for (uint32_t pitch = 0; pitch < 128; pitch++)
         if (pitch < steer->low || pitch > steer->high)
             forbid(&range, pitch);

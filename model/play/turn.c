@@ -9,7 +9,7 @@ enum {
     LOOP_MAX = 12, /* longest figure, in notes, whose third time is avoided */
     MONOTONE = 2   /* so often the same pitch, and the next one is another */
 };
-#define CLOSING 2.0f /* added to the logits of long last notes */
+#define CLOSING 3.0f /* added to the logits of long last notes */
 
 void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
                   uint32_t candidate)
@@ -20,6 +20,8 @@ void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
     turn->candidate = candidate;
     turn->repeats = 4;
     turn->close = INT32_MAX;
+    for (uint32_t i = 0; i < 128; i++)
+        turn->until[i] = INT32_MIN;
     rp_steer_init(&turn->steer);
     memset(turn->dynamics.point, 80, sizeof turn->dynamics.point);
     turn->dynamics.softest = 1;
@@ -112,6 +114,14 @@ static void avoid_dullness(const struct rp_turn *turn, struct rp_steer *steer)
          period++)
         if (is_loop(turn, period))
             avoid(steer, turn->recent[recent_at(turn, period)].pitch);
+}
+
+static void forbid_sounding(const struct rp_turn *turn, int32_t onset,
+                            struct rp_steer *steer)
+{
+    for (uint32_t pitch = 0; pitch < 128; pitch++)
+        if (turn->until[pitch] > onset)
+            steer->never[pitch / 64] |= UINT64_C(1) << pitch % 64;
 }
 
 /* Where the next note may well be the last one, or there were enough, it is
@@ -210,8 +220,10 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
         enum rp_drawn drawn;
         if (!rp_reader_needs(&sight->reader, &draft, field))
             continue;
-        if (field == RP_PITCH)
+        if (field == RP_PITCH) {
+            forbid_sounding(turn, onset_of(sight, &draft), &steer);
             avoid_monotony(turn, onset_of(sight, &draft), &steer);
+        }
         if (field == RP_DURATION)
             leave_room(turn, onset_of(sight, &draft), &steer);
         drawn = draw_field(turn, sight, &steer, taste, field, &draft);
@@ -250,6 +262,7 @@ void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
         turn->notes ? turn->recent[recent_at(turn, 1)].onset : note->onset;
 
     turn->recent[at] = *note;
+    turn->until[note->pitch] = note->onset + note->duration;
     turn->recent_dt[at] = note->onset - before;
     turn->notes++;
     if (turn->steer.earliest < note->onset)

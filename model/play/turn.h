@@ -38,6 +38,8 @@ struct rp_turn {
     int32_t widest;   /* ticks: longest wait between two onsets; 0: any */
     int32_t close;    /* tick: a note on a beat from here on tends to be long,
                          as last notes are; INT32_MAX: none does */
+    int32_t until[128]; /* tick at which its note of that pitch ends: a window
+                           may have begun after it did */
     struct rp_note recent[RP_TURN_RECENT]; /* the last ones taken, a ring */
     int32_t recent_dt[RP_TURN_RECENT];
 };
