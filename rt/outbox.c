@@ -26,16 +26,16 @@ static void owe_off(struct rp_outbox *outbox, enum rp_source source,
 {
     struct rp_queue *queue = &outbox->queue[way_of(source)];
 
-    for (uint32_t i = 0; i < queue->count; i++) {
-        struct rp_event *queued = &queue_at(queue, i)->event;
-
-        if (rp_event_is_on(*queued) && queued->data[1] == event.data[1] &&
-            (queued->data[0] & 15) == (event.data[0] & 15)) {
-            queued->size = 0;
-            rp_stats_add(&outbox->stats->dropped, 1);
-        }
-    }
+    queue->cancelled[event.data[0] & 15][event.data[1] & 127] =
+        queue->passed + queue->count;
     rp_release_add(&outbox->owed[source], event);
+}
+
+static bool is_cancelled(const struct rp_queue *queue, struct rp_event event)
+{
+    return rp_event_is_on(event) &&
+           queue->passed <
+               queue->cancelled[event.data[0] & 15][event.data[1] & 127];
 }
 
 /* False when there is no room for it. */
@@ -107,14 +107,16 @@ RP_RT bool rp_outbox_flush(struct rp_outbox *outbox, struct rp_io *io,
         struct rp_outgoing *next = queue_at(queue, 0);
         rp_frame frame = next->frame < io->frame ? io->frame : next->frame;
 
-        if (next->event.size) {
-            if (!io->write(io, way, frame - io->frame, next->event)) {
-                return false;
-            }
+        if (is_cancelled(queue, next->event)) {
+            rp_stats_add(&outbox->stats->dropped, 1);
+        } else if (!io->write(io, way, frame - io->frame, next->event)) {
+            return false;
+        } else {
             sent(self, next->source, frame, next->event);
         }
         queue->first = (queue->first + 1) % RP_QUEUE;
         queue->count--;
+        queue->passed++;
     }
     return true;
 }
@@ -131,6 +133,7 @@ RP_RT void rp_outbox_silence(struct rp_outbox *outbox, enum rp_way way,
             rp_release_add(&outbox->owed[next->source], next->event);
         }
     }
+    queue->passed += queue->count;
     queue->count = 0;
     for (int s = 0; s < RP_SOURCES; s++) {
         if (way_of(s) == way) {

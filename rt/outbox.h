@@ -35,11 +35,13 @@ enum { RP_QUEUE = 4096 };
 struct rp_outgoing {
     rp_frame frame;
     uint8_t source;
-    struct rp_event event; /* size 0: cancelled */
+    struct rp_event event;
 };
 
 struct rp_queue { /* what one port has still to send, in order of frame */
     uint32_t first, count;
+    uint64_t passed; /* items that have left it: the number of the first */
+    uint64_t cancelled[16][128]; /* note-ons of lower number are not sent */
     struct rp_outgoing item[RP_QUEUE];
 };
 

@@ -37,13 +37,6 @@ static void quiet(void)
     lines = 0;
 }
 
-static void nap(int ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-
-    nanosleep(&time, NULL);
-}
-
 /* ---- the guard itself ---- */
 
 static volatile size_t some = 100;
@@ -331,6 +324,13 @@ static void test_match(void)
 
 #if HAVE_JACK
 /* ---- JACK ---- */
+
+static void nap(int ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+
+    nanosleep(&time, NULL);
+}
 
 static struct rp_knobs jack_knobs;
 
