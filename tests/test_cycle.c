@@ -539,6 +539,16 @@ static void test_full(void)
     bench_run(bench, 128, NULL, 0);
     CHECK_INT(bench_sounding(bench), 0);
     CHECK(bench->outs >= RP_QUEUE);
+    bench_one(bench, 128, 0, bench_on(0, 61)); /* that pitch sounds again */
+    CHECK_INT(bench_sounding(bench), 1);
+    bench->room[RP_WAY_THRU] = 0; /* the same, and a panic before it is sent */
+    bench_run(bench, 128, in, ins);
+    bench->knobs.panic++;
+    bench->room[RP_WAY_THRU] = UINT32_MAX;
+    bench_run(bench, 128, NULL, 0);
+    CHECK_INT(bench_sounding(bench), 0);
+    bench_one(bench, 128, 0, bench_on(0, 61));
+    CHECK_INT(bench_sounding(bench), 1);
     bench_destroy(bench);
 }
 
