@@ -97,17 +97,20 @@ static void print_changes(struct lines *lines)
 }
 
 /* In virtual time a chunk is whole periods, so that the period means what it
- * says, and whether it is over is asked once a second, so that the end is the
- * same for all. */
+ * says, and whether it is over is asked once a second (and when the duration is
+ * up), so that the end is the same for all. */
 static bool advance(struct rp_play *play)
 {
     rp_frame rate = play->rig.rate, now = play->panel.now;
     rp_frame chunk = (rate / 50 / play->rig.period + 1) * play->rig.period;
-    rp_frame second = (now / rate + 1) * rate;
+    rp_frame stop = (now / rate + 1) * rate;
 
+    if (play->duration > 0 && play->duration * rate < stop) {
+        stop = (rp_frame)(play->duration * rate + 0.999);
+    }
     rp_session_advance(play->rig.session,
-                       now + chunk < second ? now + chunk : second);
-    return now + chunk >= second;
+                       now + chunk < stop ? now + chunk : stop);
+    return now + chunk >= stop;
 }
 
 static void wait_ms(int ms)

@@ -15,6 +15,7 @@
 #include "tui/screen.h"
 
 static SCREEN *screen;
+static bool wide; /* more than ASCII can be shown */
 
 /* Colours and attributes of a style; -1 is the terminal's own. */
 static const struct {
@@ -93,7 +94,7 @@ rp_status rp_screen_open(bool *unicode)
     scrollok(stdscr, FALSE);
     curs_set(0);
     init_looks();
-    *unicode = !strcmp(nl_langinfo(CODESET), "UTF-8");
+    *unicode = wide = !strcmp(nl_langinfo(CODESET), "UTF-8");
     return RP_OK;
 }
 
@@ -119,7 +120,8 @@ void rp_screen_draw(const struct rp_canvas *canvas)
     for (int y = 0; y < canvas->height && y < height; y++) {
         for (int x = 0; x < canvas->width && x < width; x++) {
             const struct rp_cell *cell = &canvas->cell[y * canvas->width + x];
-            wchar_t text[2] = {(wchar_t)cell->glyph, 0};
+            bool shows = wide || cell->glyph < 0x80;
+            wchar_t text[2] = {shows ? (wchar_t)cell->glyph : L'?', 0};
             cchar_t shown;
 
             setcchar(&shown, text, looks[cell->style].attributes,
