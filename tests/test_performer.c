@@ -2,6 +2,7 @@
  * depend on how often it runs, answers begin on beat lines, end in time, end
  * their own notes, give way to the player, and hear a turned knob at the next
  * note that does not sound yet. */
+#include "model/play/performer_parts.h"
 #include "model/play/stage.h"
 #include "play.h"
 #include "test.h"
@@ -208,6 +209,61 @@ static void test_interruption(void)
         CHECK_INT(stage.plan[stage.planned - 1].turn, turn + 1);
         rp_stage_fini(&stage);
     }
+}
+
+/* A note after the decision and before anything sounds: the call goes on. */
+static void test_resume(void)
+{
+    struct rp_stage stage;
+    rp_frame released, line;
+
+    begin(&stage, 16);
+    released = play_quarters(&stage, 0, 8);
+    CHECK_INT(rp_stage_run(&stage, released), RP_OK);
+    while (state_of(&stage) == RP_LISTENING)
+        CHECK_INT(rp_stage_run(&stage, stage.frame + 16), RP_OK);
+    line = (stage.frame + BEAT - 1) / BEAT * BEAT;
+    CHECK_INT(rp_stage_note(&stage, line - 480, line + BEAT, 69, 80), RP_OK);
+    CHECK_INT(rp_stage_run(&stage, line), RP_OK);
+    CHECK_INT(state_of(&stage), RP_LISTENING);
+    CHECK_INT(stage.performer->listen.call.onsets, 9);
+    CHECK_INT(rp_stage_run(&stage, line + 16 * BEAT), RP_OK);
+    CHECK_INT(stage.plan[stage.planned - 1].turn, 2);
+    CHECK_INT(stage.performer->listen.call.notes, 9);
+    check_plan(&stage, 0);
+    rp_stage_fini(&stage);
+}
+
+/* The clock is set anew: on to a later bar while nobody plays, what was heard
+ * stays; in the middle of an answer, it ends at once. */
+static void test_place(void)
+{
+    struct rp_stage stage;
+    rp_frame released;
+    uint32_t planned;
+
+    begin(&stage, 128);
+    released = play_quarters(&stage, 0, 8);
+    CHECK_INT(rp_stage_run(&stage, released + 24 * BEAT), RP_OK);
+    CHECK_INT(state_of(&stage), RP_WAITING);
+    CHECK(stage.performer->memory.notes > 8);
+    stage.clock.frame = stage.frame + 333;
+    stage.clock.beat = stage.clock.bar = 40 * RP_BEAT;
+    rp_stage_clock(&stage);
+    CHECK_INT(rp_stage_run(&stage, stage.frame + 333), RP_OK);
+    CHECK(stage.performer->memory.notes > 8);
+    released = play_quarters(&stage, stage.frame, 8);
+    CHECK_INT(rp_stage_run(&stage, released + 3 * BEAT), RP_OK);
+    CHECK_INT(state_of(&stage), RP_ANSWERING);
+    planned = stage.planned;
+    stage.clock.beat += 1000 * RP_BEAT;
+    rp_stage_clock(&stage);
+    CHECK_INT(rp_stage_run(&stage, stage.frame + 4 * BEAT), RP_OK);
+    CHECK_INT(state_of(&stage), RP_WAITING);
+    CHECK_INT(stage.performer->memory.notes, 0);
+    for (uint32_t i = planned; i < stage.planned; i++)
+        CHECK(rp_event_is_off(stage.plan[i].event));
+    rp_stage_fini(&stage);
 }
 
 static void test_panic(void)
@@ -466,6 +522,8 @@ int main(void)
     test_answer();
     test_period();
     test_interruption();
+    test_resume();
+    test_place();
     test_panic();
     test_pedal();
     test_trade();

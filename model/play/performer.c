@@ -308,6 +308,21 @@ static void silence(struct rp_performer *p)
     p->state = RP_WAITING;
 }
 
+/* Somewhere else in the music: what was planned has no place there. */
+static void lose_place(struct rp_performer *p)
+{
+    rp_beat soon = rp_clock_beat(&p->clock, p->now + p->lead) + 1;
+
+    rp_answer_yield(p);
+    for (uint32_t i = 0; i < p->offs; i++)
+        p->off[i].beat = soon;
+    rp_listen_reset(&p->listen);
+    rp_memory_forget(&p->memory);
+    p->block_set = false;
+    p->fresh = true;
+    p->state = RP_WAITING;
+}
+
 static void hear_clock(struct rp_performer *p, const struct rp_heard *heard)
 {
     struct rp_clock was = p->clock;
@@ -326,17 +341,13 @@ static void hear_clock(struct rp_performer *p, const struct rp_heard *heard)
         return;
     jump = rp_clock_beat(&heard->clock, heard->frame) -
            rp_clock_beat(&was, heard->frame);
-    if (jump > RP_BEAT / 64 || jump < -RP_BEAT / 64) {
-        /* Somewhere else in the music: what was planned has no place. */
-        rp_answer_yield(p);
-        for (uint32_t i = 0; i < p->offs; i++)
-            p->off[i].beat = rp_clock_beat(&p->clock, p->now + p->lead) + 1;
-        rp_listen_reset(&p->listen);
-        rp_memory_forget(&p->memory);
+    /* On to a later bar while nobody plays: the next call begins there. */
+    if (p->state == RP_WAITING && jump > 0) {
         p->block_set = false;
-        p->fresh = true;
-        p->state = RP_WAITING;
+        return;
     }
+    if (jump > RP_BEAT / 64 || jump < -RP_BEAT / 64)
+        lose_place(p);
 }
 
 static void hear(struct rp_performer *p, const struct rp_heard *heard)

@@ -1,5 +1,6 @@
 /* The inside of the performer, shared by performer.c (time, what is heard,
- * knobs) and answer.c (hand-over, drawing, placing). Nothing else includes it.
+ * knobs) and answer.c (hand-over, drawing, placing). Beside them only
+ * measurements and tests look in here.
  *
  * Order of things. A heard message is handled at its frame; before it, every
  * timer that falls earlier has fired. `now` is that virtual time. A planned

@@ -49,9 +49,9 @@ void rp_stage_fini(struct rp_stage *stage)
     memset(stage, 0, sizeof *stage);
 }
 
-static void tell_clock(struct rp_stage *stage, rp_frame frame)
+void rp_stage_clock(struct rp_stage *stage)
 {
-    struct rp_heard heard = { .frame = frame,
+    struct rp_heard heard = { .frame = stage->frame,
                               .kind = RP_HEARD_CLOCK,
                               .clock = stage->clock };
 
@@ -68,14 +68,14 @@ void rp_stage_anchor(struct rp_stage *stage, rp_frame frame)
     stage->clock.frame = frame;
     stage->clock.beat = stage->clock.bar = 0;
     stage->clock.anchored = 1;
-    tell_clock(stage, stage->frame);
+    rp_stage_clock(stage);
 }
 
 void rp_stage_tempo(struct rp_stage *stage, uint32_t mbpm)
 {
     stage->clock = rp_clock_turn(&stage->clock, stage->frame, mbpm);
     atomic_store(&stage->knobs.tempo, mbpm);
-    tell_clock(stage, stage->frame);
+    rp_stage_clock(stage);
 }
 
 void rp_stage_panic(struct rp_stage *stage)
