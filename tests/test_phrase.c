@@ -73,7 +73,7 @@ static void test_read(void)
         event(i * BEAT + BEAT / 2, RP_NOTE_OFF, (uint8_t)(60 + i), 64);
     }
     CHECK_INT(rp_listen_settle(&listen, &clock_, 4 * BEAT - LEAD), RP_OK);
-    CHECK_INT(rp_phrase_read(&listen, &clock_, 4 * BEAT - LEAD, &signs),
+    CHECK_INT(rp_phrase_read(&listen, &clock_, 4 * BEAT - LEAD, LEAD, &signs),
               RP_OK);
     CHECK_INT(signs.notes, 4);
     CHECK_NEAR(signs.silence, 0.5 - RP_LEAD_MS / 500.0, 1e-4);
@@ -81,7 +81,7 @@ static void test_read(void)
     CHECK_NEAR(signs.longest_rest, 0.5, 1e-4);
     CHECK_NEAR(signs.length, 3.5, 1e-4);
     CHECK(signs.expected > 0.99); /* it is to come on the line */
-    CHECK_INT(rp_phrase_read(&listen, &clock_, 5 * BEAT - LEAD, &signs),
+    CHECK_INT(rp_phrase_read(&listen, &clock_, 5 * BEAT - LEAD, LEAD, &signs),
               RP_OK);
     CHECK(signs.expected < 0.01); /* it should have come */
     rp_memory_fini(&memory);
@@ -91,6 +91,7 @@ static void test_read(void)
 static void test_over(void)
 {
     struct rp_phrase_signs signs = { .silence = 0.9,
+                                     .ahead = 0.1,
                                      .longest_rest = 0.1,
                                      .expected = 0.1,
                                      .notes = 8 };
@@ -109,12 +110,14 @@ static void test_over(void)
     signs.silence = 2.9;
     CHECK(rp_phrase_over(&signs));
     signs = (struct rp_phrase_signs){ .silence = 0.9,
+                                      .ahead = 0.1,
                                       .expected = 0.1,
                                       .notes = 1 };
     CHECK(!rp_phrase_over(&signs)); /* a single note is no phrase */
     signs.silence = 1.9;
     CHECK(rp_phrase_over(&signs));
     signs = (struct rp_phrase_signs){ .silence = 0.9,
+                                      .ahead = 0.1,
                                       .expected = 0.9,
                                       .notes = 8 };
     CHECK(!rp_phrase_over(&signs)); /* a rest that goes on is expected */

@@ -236,7 +236,7 @@ static void ask(struct rp_performer *p)
     p->asked = p->now;
     if (rp_clock_frame(&p->clock, line) < soonest)
         line = rp_clock_beat_after(&p->clock, line + 1);
-    if (rp_phrase_read(&p->listen, &p->clock, p->now, &signs)) {
+    if (rp_phrase_read(&p->listen, &p->clock, p->now, p->lead, &signs)) {
         p->fresh = true;
         p->state = RP_WAITING;
     } else if (rp_phrase_over(&signs)) {

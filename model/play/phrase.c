@@ -6,7 +6,7 @@
 
 /* Beats of silence, and probabilities that the next onset is still to come;
  * tuned on the validation split (riposte bench phrases --split valid). */
-#define USUAL 0.85
+#define USUAL 0.92 /* up to the beat line */
 #define SOON 0.4
 #define LEAST 1.25 /* times the longest rest so far */
 #define OVERDUE 0.002
@@ -60,7 +60,7 @@ static double median_length(const struct rp_call *call)
 
 rp_status rp_phrase_read(const struct rp_listen *listen,
                          const struct rp_clock *clock, rp_frame now,
-                         struct rp_phrase_signs *signs)
+                         rp_frame lead, struct rp_phrase_signs *signs)
 {
     const struct rp_memory *memory = listen->memory;
     const struct rp_call *call = &listen->call;
@@ -82,6 +82,7 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
     if (status)
         return status;
     signs->expected = rp_odds_after(&odds, since > 0 ? since - 1 : 0);
+    signs->ahead = (double)lead * clock->mbpm / (60000.0 * clock->rate);
     signs->silence =
         (double)(beat - rp_clock_beat(clock, call->last_off)) / RP_BEAT;
     /* Who is behind the beat has rested since before the release was heard. */
@@ -107,7 +108,7 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
  * overdue, less is enough. */
 bool rp_phrase_over(const struct rp_phrase_signs *signs)
 {
-    double least = LEAST * signs->longest_rest, enough = USUAL;
+    double least = LEAST * signs->longest_rest, enough = USUAL - signs->ahead;
 
     if (signs->notes < FEW || signs->expected > RESTING)
         enough += 1.0;

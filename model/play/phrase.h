@@ -10,6 +10,7 @@
 /* What the decision rests on; times in beats. */
 struct rp_phrase_signs {
     double silence;      /* since the last release */
+    double ahead;        /* how long before the beat line it is asked */
     double since_onset;  /* since the last onset */
     double longest_rest; /* inside the phrase so far */
     double length;       /* first onset to last release */
@@ -27,6 +28,7 @@ rp_frame rp_phrase_next(const struct rp_listen *listen,
 /* Asked at `now`, after rp_listen_settle. */
 RP_MUST rp_status rp_phrase_read(const struct rp_listen *listen,
                                  const struct rp_clock *clock, rp_frame now,
+                                 rp_frame lead,
                                  struct rp_phrase_signs *signs);
 bool rp_phrase_over(const struct rp_phrase_signs *signs);
 

@@ -41,7 +41,8 @@ RP_MUST rp_status rp_stage_note(struct rp_stage *stage, rp_frame on,
                                 rp_frame off, uint8_t pitch, uint8_t velocity);
 /* Until `frame`; knobs may be turned before going on. */
 RP_MUST rp_status rp_stage_run(struct rp_stage *stage, rp_frame until);
-/* Tells the performer `clock`, which the caller has set, at the frame reached. */
+/* Tells the performer `clock`, as the caller has set it, at the frame
+ * reached. */
 void rp_stage_clock(struct rp_stage *stage);
 /* A tempo change, as the audio thread would tell it, at the frame reached. */
 void rp_stage_tempo(struct rp_stage *stage, uint32_t mbpm);
