@@ -149,8 +149,8 @@ static void test_late(void)
     }
     CHECK_INT(rp_listen_close(&listen, &clock_), RP_OK);
     check_note(11, 11 * 24, 18, 71);
-    CHECK(listen.late > 5.0);
-    CHECK(listen.late < 12.0);
+    CHECK(listen.late.ms > 5.0);
+    CHECK(listen.late.ms < 12.0);
     rp_memory_fini(&memory);
     free(model.params);
 }
