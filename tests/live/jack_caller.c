@@ -30,6 +30,9 @@ static struct trace sent, heard, thru;
 static jack_client_t *caller, *listener;
 static jack_port_t *port_out, *port_answer, *port_thru;
 static _Atomic int gone; /* the server went away */
+/* Sent late: this program's own period was missed, so the frame at which
+ * such an event went out is only known from thru. */
+static bool late[TRACE_ROOM];
 static uint32_t sent_late;
 
 static struct {
@@ -45,6 +48,11 @@ static struct {
 static int failures;
 
 #define FAIL(...) (failures++, printf("failed: " __VA_ARGS__))
+
+static uint32_t count_of(struct trace *trace)
+{
+    return atomic_load_explicit(&trace->count, memory_order_acquire);
+}
 
 static int call_process(jack_nframes_t frames, void *self)
 {
@@ -64,6 +72,7 @@ static int call_process(jack_nframes_t frames, void *self)
         if (at < 0) {
             at = 0;
             sent_late++;
+            late[count_of(&sent)] = true;
         }
         if (jack_midi_event_write(buffer, (jack_nframes_t)at, e->data,
                                   e->size))
@@ -88,11 +97,6 @@ static void shutdown_seen(void *self)
 {
     (void)self;
     atomic_store(&gone, 1);
-}
-
-static uint32_t count_of(struct trace *trace)
-{
-    return atomic_load_explicit(&trace->count, memory_order_acquire);
 }
 
 /* Frames from the first onset to beat num/den, nearest. */
@@ -235,9 +239,13 @@ static void check_thru(void)
     uint32_t ins = count_of(&sent), outs = count_of(&thru), wrong = 0;
     if (ins != outs)
         FAIL("%u events sent, %u on riposte:thru\n", ins, outs);
-    for (uint32_t i = 0; i < ins && i < outs; i++)
-        wrong += memcmp(&sent.event[i], &thru.event[i],
-                        sizeof(struct traced)) != 0;
+    for (uint32_t i = 0; i < ins && i < outs; i++) {
+        const struct traced *a = &sent.event[i], *b = &thru.event[i];
+        bool same = a->size == b->size && !memcmp(a->data, b->data, 3);
+        wrong += !same || (a->frame != b->frame && !late[i]);
+        if (late[i])
+            sent.event[i].frame = b->frame;
+    }
     if (wrong)
         FAIL("%u of %u thru events at another frame or changed\n", wrong,
              ins);
@@ -245,6 +253,8 @@ static void check_thru(void)
     if (sent_late || sent.lost || heard.lost || thru.lost)
         printf("note: %u sent late, %u lost by this test itself\n", sent_late,
                sent.lost + heard.lost + thru.lost);
+    if (sent_late * 10 > ins)
+        FAIL("too much was sent late to judge\n");
 }
 
 static void write_log(void)

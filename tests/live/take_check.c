@@ -147,7 +147,8 @@ int main(int count, char **arg)
 {
     if (count != 3)
         return 2;
-    struct mid_file mid = mid_read(arg[2]);
+    static struct mid_file mid; /* lives as long as the program */
+    mid = mid_read(arg[2]);
     if (!strcmp(arg[1], "--list")) {
         list(&mid);
         return 0;
