@@ -176,9 +176,23 @@ static rp_beat answer_length(const struct rp_performer *p)
                                              : rp_answer_length(p);
 }
 
+/* Where an answer that begins at `start` ends. One that begins after the bar
+ * line, because the call ended there, does not end after one as well: phrases
+ * close on bar lines. Shorter than a bar it lasts as long as it should. */
+static rp_beat answer_end(const struct rp_performer *p, rp_beat start)
+{
+    rp_beat bar = rp_metre_bar(p->clock.metre), length = answer_length(p);
+    rp_beat end = start + length;
+    rp_beat line = rp_clock_bar_before(&p->clock, end);
+
+    if (length < bar)
+        return end;
+    return 2 * (end - line) <= bar ? line : line + bar;
+}
+
 static void set_end(struct rp_performer *p)
 {
-    rp_beat end = p->start + answer_length(p);
+    rp_beat end = answer_end(p, p->start);
     rp_beat least = rp_clock_beat_after(
         &p->clock, rp_clock_beat(&p->clock, p->now + p->lead) + 1);
 
@@ -223,7 +237,7 @@ static void hand_over(struct rp_performer *p, rp_beat start)
         p->state = RP_WAITING;
         return;
     }
-    rp_answer_begin(p, start, start + answer_length(p));
+    rp_answer_begin(p, start, answer_end(p, start));
 }
 
 static void ask(struct rp_performer *p)
