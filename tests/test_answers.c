@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "model/play/bench_answers.h"
+#include "model/play/key.h"
 #include "model/play/performer_parts.h"
 #include "rt/log.h"
 #include "test.h"
@@ -25,13 +26,13 @@ static void test_measures(void)
         for (int i = 0; i < 10; i++)
             note[i] = (struct rp_note){ i * 24, 24,
                                         minor ? a_minor[i] : c_major[i], 80 };
-        CHECK_INT(rp_bench_key(note, 10), minor ? 12 + 9 : 0);
+        CHECK_INT(rp_key_find(note, 10), minor ? 12 + 9 : 0);
         for (int i = 0; i < 10; i++)
-            CHECK(rp_bench_in_key(minor ? 12 + 9 : 0, note[i].pitch));
+            CHECK(rp_key_has(minor ? 12 + 9 : 0, note[i].pitch));
     }
-    CHECK(!rp_bench_in_key(0, 66));
-    CHECK(!rp_bench_in_key(2, 65)); /* F in D major */
-    CHECK(rp_bench_in_key(2, 66));
+    CHECK(!rp_key_has(0, 66));
+    CHECK(!rp_key_has(2, 65)); /* F in D major */
+    CHECK(rp_key_has(2, 66));
     for (int i = 0; i < 8; i++)
         note[i] = (struct rp_note){ i * 12, 12, figure[i], 80 };
     CHECK_INT(rp_bench_repeated(note, 8), 3);
@@ -63,7 +64,7 @@ static void check_answer(const struct rp_stage *stage, int key,
             first = event.data[1];
         }
         others += event.data[1] != first;
-        tally->in_key += rp_bench_in_key(key, event.data[1]);
+        tally->in_key += rp_key_has(key, event.data[1]);
     }
     CHECK(ons >= 3);
     CHECK_INT(ons, offs);
@@ -98,7 +99,7 @@ static void play_once(const struct rp_model *model,
                         heard->note[i].pitch == call->piece->note[i].pitch;
     CHECK_INT(rp_stage_run(&stage, 3 * last_off + 8 * beat), RP_OK);
     check_answer(&stage,
-                 rp_bench_key(call->piece->note, call->piece->count), tally);
+                 rp_key_find(call->piece->note, call->piece->count), tally);
     rp_stage_fini(&stage);
 }
 

@@ -2,6 +2,8 @@
  * lead before it sounds. */
 #include <time.h>
 
+#include "model/play/candidates.h"
+#include "model/play/key.h"
 #include "model/play/performer_parts.h"
 #include "rt/log.h"
 
@@ -180,38 +182,30 @@ static void set_steer(struct rp_performer *p)
 
 /* ---- drawing ---- */
 
-/* The first note falls on the line where the answer may begin or the one after
- * it; later ones are bound by what came before. */
-static void set_latest(struct rp_performer *p, int32_t from)
+/* From where the next note is predicted. The window reaches back from where the
+ * answer begins, so that all of it is drawn from one state. */
+static struct rp_sight see(const struct rp_performer *p)
 {
-    struct rp_steer *steer = &p->turn.steer;
+    int32_t resolution = p->memory.model->shape.vocabulary.resolution;
+    int32_t start = rp_listen_tick(&p->listen, p->start);
+    int32_t window = (int32_t)p->settings.window * resolution;
+    int32_t at = start;
 
-    if (p->turn.notes) {
-        steer->grid = 0;
-        rp_turn_bound(&p->turn);
-        return;
-    }
-    steer->latest = from + steer->grid;
-    if (steer->latest < steer->earliest + steer->grid - 1)
-        steer->latest = steer->earliest + steer->grid - 1;
-    if (steer->latest >= steer->end)
-        steer->latest = steer->end - 1;
+    if (p->turn.notes)
+        at = rp_turn_last(&p->turn)->onset;
+    return rp_memory_sight(&p->memory, at, at - start + window, 0);
 }
 
 /* The next note from the state after all that is placed. */
 static void draw(struct rp_performer *p)
 {
     struct rp_turn *turn = &p->turn;
-    int32_t resolution = p->memory.model->shape.vocabulary.resolution;
-    int32_t at = turn->notes ? rp_turn_last(turn)->onset
-                             : rp_listen_tick(&p->listen, p->start);
-    struct rp_sight sight =
-        rp_memory_sight(&p->memory, at,
-                        (int32_t)p->settings.window * resolution, 0);
+    struct rp_sight sight = see(p);
     uint64_t began = wall_ns(), took;
     enum rp_drawn drawn;
 
-    set_latest(p, at);
+    rp_turn_aim(turn, turn->notes ? rp_turn_last(turn)->onset
+                                  : rp_listen_tick(&p->listen, p->start));
     drawn = rp_turn_draw(turn, &sight, &p->settings.taste, &p->next);
     p->has_next = p->drawing = drawn == RP_DRAWN;
     if (drawn == RP_DRAWN_ERROR)
@@ -219,6 +213,29 @@ static void draw(struct rp_performer *p)
     took = wall_ns() - began;
     atomic_store(&p->view_step_ns, (uint32_t)took);
     atomic_fetch_add(&p->view_total_ns, took);
+}
+
+/* Which of the possible answers: the one that, thought through, closes best. */
+static void choose(struct rp_performer *p)
+{
+    struct rp_note heard[RP_CANDIDATES_HEARD];
+    uint64_t kept = p->memory.notes;
+    uint32_t count = 0;
+
+    if (kept > RP_CANDIDATES_HEARD)
+        kept = RP_CANDIDATES_HEARD;
+    for (uint64_t i = p->memory.notes - kept; i < p->memory.notes; i++)
+        heard[count++] = p->memory.note[i % RP_MEMORY_NOTES];
+    struct rp_candidates candidates = {
+        .memory = &p->memory,
+        .turn = &p->turn,
+        .taste = &p->settings.taste,
+        .sight = see(p),
+        .from = rp_listen_tick(&p->listen, p->start),
+        .key = rp_key_find(heard, count),
+        .expected = p->listen.call.notes,
+    };
+    p->turn.candidate = rp_candidates_pick(&candidates);
 }
 
 void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
@@ -235,6 +252,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->first_on = RP_FRAME_NEVER;
     rp_turn_init(&p->turn, p->settings.seed, ++p->turns, 0);
     set_steer(p);
+    choose(p);
     draw(p);
     p->over = start;
     p->program_due = true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/play/key.h"
 #include "rt/log.h"
 #include "rt/smf_write.h"
 
@@ -17,54 +18,6 @@ enum {
 };
 
 /* ---- music ---- */
-
-int rp_bench_key(const struct rp_note *note, uint32_t count)
-{
-    static const double profile[2][12] = {
-        { 6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29,
-          2.88 },
-        { 6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34,
-          3.17 },
-    };
-    double weight[12] = { 0 }, mean = 0.0, best = -2.0;
-    int key = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        weight[note[i].pitch % 12] += note[i].duration;
-    for (int i = 0; i < 12; i++)
-        mean += weight[i] / 12.0;
-    for (int k = 0; k < 24; k++) {
-        const double *p = profile[k / 12];
-        double pp = 0.0, ww = 0.0, pw = 0.0, middle = 0.0;
-        for (int i = 0; i < 12; i++)
-            middle += p[i] / 12.0;
-        for (int i = 0; i < 12; i++) {
-            double a = p[i] - middle, b = weight[(k + i) % 12] - mean;
-            pp += a * a;
-            ww += b * b;
-            pw += a * b;
-        }
-        if (ww > 0 && pw / sqrt(pp * ww) > best) {
-            best = pw / sqrt(pp * ww);
-            key = k;
-        }
-    }
-    return key;
-}
-
-bool rp_bench_in_key(int key, uint8_t pitch)
-{
-    static const uint16_t scale[2] = { 0xab5, 0xfad };
-
-    return scale[key / 12] >> (pitch + 12 - key % 12) % 12 & 1;
-}
-
-static bool is_home(int key, uint8_t pitch)
-{
-    static const uint16_t triad[2] = { 0x091, 0x089 };
-
-    return triad[key / 12] >> (pitch + 12 - key % 12) % 12 & 1;
-}
 
 uint32_t rp_bench_repeated(const struct rp_note *note, uint32_t count)
 {
@@ -110,7 +63,7 @@ static void look_at(struct rp_bench_look *look, const struct rp_note *call,
                     uint32_t calls, const struct rp_note *note, uint32_t count,
                     int32_t bar, int32_t resolution)
 {
-    int key = rp_bench_key(call, calls), range = range_of(call, calls);
+    int key = rp_key_find(call, calls), range = range_of(call, calls);
     uint32_t in_key = 0, on_grid = 0, same = 0, leap = 0, repeated;
 
     look->pieces++;
@@ -121,7 +74,7 @@ static void look_at(struct rp_bench_look *look, const struct rp_note *call,
     for (uint32_t i = 0; i < count; i++) {
         int32_t place = (note[i].onset - bar) % resolution;
         int step = i ? abs(note[i].pitch - note[i - 1].pitch) : 1;
-        in_key += rp_bench_in_key(key, note[i].pitch);
+        in_key += rp_key_has(key, note[i].pitch);
         on_grid += place * 4 % resolution == 0 || place * 3 % resolution == 0;
         same += !step;
         leap += i ? (uint32_t)step : 0;
@@ -137,7 +90,7 @@ static void look_at(struct rp_bench_look *look, const struct rp_note *call,
     look->range += (double)range_of(note, count) / (range ? range : 1);
     look->density += density_of(note, count, resolution) /
                      density_of(call, calls, resolution);
-    look->home += is_home(key, note[count - 1].pitch);
+    look->home += rp_key_home(key, note[count - 1].pitch);
     look->last += (double)note[count - 1].duration / resolution;
     if (repeated > look->repeated_most)
         look->repeated_most = repeated;

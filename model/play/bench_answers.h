@@ -41,12 +41,6 @@ RP_MUST rp_status rp_bench_answers(
     const struct rp_bench_answers_options *options,
     struct rp_bench_answers_result *result, FILE *out);
 
-/* The key of some notes: 0..11 major on C .., 12..23 minor; by correlation of
- * the time each pitch class sounds with the profiles of Krumhansl and Kessler
- * (1982). */
-int rp_bench_key(const struct rp_note *note, uint32_t count);
-/* Minor counts both sixths and both sevenths. */
-bool rp_bench_in_key(int key, uint8_t pitch);
 /* Longest figure of (pitch, dt) that comes twice without overlap, in notes. */
 uint32_t rp_bench_repeated(const struct rp_note *note, uint32_t count);
 

@@ -255,6 +255,22 @@ void rp_turn_bound(struct rp_turn *turn)
         steer->latest = steer->earliest;
 }
 
+void rp_turn_aim(struct rp_turn *turn, int32_t from)
+{
+    struct rp_steer *steer = &turn->steer;
+
+    if (turn->notes) {
+        steer->grid = 0;
+        rp_turn_bound(turn);
+        return;
+    }
+    steer->latest = from + steer->grid;
+    if (steer->latest < steer->earliest + steer->grid - 1)
+        steer->latest = steer->earliest + steer->grid - 1;
+    if (steer->latest >= steer->end)
+        steer->latest = steer->end - 1;
+}
+
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
 {
     uint32_t at = turn->notes % RP_TURN_RECENT;

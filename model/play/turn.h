@@ -61,6 +61,9 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
  * silence than `widest` unless the answer is over, and at least `least` notes.
  * What cannot begin before the end is not drawn: there the answer is over. */
 void rp_turn_bound(struct rp_turn *turn);
+/* The same for an answer that begins on a beat: the first note falls on the
+ * line where it may begin (tick `from`) or the one after it. */
+void rp_turn_aim(struct rp_turn *turn, int32_t from);
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note);
 /* The last note taken; NULL before the first. */
 const struct rp_note *rp_turn_last(const struct rp_turn *turn);

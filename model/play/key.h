@@ -1,0 +1,15 @@
+/* The key that some notes are in. */
+#ifndef RP_KEY_H
+#define RP_KEY_H
+
+#include "model/data/note.h"
+
+/* 0..11 major on C .., 12..23 minor; by correlation of the time each pitch
+ * class sounds with the profiles of Krumhansl and Kessler (1982). */
+int rp_key_find(const struct rp_note *note, uint32_t count);
+/* Minor counts both sixths and both sevenths. */
+bool rp_key_has(int key, uint8_t pitch);
+/* Whether the pitch belongs to the tonic triad. */
+bool rp_key_home(int key, uint8_t pitch);
+
+#endif
