@@ -9,7 +9,8 @@ enum {
     CLICK_BEAT = 77, /* low wood block */
     CLICK_MS = 40,
     TOO_LATE_MS = 200,
-    INTAKE = 1024 /* planned events taken per period, so that it is bounded */
+    INTAKE = 1024, /* planned events taken per period, so that it is bounded */
+    REST_BARS = 2  /* after that long a rest the next note may set the beat */
 };
 
 /* ---- the clock ---- */
@@ -101,14 +102,16 @@ static struct rp_metre knob_metre(const struct rp_knobs *knobs,
     return (struct rp_metre){.beats = beats, .unit = unit};
 }
 
-/* From `frame` on beat `beat` leads; `bar` is a bar line. */
-static void anchor(struct rp_cycle *cycle, rp_frame frame, rp_beat beat)
+/* At `frame` it is beat `beat`; `bar` is a bar line. */
+static void anchor(struct rp_cycle *cycle, rp_frame frame, rp_beat beat,
+                   rp_beat bar)
 {
     cycle->clock.frame = frame;
     cycle->clock.beat = beat;
-    cycle->clock.bar = 0;
+    cycle->clock.bar = bar;
     cycle->clock.anchored = 1;
     cycle->click = rp_clock_beat_after(&cycle->clock, beat);
+    cycle->rest = beat > bar ? beat : bar; /* a count-in ends on the bar */
 }
 
 static void begin(struct rp_cycle *cycle, rp_frame frame)
@@ -123,7 +126,8 @@ static void begin(struct rp_cycle *cycle, rp_frame frame)
         knob_metre(cycle->knobs, (struct rp_metre){.beats = 4, .unit = 4});
     if (bars) {
         bars = bars > 64 ? 64 : bars;
-        anchor(cycle, frame, -(rp_beat)bars * rp_metre_bar(cycle->clock.metre));
+        anchor(cycle, frame, -(rp_beat)bars * rp_metre_bar(cycle->clock.metre),
+               0);
     }
     cycle->owe_clock = true;
     publish(cycle);
@@ -157,7 +161,7 @@ static void turn_clock(struct rp_cycle *cycle, const struct rp_io *io)
     }
     if (!clock->anchored &&
         atomic_load_explicit(&cycle->knobs->metronome, memory_order_relaxed)) {
-        anchor(cycle, io->frame, 0);
+        anchor(cycle, io->frame, 0, 0);
     }
     if (!same_clock(clock, &cycle->before)) {
         cycle->owe_clock = true;
@@ -237,6 +241,70 @@ static void silence(struct rp_cycle *cycle, uint16_t channels)
 
 /* ---- what is heard ---- */
 
+/* Somebody plays: a rest begins anew. */
+static void play_on(struct rp_cycle *cycle, rp_frame frame,
+                    struct rp_event event)
+{
+    rp_beat beat = rp_clock_beat(&cycle->clock, frame);
+
+    bool pedal = (event.data[0] & 0xf0) == RP_CONTROL &&
+                 event.data[1] == RP_CC_PEDAL;
+
+    if (pedal || rp_event_is_on(event) || rp_event_is_off(event)) {
+        cycle->rest = beat > cycle->rest ? beat : cycle->rest;
+    }
+}
+
+/* Nothing was played, sounds or falls due before `frame` for REST_BARS. An
+ * answer's event of this very period counts, though it is sent after what is
+ * heard: the period's length must not matter. */
+static bool is_resting(const struct rp_cycle *cycle, rp_frame frame)
+{
+    const struct rp_held *held = &cycle->outbox.held;
+    rp_beat bars = REST_BARS * rp_metre_bar(cycle->clock.metre);
+
+    for (int s = RP_SOURCE_CALL; s <= RP_SOURCE_ANSWER; s++) {
+        bars = held->sounding[s] || held->pedal[s] ? INT64_MAX : bars;
+    }
+    return rp_clock_beat(&cycle->clock, frame) - cycle->rest >= bars &&
+           (!cycle->pendings ||
+            rp_clock_frame(&cycle->clock, cycle->pending[0].beat) >= frame);
+}
+
+/* Further than a twelfth from the nearest beat line. */
+static bool is_off_beat(const struct rp_clock *clock, rp_beat beat)
+{
+    rp_beat line = rp_clock_beat_after(clock, beat - RP_BEAT / 12);
+
+    return line > beat + RP_BEAT / 12;
+}
+
+/* The player sets the beat where nothing else does: with the first note of all,
+ * and with the first after a rest if it lies off the beat; the bar that was
+ * running is left out, and what was planned and is not yet due is void. */
+static void find_beat(struct rp_cycle *cycle, rp_frame frame)
+{
+    struct rp_clock *clock = &cycle->clock;
+    rp_beat now = rp_clock_beat(clock, frame), bar;
+
+    if (!clock->anchored) {
+        anchor(cycle, frame, 0, 0);
+    } else if (!is_off_beat(clock, now) || !is_resting(cycle, frame) ||
+               atomic_load_explicit(&cycle->knobs->metronome,
+                                    memory_order_relaxed)) {
+        return;
+    } else {
+        bar = rp_clock_bar_before(clock, now) + rp_metre_bar(clock->metre);
+        anchor(cycle, frame, bar, bar);
+        cycle->void_before = rp_clock_beat(
+            clock, frame + (rp_frame)clock->rate * RP_LEAD_MS / 1000 - 1);
+    }
+    publish(cycle);
+    record(cycle, RP_RECORDED_CLOCK, frame, (struct rp_event){0});
+    cycle->owe_clock = true;
+    settle(cycle, frame);
+}
+
 static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 {
     if (!event.size || event.data[0] >= 0xf0) {
@@ -246,13 +314,10 @@ static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
         event = rp_event_make(RP_NOTE_OFF, event.data[0], event.data[1], 64);
     }
     rp_stats_add(&cycle->stats.heard, 1);
-    if (rp_event_is_on(event) && !cycle->clock.anchored) {
-        anchor(cycle, frame, 0);
-        publish(cycle);
-        record(cycle, RP_RECORDED_CLOCK, frame, (struct rp_event){0});
-        cycle->owe_clock = true;
-        settle(cycle, frame);
+    if (rp_event_is_on(event)) {
+        find_beat(cycle, frame);
     }
+    play_on(cycle, frame, event);
     if (cycle->owe_panic || !tell(cycle, frame, RP_HEARD_MIDI, event)) {
         rp_stats_add(&cycle->stats.lost_heard, 1);
         if (!cycle->owe_panic) { /* it missed something: all anew */
@@ -347,8 +412,18 @@ static rp_frame due(const struct rp_cycle *cycle, const struct rp_io *io,
 }
 
 static void play_planned(struct rp_cycle *cycle, const struct rp_io *io,
-                         rp_frame frame, struct rp_event event)
+                         rp_frame frame, const struct rp_planned *planned)
 {
+    struct rp_event event = planned->event;
+
+    if (planned->beat < cycle->void_before) { /* of another beat */
+        if (rp_event_is_on(event)) {
+            rp_outbox_skip(&cycle->outbox, RP_SOURCE_ANSWER, event);
+            return;
+        }
+        frame = frame < io->frame ? io->frame : frame;
+    }
+    play_on(cycle, frame, event);
     if (frame < io->frame) {
         if (rp_event_is_on(event) &&
             io->frame - frame > (rp_frame)io->rate * TOO_LATE_MS / 1000) {
@@ -402,6 +477,7 @@ static void play_click(struct rp_cycle *cycle, const struct rp_io *io,
             rp_event_make(RP_NOTE_ON, CLICK_CHANNEL, CLICK_BEAT, 80);
     }
     rp_outbox_send(&cycle->outbox, RP_SOURCE_METRONOME, frame, cycle->clicked);
+    cycle->rest = line > cycle->rest ? line : cycle->rest; /* it leads */
     cycle->clicked =
         rp_event_make(RP_NOTE_OFF, CLICK_CHANNEL, cycle->clicked.data[1], 64);
     cycle->click_off = frame + (rp_frame)io->rate * CLICK_MS / 1000;
@@ -426,7 +502,7 @@ static void play(struct rp_cycle *cycle, const struct rp_io *io)
         } else if (click < end && click <= answer) {
             play_click(cycle, io, click);
         } else if (answer < end) {
-            play_planned(cycle, io, answer, cycle->pending[played++].event);
+            play_planned(cycle, io, answer, &cycle->pending[played++]);
         } else {
             break;
         }
@@ -498,10 +574,10 @@ RP_RT void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
     }
     obey_main(cycle);
     settle(cycle, io->frame);
+    take_in(cycle);
     if (!cycle->stopped) {
         listen(cycle, io);
     }
-    take_in(cycle);
     play(cycle, io);
     all_sent = rp_outbox_flush(&cycle->outbox, io, RP_WAY_OUT, sent, cycle);
     all_sent &= rp_outbox_flush(&cycle->outbox, io, RP_WAY_THRU, sent, cycle);
@@ -515,6 +591,7 @@ void rp_cycle_init(struct rp_cycle *cycle, struct rp_knobs *knobs,
     cycle->outbox.stats = &cycle->stats;
     cycle->panic_seen = atomic_load(&knobs->panic);
     cycle->click_off = INT64_MAX;
+    cycle->void_before = INT64_MIN;
     cycle->clock = (struct rp_clock){
         .rate = rate, .mbpm = knob_tempo(knobs), .metre = {4, 4}};
     cycle->before = cycle->clock;
