@@ -63,6 +63,7 @@ static int call_process(jack_nframes_t frames, void *self)
         steady_frame(&steady, jack_last_frame_time(caller), frames);
     void *buffer = jack_port_get_buffer(port_out, frames);
     uint32_t count = atomic_load_explicit(&plan.count, memory_order_acquire);
+    sent.gap = steady.gap;
     jack_midi_clear_buffer(buffer);
     for (; next < count; next++) {
         struct traced *e = &plan.event[next];
@@ -88,6 +89,7 @@ static int listen_process(jack_nframes_t frames, void *self)
     static struct steady steady;
     jack_nframes_t start =
         steady_frame(&steady, jack_last_frame_time(listener), frames);
+    heard.gap = thru.gap = steady.gap;
     trace_port(&heard, port_answer, start, frames);
     trace_port(&thru, port_thru, start, frames);
     return 0;
@@ -200,6 +202,20 @@ static bool wait_answer(const struct turn *turn)
     return false;
 }
 
+/* In a period that came late or after a missed one two frames are possible:
+ * takes the one on the grid. */
+static bool settle(struct traced *e, int64_t *tick)
+{
+    if (on_grid(e->frame, tick))
+        return true;
+    int64_t other;
+    if (!e->gap || !on_grid(e->frame + (jack_nframes_t)e->gap, &other))
+        return false;
+    e->frame += (jack_nframes_t)e->gap;
+    *tick = other;
+    return true;
+}
+
 /* Onsets on the grid, the first of them on a beat, silence at the end. */
 static void check_turn(int number, const struct turn *turn)
 {
@@ -207,11 +223,12 @@ static void check_turn(int number, const struct turn *turn)
     struct sounding now = {0};
     int64_t first = 0, tick;
     for (uint32_t i = turn->before; i < count; i++) {
-        const struct traced *e = &heard.event[i];
+        struct traced *e = &heard.event[i];
+        bool on_tick = settle(e, &tick);
         sounding_hear(&now, e);
         if (!is_on(e))
             continue;
-        if (!on_grid(e->frame, &tick) && set.grid) {
+        if (!on_tick && set.grid) {
             FAIL("turn %d: onset at frame %u is off the grid\n", number,
                  e->frame - set.first);
             off++;
@@ -237,24 +254,27 @@ static void check_turn(int number, const struct turn *turn)
 static void check_thru(void)
 {
     uint32_t ins = count_of(&sent), outs = count_of(&thru), wrong = 0;
+    uint32_t unsure = 0;
     if (ins != outs)
         FAIL("%u events sent, %u on riposte:thru\n", ins, outs);
     for (uint32_t i = 0; i < ins && i < outs; i++) {
-        const struct traced *a = &sent.event[i], *b = &thru.event[i];
+        struct traced *a = &sent.event[i];
+        const struct traced *b = &thru.event[i];
         bool same = a->size == b->size && !memcmp(a->data, b->data, 3);
-        wrong += !same || (a->frame != b->frame && !late[i]);
-        if (late[i])
-            sent.event[i].frame = b->frame;
+        bool at = a->frame == b->frame;
+        bool odd = !at && (late[i] || a->gap || b->gap);
+        wrong += !same || !(at || odd);
+        unsure += odd;
+        if (odd && !b->gap)
+            a->frame = b->frame;
     }
     if (wrong)
         FAIL("%u of %u thru events at another frame or changed\n", wrong,
              ins);
-    printf("thru: %u of %u the same at the same frame\n", ins - wrong, ins);
-    if (sent_late || sent.lost || heard.lost || thru.lost)
-        printf("note: %u sent late, %u lost by this test itself\n", sent_late,
-               sent.lost + heard.lost + thru.lost);
-    if (sent_late * 10 > ins)
-        FAIL("too much was sent late to judge\n");
+    printf("thru: %u of %u the same at the same frame, %u unsure, %u sent "
+           "late\n", ins - wrong - unsure, ins, unsure, sent_late);
+    if (sent.lost || heard.lost || thru.lost || unsure * 10 > ins)
+        FAIL("this test itself was too late or lost something\n");
 }
 
 static void write_log(void)

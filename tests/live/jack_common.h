@@ -17,6 +17,7 @@ enum { TRACE_ROOM = 1 << 18 };
 
 struct traced {
     jack_nframes_t frame;
+    int32_t gap; /* what JACK's own time said more in that period: unsure */
     uint8_t size, data[3];
 };
 
@@ -24,6 +25,7 @@ struct traced {
 struct trace {
     _Atomic uint32_t count;
     uint32_t lost; /* larger than three bytes, or no room */
+    int32_t gap;   /* of the period that is being traced */
     struct traced event[TRACE_ROOM];
 };
 
@@ -37,6 +39,7 @@ static inline void trace_add(struct trace *trace, jack_nframes_t frame,
     }
     struct traced *e = &trace->event[n];
     e->frame = frame;
+    e->gap = trace->gap;
     e->size = (uint8_t)size;
     memset(e->data, 0, 3);
     memcpy(e->data, data, size);
@@ -50,6 +53,7 @@ struct steady {
     int begun, differs;
     jack_nframes_t next;
     int32_t least;
+    int32_t gap; /* JACK's time less ours in the last period */
 };
 
 static inline jack_nframes_t steady_frame(struct steady *s,
@@ -66,8 +70,10 @@ static inline jack_nframes_t steady_frame(struct steady *s,
         s->least = gap;
     if (gap && ++s->differs == 4) {
         s->next += (jack_nframes_t)s->least;
+        gap -= s->least;
         s->differs = 0;
     }
+    s->gap = gap;
     s->next += frames;
     return s->next - frames;
 }

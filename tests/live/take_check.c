@@ -59,11 +59,12 @@ static void list(const struct mid_file *mid)
     }
 }
 
-/* Half a tick or nearer: ticks = frame bpm division / (60 rate). */
+/* Half a tick or nearer, and the one frame that frames are rounded by:
+ * ticks = frame bpm division / (60 rate). */
 static bool near(int64_t frame, int64_t tick, int64_t division)
 {
     int64_t off = frame * bpm * division - tick * 60 * rate;
-    return 2 * (off < 0 ? -off : off) <= 60 * rate;
+    return 2 * (off < 0 ? -off : off) <= 60 * rate + 2 * bpm * division;
 }
 
 static bool same(const struct logged *a, const struct mid_event *b)
