@@ -17,6 +17,7 @@
 
 #include "rt/arrivals.h"
 #include "rt/backend.h"
+#include "rt/follow.h"
 #include "rt/links.h"
 #include "rt/log.h"
 #include "rt/trust.h"
@@ -34,11 +35,9 @@ struct jack {
     _Atomic uint32_t rate, period;
 
     /* Process thread alone while `ready`. */
-    rp_frame frame;          /* first of the next period */
-    bool counting;           /* `expected` is known */
-    jack_nframes_t expected; /* server's time of the next period */
-    uint64_t last_ns;        /* when the last period began; 0: none yet */
-    uint32_t last_frames;    /* its length */
+    struct rp_follow follow;
+    uint64_t last_ns;     /* when the last period began; 0: none yet */
+    uint32_t last_frames; /* its length */
     void *buffer[PORTS];
     struct rp_arrivals in;
 
@@ -72,30 +71,24 @@ RP_TRUST_END
 
 /* ---- process thread ---- */
 
-/* The frame at which this period begins. Time never drifts against the
- * server's: what an xrun swallowed is jumped over; while there was no server
- * the machine's clock counts. */
-static RP_RT rp_frame count_frames(struct jack *jack, jack_nframes_t frames)
+/* The frame at which this period begins, as the server counts; while there
+ * was no server the machine's clock counted. False when it was run already. */
+static RP_RT bool count_frames(struct jack *jack, jack_nframes_t frames,
+                               rp_frame *frame)
 {
-    jack_nframes_t time = jack_last_frame_time(jack->client);
     uint64_t now = now_ns();
 
-    if (jack->counting) {
-        int32_t gap = (int32_t)(time - jack->expected);
-
-        jack->frame += gap > 0 ? gap : 0;
-    } else if (jack->last_ns) {
+    if (!jack->follow.begun && jack->last_ns) {
         rp_frame gap = (rp_frame)((unsigned __int128)(now - jack->last_ns) *
                                   atomic_load(&jack->rate) / SECOND) -
                        jack->last_frames;
 
-        jack->frame += gap > 0 ? gap : 0;
+        jack->follow.next += gap > 0 ? gap : 0;
     }
-    jack->counting = true;
-    jack->expected = time + frames;
     jack->last_ns = now;
     jack->last_frames = frames;
-    return jack->frame;
+    return rp_follow_run(&jack->follow, jack_last_frame_time(jack->client),
+                         frames, frame);
 }
 
 static RP_RT void gather(struct jack *jack, jack_nframes_t frames)
@@ -103,7 +96,9 @@ static RP_RT void gather(struct jack *jack, jack_nframes_t frames)
     jack_nframes_t events = jack_midi_get_event_count(jack->buffer[IN]);
     uint32_t last = 0;
 
-    jack->in.count = 0;
+    for (uint32_t i = 0; i < jack->in.count; i++) { /* of a period not run */
+        jack->in.item[i].offset = 0;
+    }
     for (jack_nframes_t i = 0; i < events; i++) {
         jack_midi_event_t event;
 
@@ -143,12 +138,14 @@ static RP_RT int on_process(jack_nframes_t frames, void *self)
     if (!frames || !atomic_load_explicit(&jack->ready, memory_order_acquire)) {
         return 0;
     }
-    io.rate = atomic_load_explicit(&jack->rate, memory_order_relaxed);
-    io.frame = count_frames(jack, frames);
     gather(jack, frames);
+    if (!count_frames(jack, frames, &io.frame)) {
+        return 0; /* what came in waits for the next */
+    }
+    io.rate = atomic_load_explicit(&jack->rate, memory_order_relaxed);
     io.ins = jack->in.count;
     rp_backend_cycle(&jack->base, &io);
-    jack->frame += frames;
+    jack->in.count = 0;
     return 0;
 }
 
@@ -491,7 +488,7 @@ static void find_server(struct jack *jack)
         rp_log(RP_DEBUG, "jack", "%s", why);
         return;
     }
-    jack->counting = false; /* our frames go on by the machine's clock */
+    jack->follow.begun = false; /* our frames go on by the machine's clock */
     jack->in.sysex = false;
     if (jack_activate(jack->client)) {
         rp_log(RP_DEBUG, "jack", "the JACK server does not activate us");
