@@ -139,6 +139,12 @@ rp_status rp_smf_write_tempo(struct rp_smf_write *smf, int64_t tick,
         return RP_EARG;
     }
     uint64_t us = (UINT64_C(60000000000) + mbpm / 2) / mbpm;
+    return rp_smf_write_tempo_us(smf, tick, us > 0xffffff ? 0xffffff : us);
+}
+
+rp_status rp_smf_write_tempo_us(struct rp_smf_write *smf, int64_t tick,
+                                uint32_t us)
+{
     us = us < 1 ? 1 : us > 0xffffff ? 0xffffff : us;
     uint8_t data[] = {0xff, 0x51, 3, us >> 16, us >> 8 & 0xff, us & 0xff};
     return add(&smf->track[0], tick, data, sizeof data);

@@ -20,6 +20,9 @@ RP_MUST rp_status rp_smf_write_name(struct rp_smf_write *smf, uint32_t track,
                                     const char *name);
 RP_MUST rp_status rp_smf_write_tempo(struct rp_smf_write *smf, int64_t tick,
                                      uint32_t mbpm);
+/* The same in microseconds a quarter, 1 to 0xffffff. */
+RP_MUST rp_status rp_smf_write_tempo_us(struct rp_smf_write *smf, int64_t tick,
+                                        uint32_t us);
 RP_MUST rp_status rp_smf_write_metre(struct rp_smf_write *smf, int64_t tick,
                                      struct rp_metre metre);
 /* PATH.part, sync, rename. */

@@ -1,9 +1,8 @@
-/* Takes: what went into the ring is in the file, at its tick; a journal cut or
- * damaged at any byte gives all whole records before it; a run killed at any
- * moment loses a second at most; a full disk loses nothing. */
+/* Takes: a journal cut or damaged at any byte gives all whole records before
+ * it; a run killed at any moment loses a second at most; a full disk loses
+ * nothing. */
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,275 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "rt/cycle.h"
-#include "rt/log.h"
-#include "rt/smf_write.h"
-#include "rt/take.h"
-
-#include "tests/test.h"
-
-static char folder[] = "/tmp/riposte-take-XXXXXX";
-static char logged[4096]; /* all lines since the last quiet() */
-
-static void listen(void *self, enum rp_level level, const char *tag,
-                   const char *text)
-{
-    size_t used = strlen(logged);
-
-    snprintf(logged + used, sizeof(logged) - used, "%s: %s\n", tag, text);
-}
-
-struct name {
-    char text[200];
-};
-
-static struct name in_folder(const char *file)
-{
-    struct name name;
-
-    snprintf(name.text, sizeof(name.text), "%s/%s", folder, file);
-    return name;
-}
-
-/* ---- a reader of .mid files that knows only what riposte writes ---- */
-
-struct mid_event {
-    int64_t tick;
-    uint8_t bytes[8]; /* channel message, or meta: ff type size data */
-};
-struct mid {
-    bool whole;
-    int tracks, ppq, counts[4];
-    char name[4][20];
-    struct mid_event event[4][4000];
-};
-
-static uint32_t number(const uint8_t *at, int bytes)
-{
-    uint32_t value = 0;
-
-    while (bytes--) {
-        value = value << 8 | *at++;
-    }
-    return value;
-}
-
-/* One event; returns the bytes it takes, 0 when it is none. */
-static size_t read_event(struct mid *mid, int track, int64_t tick,
-                         const uint8_t *at, uint8_t *status)
-{
-    struct mid_event *event = &mid->event[track][mid->counts[track]];
-    int size;
-
-    event->tick = tick;
-    memset(event->bytes, 0, 8);
-    if (at[0] == 0xff) {
-        memcpy(event->bytes, at, at[2] < 5 ? 3 + at[2] : 8);
-        if (at[1] == 3) {
-            memcpy(mid->name[track], at + 3, at[2]);
-        } else if (at[1] != 0x2f) {
-            mid->counts[track]++;
-        }
-        return 3 + at[2];
-    }
-    size = at[0] & 0x80 ? 1 : 0;
-    *status = size ? at[0] : *status;
-    if (*status < 0x80 || *status >= 0xf0) {
-        return 0;
-    }
-    event->bytes[0] = *status;
-    memcpy(event->bytes + 1, at + size, rp_event_data_size(*status));
-    mid->counts[track]++;
-    return size + rp_event_data_size(*status);
-}
-
-static void read_track(struct mid *mid, int track, const uint8_t *at,
-                       const uint8_t *end)
-{
-    int64_t tick = 0;
-    uint8_t status = 0;
-
-    while (at < end && mid->counts[track] < 3999) {
-        uint32_t delta = 0;
-        size_t used;
-
-        do {
-            delta = delta << 7 | (*at & 0x7f);
-        } while (*at++ & 0x80);
-        tick += delta;
-        used = read_event(mid, track, tick, at, &status);
-        if (!used) {
-            return;
-        }
-        at += used;
-    }
-    mid->whole = mid->whole && at == end;
-}
-
-static struct mid *read_mid(const char *path)
-{
-    static struct mid mid;
-    static uint8_t bytes[1 << 20];
-    FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(bytes, 1, sizeof(bytes), file) : 0, at = 14;
-
-    memset(&mid, 0, sizeof(mid));
-    if (file) {
-        fclose(file);
-    }
-    if (size < 14 || memcmp(bytes, "MThd\0\0\0\6\0\1", 10)) {
-        return &mid;
-    }
-    mid.tracks = number(bytes + 10, 2);
-    mid.ppq = number(bytes + 12, 2);
-    mid.whole = true;
-    for (int t = 0; t < mid.tracks && t < 4; t++) {
-        uint32_t length = number(bytes + at + 4, 4);
-
-        if (at + 8 + length > size || memcmp(bytes + at, "MTrk", 4)) {
-            mid.whole = false;
-            break;
-        }
-        read_track(&mid, t, bytes + at + 8, bytes + at + 8 + length);
-        at += 8 + length;
-    }
-    mid.whole = mid.whole && at == size;
-    return &mid;
-}
-
-/* ---- what is recorded ---- */
-
-static struct rp_ring ring;
-
-static void push(uint8_t kind, const struct rp_clock *clock, rp_frame frame,
-                 struct rp_event event)
-{
-    struct rp_recorded recorded = {.frame = frame,
-                                   .kind = kind,
-                                   .beat = rp_clock_beat(clock, frame),
-                                   .event = event,
-                                   .clock = *clock};
-
-    CHECK(rp_ring_push(&ring, &recorded, NULL));
-}
-
-static const struct rp_event none;
-
-static struct rp_clock start_clock(rp_frame frame)
-{
-    return (struct rp_clock){.rate = 48000,
-                             .mbpm = 97000,
-                             .frame = frame,
-                             .metre = {4, 4},
-                             .anchored = 1};
-}
-
-static struct rp_take *open_take(const char *path)
-{
-    struct rp_take *take = NULL;
-
-    CHECK_INT(rp_take_create(&take, path, &ring), RP_OK);
-    if (!take) {
-        printf("no take, no test\n");
-        exit(1);
-    }
-    return take;
-}
-
-/* tick = 960 beats, exact place as a long double */
-static void check_onset(int64_t tick, rp_frame frame, rp_frame anchor)
-{
-    long double exact =
-        (frame - anchor) * 97000.0L * RP_SMF_PPQ / (60000.0L * 48000);
-
-    CHECK_NEAR((double)tick, (double)exact, 0.5001);
-}
-
-static void test_content(void)
-{
-    const struct name path = in_folder("content.mid");
-    struct rp_take *take = open_take(path.text);
-    struct rp_clock clock = start_clock(777), loose = clock;
-    struct mid *mid;
-    unsigned wrong = 0;
-
-    loose.anchored = 0;
-    loose.frame = 0;
-    push(RP_RECORDED_CLOCK, &loose, 0, none);
-    push(RP_RECORDED_CALL, &loose, 500, rp_event_make(RP_PROGRAM, 0, 5, 0));
-    push(RP_RECORDED_CLOCK, &clock, 777, none);
-    for (int i = 0; i < 500; i++) {
-        push(RP_RECORDED_CALL, &clock, 777 + i * 1003,
-             rp_event_make(i % 2 ? RP_NOTE_OFF : RP_NOTE_ON, 0, 60 + i / 2 % 9,
-                           i % 100 + 1));
-        push(RP_RECORDED_ANSWER, &clock, 777 + i * 1003 + 5,
-             rp_event_make(RP_BEND, 1, i & 127, i / 4));
-    }
-    rp_take_drain(take);
-    CHECK_INT(rp_take_close(take), RP_OK);
-    CHECK(access(in_folder("content.mid.journal").text, F_OK));
-    mid = read_mid(path.text);
-    CHECK(mid->whole);
-    CHECK_INT(mid->tracks, 3);
-    CHECK_INT(mid->ppq, 960);
-    CHECK_TEXT(mid->name[1], "call");
-    CHECK_TEXT(mid->name[2], "answer");
-    CHECK_INT(mid->counts[0], 2); /* tempo and metre, once */
-    CHECK_INT(number(mid->event[0][0].bytes + 3, 3), 618557);
-    CHECK_INT(mid->event[0][1].bytes[3], 4);
-    CHECK_INT(mid->counts[1], 501);
-    CHECK_INT(mid->counts[2], 500);
-    CHECK_INT(mid->event[1][0].bytes[0], 0xc0);
-    CHECK_INT(mid->event[1][0].tick, 0);
-    for (int i = 0; i < 500; i++) {
-        const struct mid_event *call = &mid->event[1][i + 1];
-        const struct mid_event *answer = &mid->event[2][i];
-
-        check_onset(call->tick, 777 + i * 1003, 777);
-        check_onset(answer->tick, 777 + i * 1003 + 5, 777);
-        wrong += call->bytes[1] != 60 + i / 2 % 9;
-        wrong += call->bytes[2] != i % 100 + 1;
-        wrong += answer->bytes[0] != 0xe1 || answer->bytes[1] != (i & 127);
-    }
-    CHECK_INT(wrong, 0);
-}
-
-/* Count-in (negative beats), a tempo and a metre that change, and notes that
- * still sound at the end. */
-static void test_clock_changes(void)
-{
-    const struct name path = in_folder("clock.mid");
-    struct rp_take *take = open_take(path.text);
-    struct rp_clock clock = start_clock(0);
-    struct mid *mid;
-
-    clock.beat = -4 * RP_BEAT;
-    push(RP_RECORDED_CLOCK, &clock, 0, none);
-    push(RP_RECORDED_CALL, &clock, rp_clock_frame(&clock, -RP_BEAT),
-         rp_event_make(RP_NOTE_ON, 0, 60, 100));
-    clock = rp_clock_turn(&clock, rp_clock_frame(&clock, RP_BEAT), 120000);
-    push(RP_RECORDED_CLOCK, &clock, clock.frame, none);
-    clock.metre = (struct rp_metre){3, 4};
-    clock.bar = 4 * RP_BEAT;
-    push(RP_RECORDED_CLOCK, &clock, rp_clock_frame(&clock, 5 * RP_BEAT), none);
-    push(RP_RECORDED_ANSWER, &clock, rp_clock_frame(&clock, 7 * RP_BEAT),
-         rp_event_make(RP_NOTE_ON, 2, 70, 100));
-    rp_take_drain(take);
-    CHECK_INT(rp_take_close(take), RP_OK);
-    mid = read_mid(path.text);
-    CHECK(mid->whole);
-    CHECK_INT(mid->counts[0], 4);
-    CHECK_INT(mid->event[0][2].tick, 5 * 960);
-    CHECK_INT(number(mid->event[0][2].bytes + 3, 3), 500000);
-    CHECK_INT(mid->event[0][3].tick, 8 * 960);
-    CHECK_INT(mid->event[0][3].bytes[3], 3);
-    CHECK_INT(mid->event[1][0].tick, 3 * 960);
-    CHECK_INT(mid->counts[1], 2); /* ended with the file */
-    CHECK_INT(mid->event[1][1].bytes[0], 0x80);
-    CHECK_INT(mid->event[1][1].tick, 11 * 960);
-    CHECK_INT(mid->event[2][0].tick, 11 * 960);
-    CHECK_INT(mid->counts[2], 2);
-}
+#include "tests/take_bench.h"
 
 static void test_nothing(void)
 {
@@ -557,16 +288,7 @@ static void test_full_disk(void)
 
 int main(void)
 {
-    char remove[100];
-
-    rp_log_to(listen, NULL);
-    if (!mkdtemp(folder) ||
-        rp_ring_init(&ring, 8192, sizeof(struct rp_recorded)) != RP_OK) {
-        printf("no folder or no memory\n");
-        return 1;
-    }
-    test_content();
-    test_clock_changes();
+    take_begin();
     test_nothing();
     test_cut();
     test_damage();
@@ -574,8 +296,6 @@ int main(void)
     test_kill(300);
     test_kill(2300);
     test_full_disk();
-    rp_ring_fini(&ring);
-    snprintf(remove, sizeof(remove), "rm -r %s", folder);
-    CHECK_INT(system(remove), 0);
+    take_end();
     return TEST_END();
 }
