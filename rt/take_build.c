@@ -94,9 +94,9 @@ static bool stretch(struct build *build, rp_beat from, rp_beat to,
     for (uint32_t i = 0; i < build->rests && *status == RP_OK; i++) {
         const struct rp_recorded *r = &build->rest[i];
         __int128 since = (__int128)(r->beat - start) * (to - start);
+        rp_beat at = start + (rp_beat)(since / (from - start));
 
-        *status = write_event(
-            build, r, tick_of(build, start + (rp_beat)(since / (from - start))));
+        *status = write_event(build, r, tick_of(build, at));
     }
     build->rests = 0;
     if (*status == RP_OK) {
