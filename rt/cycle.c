@@ -247,8 +247,8 @@ static void play_on(struct rp_cycle *cycle, rp_frame frame,
 {
     rp_beat beat = rp_clock_beat(&cycle->clock, frame);
 
-    bool pedal = (event.data[0] & 0xf0) == RP_CONTROL &&
-                 event.data[1] == RP_CC_PEDAL;
+    bool pedal =
+        (event.data[0] & 0xf0) == RP_CONTROL && event.data[1] == RP_CC_PEDAL;
 
     if (pedal || rp_event_is_on(event) || rp_event_is_off(event)) {
         cycle->rest = beat > cycle->rest ? beat : cycle->rest;

@@ -72,8 +72,8 @@ struct rp_cycle {
     uint32_t silenced; /* how often everything was silenced */
     uint32_t obeyed;   /* the last silence the performer has obeyed */
     bool stopped;
-    rp_beat click; /* next beat line */
-    rp_beat rest;  /* since then nothing was played */
+    rp_beat click;       /* next beat line */
+    rp_beat rest;        /* since then nothing was played */
     rp_beat void_before; /* planned notes before it are not played */
     rp_frame click_off;
     struct rp_event clicked;

@@ -14,9 +14,9 @@ enum { CALL_TRACK = 1, ANSWER_TRACK = 2, TRACKS = 2 };
 
 struct build {
     struct rp_smf_write *smf;
-    struct rp_clock clock; /* of the last clock record */
-    rp_beat shift;         /* the file's beat = the clock's + shift */
-    int64_t last;          /* tick of what was written last */
+    struct rp_clock clock;    /* of the last clock record */
+    rp_beat shift;            /* the file's beat = the clock's + shift */
+    int64_t last;             /* tick of what was written last */
     struct rp_recorded *rest; /* since the last note; not written yet */
     uint32_t rests, room;
     uint16_t open[TRACKS + 1][16][128];
@@ -80,8 +80,8 @@ static rp_status keep_back(struct build *build, const struct rp_recorded *r)
 static bool stretch(struct build *build, rp_beat from, rp_beat to,
                     rp_status *status)
 {
-    rp_beat start = (rp_beat)((__int128)build->last * RP_BEAT / RP_SMF_PPQ) -
-                    build->shift;
+    rp_beat start =
+        (rp_beat)((__int128)build->last * RP_BEAT / RP_SMF_PPQ) - build->shift;
     uint32_t mbpm = build->clock.mbpm;
     __int128 us = (__int128)60000000000 * (from - start);
     __int128 by = (__int128)mbpm * (to - start);
@@ -256,8 +256,7 @@ static rp_status build_from(struct build *build, FILE *file,
     if ((status = rp_smf_write_name(build->smf, CALL_TRACK, "call")) ||
         (status = rp_smf_write_name(build->smf, ANSWER_TRACK, "answer")) ||
         (status = read_records(build, file, journal)) ||
-        (status = end_rest(build)) ||
-        (status = end_notes(build))) {
+        (status = end_rest(build)) || (status = end_notes(build))) {
         rp_smf_write_destroy(build->smf);
         return status;
     }

@@ -12,8 +12,8 @@
 static char logged[4096];
 static int lines; /* of level info and above */
 
-static inline void listen(void *self, enum rp_level level,
-                          const char *tag, const char *text)
+static inline void listen(void *self, enum rp_level level, const char *tag,
+                          const char *text)
 {
     size_t used = strlen(logged);
 

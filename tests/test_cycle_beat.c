@@ -79,8 +79,8 @@ static void test_near(void)
     static const struct {
         int frames;
         bool moves;
-    } cases[] = {{NEAR, false},     {-NEAR, false},     {1, false},
-                 {NEAR + 1, true},  {-NEAR - 1, true},  {-1, false}};
+    } cases[] = {{NEAR, false},    {-NEAR, false},    {1, false},
+                 {NEAR + 1, true}, {-NEAR - 1, true}, {-1, false}};
 
     for (int i = 0; i < 6; i++) {
         rp_frame frame = START + 14 * QUARTER + cases[i].frames;
