@@ -7,8 +7,8 @@
 enum {
     HOME = 4,    /* the last note belongs to the tonic triad */
     TONIC = 2,   /* and is the tonic itself */
-    LONG = 3,    /* it lasts a beat or more */
-    STRONG = 1,  /* it begins on a bar line or the middle of a bar */
+    LONG = 2,    /* it lasts a beat or more; two: that often again */
+    STRONG = 2,  /* it begins on a bar line or the middle of a bar */
     FILLED = 2,  /* nothing but a beat of breath is left after it */
     FOREIGN = 12 /* taken off for notes outside the key, if all were */
 };
@@ -31,7 +31,7 @@ int rp_candidates_score(const struct rp_turn *turn, int key,
     if (last->pitch % 12 == key % 12)
         score += TONIC;
     if (grid->beat > 0 && last->duration >= grid->beat)
-        score += LONG;
+        score += last->duration >= 2 * grid->beat ? 2 * LONG : LONG;
     if (grid->bar > 1 && (last->onset - grid->line) % (grid->bar / 2) == 0)
         score += STRONG;
     if (turn->steer.end - last->onset - last->duration <= grid->beat)
