@@ -26,6 +26,9 @@ struct rp_take {
     off_t size;      /* of what is surely in the journal */
     uint32_t filled; /* bytes of buffer that are not yet */
     bool failing;    /* the disk refuses; said once */
+    bool unsynced;   /* as does a sync */
+    bool played;     /* an event is on its way to the journal */
+    bool cleared;    /* what lay at `path` before was moved aside */
     bool started;
     pthread_t thread;
     _Atomic bool quit;
@@ -41,7 +44,37 @@ static bool has_suffix(const char *text, const char *suffix)
     return size > end && !strcmp(text + size - end, suffix);
 }
 
-/* One journal; its .mid has the same name without the suffix. */
+/* Whether nothing but clocks can be read in it. */
+static bool is_idle(const char *journal)
+{
+    unsigned char bytes[RP_JOURNAL_RECORD];
+    struct rp_recorded recorded = {.kind = RP_RECORDED_CLOCK};
+    FILE *file = fopen(journal, "rb");
+    bool idle = false;
+
+    if (file) {
+        size_t got = fread(bytes, 1, RP_JOURNAL_HEADER, file);
+
+        idle = !memcmp(bytes, rp_journal_header, got);
+        while (idle && fread(bytes, RP_JOURNAL_RECORD, 1, file) == 1 &&
+               rp_journal_decode(bytes, &recorded)) {
+            idle = recorded.kind == RP_RECORDED_CLOCK;
+        }
+        fclose(file);
+    }
+    return idle;
+}
+
+static bool is_filled(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size;
+}
+
+/* One journal; its .mid has the same name without the suffix. A .mid that is
+ * there was built from it, or is an older take if there is no event in the
+ * journal (see make_room). */
 static rp_status finish_orphan(const char *journal, int *finished)
 {
     char path[PATH_MAX];
@@ -59,6 +92,11 @@ static rp_status finish_orphan(const char *journal, int *finished)
     }
     snprintf(path, sizeof(path), "%s", journal);
     path[strlen(path) - strlen(".journal")] = '\0';
+    if (is_filled(path) && is_idle(journal)) {
+        unlink(journal);
+        close(fd);
+        return RP_OK;
+    }
     status = rp_take_build(journal, path);
     if (status == RP_OK) {
         unlink(journal);
@@ -131,18 +169,30 @@ rp_status rp_take_recover(const char *path, int *finished)
 
 /* ---- recording ---- */
 
-/* What lies under the name a new take is about to use was finished only now:
- * it moves to NAME-1.mid, NAME-2.mid, ... */
-static rp_status keep_recovered(const char *path)
+/* Never over another file. Some file systems know no links. */
+static bool move(const char *from, const char *to)
 {
-    int finished, stem = (int)strlen(path);
+    if (link(from, to) == 0) {
+        (void)unlink(from);
+        return true;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP) {
+        return false;
+    }
+    if (access(to, F_OK) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return rename(from, to) == 0;
+}
+
+/* An earlier take of the same name moves to NAME-1.mid, NAME-2.mid, ... */
+static rp_status keep(const char *path)
+{
+    int stem = (int)strlen(path);
     const char *suffix = "";
     char free_name[PATH_MAX];
-    rp_status status = rp_take_recover(path, &finished);
 
-    if (status || !finished) {
-        return status;
-    }
     if (has_suffix(path, ".mid")) {
         suffix = ".mid";
         stem -= 4;
@@ -150,8 +200,7 @@ static rp_status keep_recovered(const char *path)
     for (int i = 1; i < 10000; i++) {
         snprintf(free_name, sizeof(free_name), "%.*s-%d%s", stem, path, i,
                  suffix);
-        if (link(path, free_name) == 0) {
-            unlink(path);
+        if (move(path, free_name)) {
             rp_log(RP_INFO, "take", "%s: kept as %s", path, free_name);
             return RP_OK;
         }
@@ -190,6 +239,32 @@ static void sync_folder(const char *path)
     }
 }
 
+/* Before the first event goes to the journal: from then on what lies at
+ * `path` is this take. A take without an event replaces nothing. */
+static rp_status make_room(struct rp_take *take)
+{
+    rp_status status = RP_OK;
+
+    if (!take->cleared && is_filled(take->path)) {
+        status = keep(take->path);
+        sync_folder(take->path);
+    }
+    take->cleared = take->cleared || status == RP_OK;
+    return status;
+}
+
+/* The .mid as it is now. */
+static rp_status build(struct rp_take *take)
+{
+    rp_status status;
+
+    if (!take->played && is_filled(take->path)) {
+        return RP_OK;
+    }
+    status = make_room(take);
+    return status ? status : rp_take_build(take->journal, take->path);
+}
+
 static rp_status open_journal(struct rp_take *take)
 {
     take->fd = open(take->journal, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -215,13 +290,34 @@ static rp_status open_journal(struct rp_take *take)
     return RP_OK;
 }
 
+/* Said at once, not when the music is over. */
+static rp_status check_name(const char *path)
+{
+    struct stat info;
+
+    if (!*path || path[strlen(path) - 1] == '/' ||
+        (stat(path, &info) == 0 && S_ISDIR(info.st_mode))) {
+        rp_log(RP_ERROR, "take", "'%s': expected the name of a .mid file",
+               path);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
 rp_status rp_take_create(struct rp_take **take, const char *path,
                          struct rp_ring *ring)
 {
     struct rp_take *made;
     char folder[PATH_MAX];
-    rp_status status = keep_recovered(path);
+    int finished;
+    rp_status status = check_name(path);
 
+    if (status == RP_OK) {
+        status = rp_take_recover(path, &finished);
+    }
+    if (status == RP_OK && finished) { /* nobody has seen it yet */
+        status = keep(path);
+    }
     if (status) {
         return status;
     }
@@ -285,6 +381,10 @@ void rp_take_drain(struct rp_take *take)
     for (;;) {
         while (take->filled < sizeof(take->buffer) &&
                rp_ring_pop(take->ring, &recorded)) {
+            if (recorded.kind != RP_RECORDED_CLOCK && !take->played) {
+                take->played = true;
+                (void)!make_room(take); /* logged, and build asks again */
+            }
             rp_journal_encode(&recorded, take->buffer + take->filled);
             take->filled += RP_JOURNAL_RECORD;
         }
@@ -302,6 +402,18 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* False, and said once, while the disk refuses. */
+static bool sync_journal(struct rp_take *take)
+{
+    bool fails = fdatasync(take->fd) != 0;
+
+    if (fails && !take->unsynced) {
+        rp_log(RP_WARN, "take", "%s: %m; trying again", take->journal);
+    }
+    take->unsynced = fails;
+    return !fails;
+}
+
 static void *recorder(void *self)
 {
     struct rp_take *take = self;
@@ -314,15 +426,17 @@ static void *recorder(void *self)
 
         rp_take_drain(take);
         if (take->size != synced && now - synced_at >= SYNC_MS) {
-            synced = take->size;
+            off_t size = take->size;
+
             synced_at = now;
-            if (fdatasync(take->fd)) {
-                rp_log(RP_WARN, "take", "%s: %m", take->journal);
-            }
+            synced = sync_journal(take) ? size : synced;
         }
         if (take->size != built && now - built_at >= pause) {
-            built = take->size;
-            if (rp_take_build(take->journal, take->path)) {
+            off_t size = take->size;
+
+            if (build(take) == RP_OK) {
+                built = size;
+            } else {
                 rp_log(RP_WARN, "take", "%s: will be tried again", take->path);
             }
             built_at = now_ms();
@@ -362,8 +476,7 @@ rp_status rp_take_close(struct rp_take *take)
                take->journal);
         status = RP_EIO;
     }
-    if (take->size > RP_JOURNAL_HEADER &&
-        rp_take_build(take->journal, take->path)) {
+    if (take->size > RP_JOURNAL_HEADER && build(take)) {
         status = RP_EIO;
     }
     if (status == RP_OK) {

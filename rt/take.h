@@ -17,7 +17,9 @@ struct rp_take;
 
 /* Opens the journal of the take `path`. `ring` (struct rp_recorded, cycle.h)
  * outlives the take. What killed runs left in its folder is finished first;
- * under the same name, it is kept under a free name beside it. */
+ * under the same name, it is kept under a free name beside it. So is an
+ * earlier take at `path`, once there is something to put in its place. RP_EARG
+ * when `path` names no file. */
 RP_MUST rp_status rp_take_create(struct rp_take **take, const char *path,
                                  struct rp_ring *ring);
 /* Own thread: drains, syncs, rebuilds. Without it the caller drains. */

@@ -66,6 +66,7 @@ static void test_cut(void)
         int finished = 0, whole = cut < HEADER ? 0 : (cut - HEADER) / RECORD;
         struct mid *mid;
 
+        unlink(path.text);
         put_file(in_folder("cut.mid.journal").text, bytes, cut);
         wrong +=
             rp_take_recover(path.text, &finished) != RP_OK || finished != 1;
@@ -91,6 +92,7 @@ static void test_damage(void)
         int whole = (at - HEADER) / RECORD;
         struct mid *mid;
 
+        unlink(path.text);
         bytes[at] ^= 1 << at % 8;
         put_file(journal.text, bytes, size);
         bytes[at] ^= 1 << at % 8;
@@ -162,6 +164,68 @@ static void test_names(void)
             rp_take_create(&nowhere, in_folder("no/such.mid").text, &ring),
             RP_EIO);
         CHECK(strstr(logged, "no/such.mid.journal: No such file") != NULL);
+    }
+}
+
+/* A take with `notes` events that is closed. */
+static void record_one(const char *path, int notes)
+{
+    struct rp_take *take = open_take(path);
+    struct rp_clock clock = start_clock(0);
+
+    push(RP_RECORDED_CLOCK, &clock, 0, none);
+    for (int i = 0; i < notes; i++) {
+        push(RP_RECORDED_CALL, &clock, i * 1000,
+             rp_event_make(RP_CONTROL, 0, 1, i));
+    }
+    CHECK_INT(rp_take_close(take), RP_OK);
+}
+
+/* A take does not cost the one before it. */
+static void test_earlier(void)
+{
+    const struct name path = in_folder("twice.mid");
+    const struct name journal = in_folder("twice.mid.journal");
+    uint8_t bytes[4096];
+    size_t size = make_journal(bytes, sizeof(bytes));
+
+    CHECK(size > HEADER + RECORD);
+    record_one(path.text, 3);
+    logged[0] = '\0';
+    record_one(path.text, 0); /* nothing played: nothing to put there */
+    CHECK_INT(read_mid(path.text)->counts[1], 3);
+    CHECK(access(in_folder("twice-1.mid").text, F_OK));
+    CHECK(access(journal.text, F_OK));
+    put_file(journal.text, bytes, HEADER + RECORD); /* nor when killed */
+    CHECK_INT(rp_take_recover(path.text, NULL), RP_OK);
+    CHECK_INT(read_mid(path.text)->counts[1], 3);
+    CHECK(access(journal.text, F_OK));
+    CHECK_TEXT(logged, "");
+
+    record_one(path.text, 5);
+    CHECK_INT(read_mid(path.text)->counts[1], 5);
+    CHECK_INT(read_mid(in_folder("twice-1.mid").text)->counts[1], 3);
+    CHECK(strstr(logged, "twice.mid: kept as ") != NULL);
+    record_one(path.text, 7);
+    CHECK_INT(read_mid(path.text)->counts[1], 7);
+    CHECK_INT(read_mid(in_folder("twice-2.mid").text)->counts[1], 5);
+    put_file(in_folder("empty.mid").text, bytes, 0); /* made by mktemp */
+    record_one(in_folder("empty.mid").text, 1);
+    CHECK_INT(read_mid(in_folder("empty.mid").text)->counts[1], 1);
+    CHECK(access(in_folder("empty-1.mid").text, F_OK));
+}
+
+static void test_no_name(void)
+{
+    const struct name slash = in_folder("new/");
+    const char *const paths[] = {"", folder, slash.text};
+
+    for (int i = 0; i < 3; i++) {
+        struct rp_take *take = NULL;
+
+        logged[0] = '\0';
+        CHECK_INT(rp_take_create(&take, paths[i], &ring), RP_EARG);
+        CHECK(strstr(logged, "expected the name of a .mid file") != NULL);
     }
 }
 
@@ -293,6 +357,8 @@ int main(void)
     test_cut();
     test_damage();
     test_names();
+    test_earlier();
+    test_no_name();
     test_kill(300);
     test_kill(2300);
     test_full_disk();
