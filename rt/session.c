@@ -27,6 +27,7 @@ struct rp_session {
     struct rp_performing performing;
     struct rp_knobs *knobs;
     struct rp_take *take;
+    rp_status taken; /* what closing it said */
     sem_t wake;          /* posted by audio, waited for by the performer */
     pthread_t performer; /* live only */
     bool performs, started, stopped, virtual_time;
@@ -329,21 +330,33 @@ static void release(struct rp_session *session)
            "the MIDI system did not take the last note-offs");
 }
 
-void rp_session_stop(struct rp_session *session)
+static void close_take(struct rp_session *session)
+{
+    rp_status status = rp_take_close(session->take);
+
+    if (status != RP_OK) {
+        rp_log(RP_ERROR, "session", "the take is still in its journal");
+        session->taken = status;
+    }
+    session->take = NULL;
+}
+
+rp_status rp_session_stop(struct rp_session *session)
 {
     if (!session->started || session->stopped) {
-        return;
+        return session->taken;
     }
     release(session);
     session->stopped = true;
+    if (atomic_load(&session->cycle->released)) {
+        close_take(session); /* the server may not let go of us */
+    }
     session->ops->stop(session->backend);
     stop_performer(session);
-    if (rp_take_close(session->take) != RP_OK) {
-        rp_log(RP_ERROR, "session", "the take is still in its journal");
-    }
-    session->take = NULL;
+    close_take(session);
     session->told_at = 0;
     rp_session_poll(session);
+    return session->taken;
 }
 
 void rp_session_destroy(struct rp_session *session)
@@ -353,11 +366,9 @@ void rp_session_destroy(struct rp_session *session)
     if (!session) {
         return;
     }
-    rp_session_stop(session);
+    (void)rp_session_stop(session);
     stop_performer(session);
-    if (rp_take_close(session->take) != RP_OK) {
-        rp_log(RP_ERROR, "session", "the take is still in its journal");
-    }
+    close_take(session);
     if (session->backend) {
         session->ops->close(session->backend);
     }

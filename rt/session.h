@@ -57,8 +57,9 @@ RP_MUST rp_status rp_session_create(struct rp_session **session,
  * rp_session_advance moves it). */
 RP_MUST rp_status rp_session_start(struct rp_session *session);
 /* Releases every sounding note at the receiver, ends threads, closes the
- * take. */
-void rp_session_stop(struct rp_session *session);
+ * take: not RP_OK when the take was not written; its journal is left. A second
+ * call says the same again. */
+rp_status rp_session_stop(struct rp_session *session);
 void rp_session_destroy(struct rp_session *session);
 
 /* Null backend in virtual time: cycle and performer in lock-step until

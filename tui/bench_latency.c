@@ -142,7 +142,7 @@ rp_status rp_bench_latency_run(struct rp_bench_latency *bench,
     for (uint32_t i = 0; i < turns; i++) {
         measure_turn(bench, rig);
     }
-    rp_rig_stop(rig);
+    (void)rp_rig_stop(rig); /* it records nothing */
     qsort(bench->thru_ns, bench->notes, sizeof(uint32_t), by_size);
     qsort(bench->decide_ns, bench->turns, sizeof(uint32_t), by_size);
     return bench->notes && (bench->turns || !turns) ? RP_OK : RP_EIO;

@@ -135,19 +135,20 @@ static void print_start(const struct rp_play *play)
 
 static int finish(struct rp_play *play, struct lines *lines, bool silent)
 {
-    rp_rig_stop(&play->rig);
+    rp_status status = rp_rig_stop(&play->rig);
+
     rp_watch_poll(&play->watch);
     print_changes(lines);
     print_roll(lines, true);
     rp_watch_report(&play->watch, stdout);
-    if (play->take) {
+    if (play->take && status == RP_OK) {
         printf("take: %s\n", play->take);
     }
     if (silent) {
         printf("no answer\n");
         return RP_EXIT_FAILURE;
     }
-    return ferror(stdout) ? RP_EXIT_FAILURE : RP_EXIT_OK;
+    return ferror(stdout) ? RP_EXIT_FAILURE : rp_exit_code(status);
 }
 
 int rp_play_headless(struct rp_play *play)

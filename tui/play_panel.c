@@ -276,7 +276,7 @@ static rp_status loop(struct stage *stage)
 int rp_play_panel(struct rp_play *play)
 {
     static struct stage stage; /* main thread alone, once */
-    rp_status status = rp_screen_open(&play->panel.unicode);
+    rp_status status = rp_screen_open(&play->panel.unicode), taken;
 
     if (status != RP_OK) {
         return rp_exit_code(status);
@@ -291,15 +291,15 @@ int rp_play_panel(struct rp_play *play)
     rp_log_to(keep_message, &stage.mail);
     status = loop(&stage);
     rp_screen_close();
-    rp_rig_stop(&play->rig);
+    taken = rp_rig_stop(&play->rig);
     rp_watch_poll(&play->watch);
     rp_log_to(NULL, NULL);
     print_mail(&stage);
     rp_watch_report(&play->watch, stdout);
-    if (play->take) {
+    if (play->take && taken == RP_OK) {
         printf("take: %s\n", play->take);
     }
     rp_canvas_fini(&stage.canvas);
     pthread_mutex_destroy(&stage.mail.lock);
-    return rp_exit_code(status);
+    return rp_exit_code(status == RP_OK ? taken : status);
 }

@@ -85,11 +85,9 @@ rp_status rp_rig_start(struct rp_rig *rig)
     return rp_session_start(rig->session);
 }
 
-void rp_rig_stop(struct rp_rig *rig)
+rp_status rp_rig_stop(struct rp_rig *rig)
 {
-    if (rig->session) {
-        rp_session_stop(rig->session);
-    }
+    return rig->session ? rp_session_stop(rig->session) : RP_OK;
 }
 
 void rp_rig_fini(struct rp_rig *rig)

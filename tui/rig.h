@@ -31,8 +31,8 @@ RP_MUST rp_status rp_rig_load(struct rp_rig *rig, const char *preset,
 RP_MUST rp_status rp_rig_open(struct rp_rig *rig,
                               const struct rp_session_options *options);
 RP_MUST rp_status rp_rig_start(struct rp_rig *rig);
-/* Ends every note, the threads and the take. */
-void rp_rig_stop(struct rp_rig *rig);
+/* Ends every note, the threads and the take; as rp_session_stop. */
+rp_status rp_rig_stop(struct rp_rig *rig);
 void rp_rig_fini(struct rp_rig *rig);
 
 /* While it plays: another preset, its settings with it but for tempo and
