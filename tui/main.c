@@ -59,7 +59,7 @@ static int refuse_command(const char *name)
     return RP_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     const struct rp_command *command;
@@ -82,4 +82,16 @@ int main(int argc, char **argv)
     }
     command = find_command(name);
     return command ? command->run(argc - 1, argv + 1) : refuse_command(name);
+}
+
+/* What a full disk or a closed pipe swallowed was not said. */
+int main(int argc, char **argv)
+{
+    int exit_code = run(argc, argv);
+
+    if (fflush(stdout) || ferror(stdout)) {
+        rp_log(RP_ERROR, "main", "the output could not be written");
+        return exit_code ? exit_code : RP_EXIT_FAILURE;
+    }
+    return exit_code;
 }
