@@ -42,6 +42,21 @@ kill -0 "$player" || live_fail "riposte died of garbage"
 "$tools/jack_caller" --bpm 97 --grid 0 \
     "$source/tests/golden/calls/02_st_anne.mid" ||
     live_fail "no answer after garbage"
+# What `riposte ports` prints as a number is what --in takes for one.
+number=$("$riposte" ports --backend jack |
+    sed -nE 's/^jack +in +([0-9]+) +riposte:thru$/\1/p')
+"$riposte" play --backend jack --headless --in "${number:-none}" \
+    --duration 9 >"$work/out" 2>&1 </dev/null &
+others=$!
+"$tools/jack_idle" --wait 5 riposte-01:in || cat "$work/out"
+sleep 0.5
+if command -v jack_lsp >/dev/null; then
+    jack_lsp -c riposte-01:in | grep -q 'riposte:thru' ||
+        live_fail "--in ${number:-none} is not riposte:thru"
+fi
+kill "$others"
+wait "$others" || live_fail "--in ${number:-none}: status $?"
+others=''
 live_stop
 stray=$(live_stat stray)
 echo "stray bytes counted: ${stray:-none}"

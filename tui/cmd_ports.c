@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "rt/log.h"
 #include "rt/session.h"
@@ -10,6 +11,9 @@ struct listing {
     bool json;
     const char *backend;
     uint32_t count;
+    const char *group; /* backend and direction of the port before */
+    bool input;
+    uint32_t number; /* what --in and --out take: from 1 in each group */
 };
 
 static const struct rp_option options[] = {
@@ -22,7 +26,8 @@ static const struct rp_option options[] = {
 static const struct rp_cli cli = {
     .name = "ports",
     .about = "Lists MIDI ports: `in` can be read from (play --in), `out` can "
-             "be sent to (play\n--out). A part of the name is enough there.",
+             "be sent to (play\n--out). A part of the name is enough there, or "
+             "its number.",
     .options = options,
 };
 
@@ -30,15 +35,23 @@ static void each(void *self, const struct rp_port *port)
 {
     struct listing *listing = self;
 
+    if (!listing->group || strcmp(listing->group, port->backend) ||
+        listing->input != port->input) {
+        listing->group = port->backend;
+        listing->input = port->input;
+        listing->number = 0;
+    }
+    listing->number++;
     if (listing->json) {
-        printf("%s\n  {\"backend\": \"%s\", \"direction\": \"%s\", \"name\": ",
+        printf("%s\n  {\"backend\": \"%s\", \"direction\": \"%s\", "
+               "\"number\": %u, \"name\": ",
                listing->count ? "," : "", port->backend,
-               port->input ? "in" : "out");
+               port->input ? "in" : "out", listing->number);
         rp_quote_print(stdout, port->name);
         printf("}");
     } else {
-        printf("%-7s %-4s %s\n", port->backend, port->input ? "in" : "out",
-               port->name);
+        printf("%-7s %-4s %2u  %s\n", port->backend, port->input ? "in" : "out",
+               listing->number, port->name);
     }
     listing->count++;
 }
