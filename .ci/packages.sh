@@ -60,3 +60,13 @@ rp_apt() {
             install $rp_list </dev/null
     fi
 }
+
+# A build folder is of no use once its tree has moved: Ninja would go on with
+# the old place. rp_drop_moved BUILD TOP: removed then, to be set up again.
+rp_drop_moved() {
+    rp_made=$(sed -n 's/.*"source": "\([^"\\]*\)".*/\1/p' \
+        "$1/meson-info/meson-info.json" 2>/dev/null) || return 0
+    [ "$rp_made" ] && [ "$rp_made" != "$(cd "$2" && pwd -P)" ] || return 0
+    echo "${1##*/} was made for $rp_made: set up again"
+    rm -rf "$1"
+}

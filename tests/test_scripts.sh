@@ -162,6 +162,16 @@ check "no apt" uncalled apt-get
 check "arguments go through" has "<7>"
 check "with spaces, too" has "<$work/my take.mid>"
 check "the take named wins" hasnt "riposte-take.mid"
+mkdir -p "$tree/build/meson-info"
+echo '{"directories": {"source": "'"$tree"'", "build": ""}}' \
+    >"$tree/build/meson-info/meson-info.json"
+run jam
+check "a build made here is kept" uncalled "meson setup"
+echo '{"directories": {"source": "/once/there", "build": ""}}' \
+    >"$tree/build/meson-info/meson-info.json"
+run jam
+check "a tree that has moved: works" is $code 0
+check "and is set up again" called "meson setup"
 run jam --headless --tempo 97
 check "headless: no shipped call" hasnt "call.mid"
 check "headless: as asked" has "<--headless>"
