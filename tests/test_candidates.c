@@ -77,7 +77,7 @@ static void test_pick(void)
         for (uint32_t i = 0; i < RP_CANDIDATES_MOST && left >= 12; i++) {
             begin(&model, seed);
             uint32_t count = play(i, note);
-            int score = rp_candidates_score(&turn, 0, note, count);
+            int score = rp_candidates_score(&turn, 0, 8, note, count);
             CHECK(count > 0 && count <= left);
             left -= count <= left ? count : left;
             if (i == 0 || score > best) {
@@ -108,12 +108,13 @@ static void test_score(void)
     turn.steer.end = BAR;
     turn.dynamics.bar = BAR;
     turn.dynamics.beat = 24;
-    best = rp_candidates_score(&turn, 0, good, 2);
-    CHECK(best > rp_candidates_score(&turn, 0, away, 2));
-    CHECK(best > rp_candidates_score(&turn, 0, brief, 2));
-    CHECK(best > rp_candidates_score(&turn, 0, foreign, 2));
-    CHECK(best > rp_candidates_score(&turn, 0, weak, 2));
-    CHECK(best > rp_candidates_score(&turn, 0, NULL, 0));
+    best = rp_candidates_score(&turn, 0, 2, good, 2);
+    CHECK(best > rp_candidates_score(&turn, 0, 2, away, 2));
+    CHECK(best > rp_candidates_score(&turn, 0, 2, brief, 2));
+    CHECK(best > rp_candidates_score(&turn, 0, 2, foreign, 2));
+    CHECK(best > rp_candidates_score(&turn, 0, 2, weak, 2));
+    CHECK(best > rp_candidates_score(&turn, 0, 2, NULL, 0));
+    CHECK(best > rp_candidates_score(&turn, 0, 9, good, 2));
 }
 
 int main(void)

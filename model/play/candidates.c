@@ -10,11 +10,13 @@ enum {
     LONG = 2,    /* it lasts a beat or more; two: that often again */
     STRONG = 2,  /* it begins on a bar line or the middle of a bar */
     FILLED = 2,  /* nothing but a beat of breath is left after it */
+    ALIKE = 4,   /* as many notes as the call; in proportion where not */
     FOREIGN = 12 /* taken off for notes outside the key, if all were */
 };
 
 int rp_candidates_score(const struct rp_turn *turn, int key,
-                        const struct rp_note *note, uint32_t count)
+                        uint32_t expected, const struct rp_note *note,
+                        uint32_t count)
 {
     const struct rp_dynamics *grid = &turn->dynamics;
     const struct rp_note *last = count ? &note[count - 1] : NULL;
@@ -26,6 +28,9 @@ int rp_candidates_score(const struct rp_turn *turn, int key,
     for (uint32_t i = 0; i < count; i++)
         foreign += !rp_key_has(key, note[i].pitch);
     score -= (int)(FOREIGN * foreign / count);
+    if (expected)
+        score += (int)(ALIKE * (count < expected ? count : expected) /
+                       (count < expected ? expected : count));
     if (rp_key_home(key, last->pitch))
         score += HOME;
     if (last->pitch % 12 == key % 12)
@@ -75,8 +80,8 @@ uint32_t rp_candidates_pick(const struct rp_candidates *candidates)
         if (left < candidates->expected + candidates->expected / 2)
             break;
         count = think(candidates, i, left, note);
-        score = rp_candidates_score(candidates->turn, candidates->key, note,
-                                    count);
+        score = rp_candidates_score(candidates->turn, candidates->key,
+                                    candidates->expected, note, count);
         left -= count;
         if (i == 0 || score > best_score) {
             best = i;

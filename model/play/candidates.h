@@ -21,7 +21,7 @@ struct rp_candidates {
     struct rp_sight sight;
     int32_t from;      /* tick at which the answer may begin */
     int key;           /* key.h */
-    uint32_t expected; /* notes an answer is likely to have */
+    uint32_t expected; /* notes an answer should have, about: the call's */
 };
 
 /* Which candidate to play, 0.. RP_CANDIDATES_MOST - 1. Uses the memory's
@@ -29,8 +29,10 @@ struct rp_candidates {
 uint32_t rp_candidates_pick(const struct rp_candidates *candidates);
 
 /* How well an answer closes, higher is better: on a long note of the tonic
- * triad, on a strong beat, up to its end; few notes outside the key. */
+ * triad, on a strong beat, up to its end; few notes outside the key, and about
+ * as many as `expected` (0: any). */
 int rp_candidates_score(const struct rp_turn *turn, int key,
-                        const struct rp_note *note, uint32_t count);
+                        uint32_t expected, const struct rp_note *note,
+                        uint32_t count);
 
 #endif
