@@ -28,7 +28,8 @@ live_end() {
     for pid in $player $others $server; do
         kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
-    rm -rf "$work" "/dev/shm/jack_${JACK_DEFAULT_SERVER}_"*
+    rm -rf "$work" "/dev/shm/jack_${JACK_DEFAULT_SERVER}_"* \
+        /dev/shm/jack_sem.*_"${JACK_DEFAULT_SERVER}"_*
 }
 
 live_fail() {
