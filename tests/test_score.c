@@ -131,6 +131,40 @@ static void test_two_calls(void)
     rp_score_fini(&score);
 }
 
+/* A file that was cut short: its last note and its pedal are let go. */
+static void test_cut_short(void)
+{
+    static const struct {
+        int beat;
+        struct rp_event event;
+    } events[] = {{0, {3, {RP_CONTROL, RP_CC_PEDAL, 127}}},
+                  {0, {3, {RP_NOTE_ON, 60, 80}}},
+                  {1, {3, {RP_NOTE_OFF, 60, 0}}},
+                  {1, {3, {RP_NOTE_ON, 62, 80}}}};
+    struct rp_smf_write *smf;
+    struct rp_score score;
+
+    CHECK_INT(rp_smf_write_create(&smf, 1), RP_OK);
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(rp_smf_write_event(smf, 0, events[i].beat * RP_SMF_PPQ,
+                                     events[i].event),
+                  RP_OK);
+    }
+    CHECK_INT(rp_smf_write_save(smf, path), RP_OK);
+    rp_smf_write_destroy(smf);
+    begin(&score);
+    rig.knobs.tempo = 90000;
+    CHECK_INT(rp_score_add_call(&score, path, -1), RP_OK);
+    CHECK_INT(rp_score_place(&score, &rig, 48000, 0), RP_OK);
+    CHECK_INT(score.events, 6);
+    CHECK_INT(score.end, 12000 + 2 * 32000);
+    CHECK(rp_event_is_off(score.event[4].event));
+    CHECK_INT(score.event[4].event.data[1], 62);
+    CHECK_INT(score.event[5].event.data[1], RP_CC_PEDAL);
+    CHECK_INT(score.event[5].event.data[2], 0);
+    rp_score_fini(&score);
+}
+
 static void test_cues(void)
 {
     static const char *const bad[] = {
@@ -199,6 +233,7 @@ int main(void)
     test_given();
     test_two_calls();
     test_cues();
+    test_cut_short();
     test_refused();
     unlink(path);
     return TEST_END();

@@ -81,6 +81,70 @@ static rp_status gather(const struct rp_smf *smf, struct rp_score_call *call)
     return sort(call->event, call->events, sizeof(*call->event), by_tick);
 }
 
+/* What a file cut short leaves hanging. */
+struct hanging {
+    uint32_t notes;
+    uint16_t count[16][128];
+    bool pedal[16];
+    int64_t last; /* tick of the last note-on */
+};
+
+static void find_open(const struct rp_score_call *call, struct hanging *hanging)
+{
+    *hanging = (struct hanging){.last = INT64_MIN};
+    for (uint32_t i = 0; i < call->events; i++) {
+        struct rp_event event = call->event[i].event;
+        int channel = event.data[0] & 15, data = event.data[1] & 127;
+
+        if (rp_event_is_on(event)) {
+            hanging->count[channel][data]++;
+            hanging->notes++;
+            hanging->last = call->event[i].tick;
+        } else if (rp_event_is_off(event)) {
+            hanging->notes -= hanging->count[channel][data] > 0;
+            hanging->count[channel][data] -= hanging->count[channel][data] > 0;
+        } else if ((event.data[0] & 0xf0) == RP_CONTROL &&
+                   data == RP_CC_PEDAL) {
+            hanging->pedal[channel] = event.data[2] >= 64;
+        }
+    }
+}
+
+/* Nothing hangs when the call is over: what is open ends with the last of the
+ * tracks, and a note that begins there is a beat long. `tick` is that end. */
+static rp_status close_open(struct rp_score_call *call, int64_t tick)
+{
+    struct hanging hanging;
+    struct rp_smf_event *more, *at;
+
+    find_open(call, &hanging);
+    more = realloc(call->event,
+                   (call->events + hanging.notes + 17) * sizeof(*more));
+    if (!more) {
+        return RP_EMEM;
+    }
+    call->event = more;
+    at = more + call->events;
+    if (call->events && at[-1].tick > tick) {
+        tick = at[-1].tick;
+    }
+    tick += hanging.notes && hanging.last == tick ? call->division : 0;
+    for (uint8_t c = 0; c < 16; c++) {
+        for (uint8_t pitch = 0; pitch < 128; pitch++) {
+            for (; hanging.count[c][pitch]; hanging.count[c][pitch]--) {
+                *at++ = (struct rp_smf_event){
+                    tick, rp_event_make(RP_NOTE_OFF, c, pitch, 0)};
+            }
+        }
+        if (hanging.pedal[c]) {
+            *at++ = (struct rp_smf_event){
+                tick, rp_event_make(RP_CONTROL, c, RP_CC_PEDAL, 0)};
+        }
+    }
+    call->events = (uint32_t)(at - more);
+    return RP_OK;
+}
+
 static rp_status measure(struct rp_score_call *call)
 {
     bool found = false;
@@ -111,6 +175,7 @@ static uint32_t mbpm_of(uint32_t us_per_beat)
 static rp_status read_call(struct rp_score_call *call)
 {
     struct rp_smf smf;
+    int64_t end = 0;
     rp_status status = rp_smf_read(call->path, &smf);
 
     if (status != RP_OK) {
@@ -132,7 +197,13 @@ static rp_status read_call(struct rp_score_call *call)
         call->metre = smf.metre[0].metre;
     }
     status = gather(&smf, call);
+    for (uint32_t i = 0; i < smf.tracks; i++) {
+        end = smf.track[i].end > end ? smf.track[i].end : end;
+    }
     rp_smf_fini(&smf);
+    if (status == RP_OK) {
+        status = close_open(call, end);
+    }
     return status == RP_OK ? measure(call) : status;
 }
 
