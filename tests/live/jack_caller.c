@@ -169,6 +169,12 @@ static bool passed_by(jack_nframes_t frame)
     return (int32_t)(jack_frame_time(listener) - frame) >= 0;
 }
 
+/* Begins an answer to this call, not the end of one to something before. */
+static bool is_answer(const struct turn *turn, const struct traced *e)
+{
+    return is_on(e) && (int32_t)(e->frame - turn->ended) > 0;
+}
+
 /* Waits until the answer has sounded in full: as long as the call, two beats
  * of silence and nothing held. False when none came in 15 s. */
 static bool wait_answer(const struct turn *turn)
@@ -183,7 +189,7 @@ static bool wait_answer(const struct turn *turn)
         for (; seen < count; seen++) {
             sounding_hear(&now, &heard.event[seen]);
             last = heard.event[seen].frame;
-            if (is_on(&heard.event[seen]) && !begun) {
+            if (is_answer(turn, &heard.event[seen]) && !begun) {
                 begun = true;
                 first = last;
             }
@@ -233,7 +239,7 @@ static void check_turn(int number, const struct turn *turn)
                  e->frame - set.first);
             off++;
         }
-        if (!onsets++)
+        if (is_answer(turn, e) && !onsets++)
             first = tick;
     }
     if (onsets && first % 24 && set.grid)
