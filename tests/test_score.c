@@ -144,9 +144,9 @@ static void test_cut_short(void)
     struct rp_smf_write *smf;
     struct rp_score score;
 
-    CHECK_INT(rp_smf_write_create(&smf, 1), RP_OK);
+    CHECK_INT(rp_smf_write_create(&smf, 2), RP_OK);
     for (int i = 0; i < 4; i++) {
-        CHECK_INT(rp_smf_write_event(smf, 0, events[i].beat * RP_SMF_PPQ,
+        CHECK_INT(rp_smf_write_event(smf, 1, events[i].beat * RP_SMF_PPQ,
                                      events[i].event),
                   RP_OK);
     }
