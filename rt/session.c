@@ -398,6 +398,13 @@ bool rp_session_play(struct rp_session *session, struct rp_event event)
     return fits;
 }
 
+void rp_session_wake(struct rp_session *session)
+{
+    if (session->performs) {
+        sem_post(&session->wake);
+    }
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec now;

@@ -69,6 +69,10 @@ void rp_session_advance(struct rp_session *session, rp_frame frame);
 /* Computer keyboard: main -> audio; false when the ring is full (counted). */
 bool rp_session_play(struct rp_session *session, struct rp_event event);
 
+/* Live: the performer runs now, though nothing was heard: something was turned
+ * that it alone can take. Main, between start and stop. */
+void rp_session_wake(struct rp_session *session);
+
 /* Main's turn, about 30 times a second: turns numbered notes from the audio
  * thread into log lines, reconnects a lost server. */
 void rp_session_poll(struct rp_session *session);

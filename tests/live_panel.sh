@@ -47,6 +47,13 @@ start() {
          echo \"ended with \$?\"; sleep 30"
 }
 
+# Another preset beside the shipped one, with the same model.
+export XDG_DATA_HOME="$work"
+mkdir -p "$work/riposte/presets"
+"$riposte" presets --json | sed -nE \
+    's/.*"model": "([^"]+)", "model_found": true.*/about = a test\nmodel = \1/p' |
+    sed 2q >"$work/riposte/presets/another.ini"
+
 start first "--take '$work/take.mid'"
 saw 10 '^ waiting .* 160 BPM  4/4'
 saw 1 'riposte  melody$'
@@ -84,6 +91,13 @@ for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
     sleep 0.2
 done
 saw 2 '^> tempo +170'
+# Presets chosen while nothing is heard come into use, however many.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    keys PgDn
+    sleep 0.2
+done
+saw 2 '^rig: preset '
+screen | grep -q 'too many presets' && { fail "presets are refused"; screen; }
 keys Space
 saw 3 '^session: 1 panic'
 keys q

@@ -399,7 +399,7 @@ static void test_model(void)
         released = play_quarters(s, 0, 8);
         CHECK_INT(rp_stage_run(s, released + 3 * BEAT), RP_OK);
         CHECK(rp_performer_model_in_use(s->performer) == &model);
-        rp_performer_model(s->performer, &other);
+        CHECK_INT(rp_performer_model(s->performer, &other), RP_OK);
         CHECK(rp_performer_model_in_use(s->performer) == &model);
         CHECK_INT(rp_stage_run(s, released + 24 * BEAT), RP_OK);
         CHECK(rp_performer_model_in_use(s->performer) == &other);
@@ -424,7 +424,7 @@ static void test_resolution(void)
     begin(&stage, 128);
     released = play_quarters(&stage, 0, 8);
     CHECK_INT(rp_stage_run(&stage, released + 3 * BEAT), RP_OK);
-    rp_performer_model(stage.performer, &other);
+    CHECK_INT(rp_performer_model(stage.performer, &other), RP_OK);
     CHECK_INT(rp_stage_run(&stage, released + 20 * BEAT), RP_OK);
     CHECK_INT(state_of(&stage), RP_WAITING);
     released = play_quarters(&stage, stage.frame, 8);

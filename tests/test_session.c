@@ -202,7 +202,7 @@ static void test_real(void)
     struct rp_stats_view stats;
     struct rp_clock clock;
     rp_frame frame, before;
-    unsigned ons = 0, offs = 0, off_beat = 0;
+    unsigned ons = 0, offs = 0, off_beat = 0, runs;
     rp_beat called[8];
 
     memset(&echo, 0, sizeof(echo));
@@ -211,6 +211,12 @@ static void test_real(void)
     CHECK_INT(rp_session_create(&session, &options), RP_OK);
     CHECK_INT(rp_session_start(session), RP_OK);
     nap(100);
+    runs = echo.runs; /* nothing is heard: it runs when it is woken alone */
+    nap(100);
+    CHECK_INT(echo.runs, runs);
+    rp_session_wake(session);
+    nap(100);
+    CHECK(echo.runs > runs);
     rp_session_now(session, &clock, &before);
     for (int i = 0; i < 8; i++) {
         CHECK(

@@ -44,6 +44,12 @@ static rp_status load_model(struct rp_rig *rig, const char *path)
     return RP_OK;
 }
 
+static void drop_model(struct rp_model *model)
+{
+    rp_model_fini(model);
+    free(model);
+}
+
 rp_status rp_rig_load(struct rp_rig *rig, const char *preset, const char *model,
                       const char *engine)
 {
@@ -99,8 +105,7 @@ void rp_rig_fini(struct rp_rig *rig)
         rp_performer_destroy(rig->performer);
     }
     for (uint32_t i = 0; i < rig->models; i++) {
-        rp_model_fini(rig->model[i]);
-        free(rig->model[i]);
+        drop_model(rig->model[i]);
     }
     rp_preset_fini(&rig->preset);
     memset(rig, 0, sizeof(*rig));
@@ -115,6 +120,13 @@ rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
         return status;
     }
     status = load_model(rig, preset.model);
+    if (status == RP_OK) {
+        status =
+            rp_performer_model(rig->performer, rig->model[rig->models - 1]);
+        if (status != RP_OK) {
+            drop_model(rig->model[--rig->models]);
+        }
+    }
     if (status != RP_OK) {
         rp_preset_fini(&preset);
         return status;
@@ -124,7 +136,7 @@ rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
     /* The beat is running: another sound must not make it stumble. */
     preset.set &= ~(1u << RP_SET_TEMPO | 1u << RP_SET_METRE);
     rp_preset_apply(&preset, &rig->knobs);
-    rp_performer_model(rig->performer, rig->model[rig->models - 1]);
+    rp_session_wake(rig->session); /* nothing may be heard for long */
     rp_log(RP_INFO, "rig", "preset %s", preset.name);
     return RP_OK;
 }
@@ -181,8 +193,7 @@ static void drop_models(struct rp_rig *rig)
         return;
     }
     for (uint32_t i = 0; i + 1 < rig->models; i++) {
-        rp_model_fini(rig->model[i]);
-        free(rig->model[i]);
+        drop_model(rig->model[i]);
     }
     rig->model[0] = newest;
     rig->models = 1;

@@ -105,19 +105,22 @@ void rp_performer_destroy(struct rp_performer *p)
 
 /* ---- another model ---- */
 
-void rp_performer_model(struct rp_performer *p, const struct rp_model *model)
+rp_status rp_performer_model(struct rp_performer *p,
+                             const struct rp_model *model)
 {
     struct rp_performer_band *band = calloc(1, sizeof *band);
+    rp_status status = RP_EMEM;
 
     free_band(atomic_exchange(&p->retired, NULL));
-    if (!band || rp_memory_engine(model, &band->engine)) {
+    if (!band || (status = rp_memory_engine(model, &band->engine))) {
         rp_log(RP_ERROR, "performer", "%s: cannot be played now", model->path);
         free(band);
-        return;
+        return status;
     }
     band->model = model;
     /* One that was offered and never used goes. */
     free_band(atomic_exchange(&p->offered, band));
+    return RP_OK;
 }
 
 const struct rp_model *rp_performer_model_in_use(struct rp_performer *p)

@@ -29,9 +29,9 @@ rp_frame rp_performer_wake(const struct rp_performer *performer);
 
 /* Main thread, any time: use another model from the next free note on. The
  * performer re-reads the recent notes into it. `rp_performer_model_in_use`
- * tells when the old one may be freed. */
-void rp_performer_model(struct rp_performer *performer,
-                        const struct rp_model *model);
+ * tells when the old one may be freed. On failure (logged) nothing changes. */
+RP_MUST rp_status rp_performer_model(struct rp_performer *performer,
+                                     const struct rp_model *model);
 const struct rp_model *rp_performer_model_in_use(struct rp_performer *p);
 
 enum rp_performer_state { RP_WAITING, RP_LISTENING, RP_ANSWERING };
