@@ -90,3 +90,11 @@ RP_RT rp_beat rp_clock_beat_after(const struct rp_clock *clock, rp_beat beat)
     return saturate(clock->bar -
                     step * floor_div((wide)clock->bar - beat, step));
 }
+
+RP_RT bool rp_clock_same(const struct rp_clock *a, const struct rp_clock *b)
+{
+    return a->rate == b->rate && a->mbpm == b->mbpm && a->frame == b->frame &&
+           a->beat == b->beat && a->bar == b->bar &&
+           a->metre.beats == b->metre.beats && a->metre.unit == b->metre.unit &&
+           a->anchored == b->anchored;
+}

@@ -4,6 +4,7 @@
 #ifndef RP_CLOCK_H
 #define RP_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rt/status.h"
@@ -51,5 +52,6 @@ RP_RT rp_beat rp_metre_beat(struct rp_metre metre);
 /* The last bar line at or before `beat`; the first beat line at or after. */
 RP_RT rp_beat rp_clock_bar_before(const struct rp_clock *clock, rp_beat beat);
 RP_RT rp_beat rp_clock_beat_after(const struct rp_clock *clock, rp_beat beat);
+RP_RT bool rp_clock_same(const struct rp_clock *a, const struct rp_clock *b);
 
 #endif

@@ -24,6 +24,7 @@ static void record(struct rp_cycle *cycle, enum rp_recorded_kind kind,
     if (!cycle->recording) {
         return;
     }
+    cycle->told_time = frame;
     recorded.beat = rp_clock_beat(&cycle->clock, frame);
     if (!rp_ring_push(&cycle->to_recorder, &recorded, NULL)) {
         rp_stats_add(&cycle->stats.lost_recorded, 1);
@@ -69,14 +70,6 @@ void rp_cycle_clock(struct rp_cycle *cycle, struct rp_clock *clock)
         }
     } while (turns & 1 || turns != atomic_load(&cycle->clock_turns));
     memcpy(clock, words, sizeof(*clock));
-}
-
-static bool same_clock(const struct rp_clock *a, const struct rp_clock *b)
-{
-    return a->rate == b->rate && a->mbpm == b->mbpm && a->frame == b->frame &&
-           a->beat == b->beat && a->bar == b->bar &&
-           a->metre.beats == b->metre.beats && a->metre.unit == b->metre.unit &&
-           a->anchored == b->anchored;
 }
 
 static uint32_t knob_tempo(const struct rp_knobs *knobs)
@@ -142,6 +135,18 @@ static void change_rate(struct rp_clock *clock, rp_frame frame, uint32_t rate)
     clock->rate = rate;
 }
 
+/* While a note sounds, the take is told the time when it was told nothing for
+ * a second: if we are killed, the note was as long as that. */
+static void tell_time(struct rp_cycle *cycle, const struct rp_io *io)
+{
+    const uint32_t *sounding = cycle->outbox.held.sounding;
+
+    if ((sounding[RP_SOURCE_CALL] || sounding[RP_SOURCE_ANSWER]) &&
+        io->frame - cycle->told_time >= (rp_frame)io->rate) {
+        record(cycle, RP_RECORDED_CLOCK, io->frame, (struct rp_event){0});
+    }
+}
+
 static void turn_clock(struct rp_cycle *cycle, const struct rp_io *io)
 {
     struct rp_clock *clock = &cycle->clock;
@@ -163,11 +168,12 @@ static void turn_clock(struct rp_cycle *cycle, const struct rp_io *io)
         atomic_load_explicit(&cycle->knobs->metronome, memory_order_relaxed)) {
         anchor(cycle, io->frame, 0, 0);
     }
-    if (!same_clock(clock, &cycle->before)) {
+    if (!rp_clock_same(clock, &cycle->before)) {
         cycle->owe_clock = true;
         publish(cycle);
         record(cycle, RP_RECORDED_CLOCK, io->frame, (struct rp_event){0});
     }
+    tell_time(cycle, io);
 }
 
 /* ---- to the performer ---- */
@@ -339,6 +345,16 @@ static bool risen(_Atomic uint32_t *counter, uint32_t *seen)
     return rose;
 }
 
+/* The computer keyboard's. */
+static void hear_main(struct rp_cycle *cycle, rp_frame frame)
+{
+    struct rp_event event;
+
+    while (rp_ring_pop(&cycle->main_to_audio, &event)) {
+        hear(cycle, frame, event);
+    }
+}
+
 /* The keyboard is gone: what it held ends, as if the player had let go. */
 static void unplug(struct rp_cycle *cycle, rp_frame frame)
 {
@@ -358,11 +374,7 @@ static void unplug(struct rp_cycle *cycle, rp_frame frame)
 
 static void listen(struct rp_cycle *cycle, const struct rp_io *io)
 {
-    struct rp_event event;
-
-    while (rp_ring_pop(&cycle->main_to_audio, &event)) {
-        hear(cycle, io->frame, event);
-    }
+    hear_main(cycle, io->frame);
     for (uint32_t i = 0; i < io->ins; i++) {
         hear(cycle, io->frame + io->in[i].offset, io->in[i].event);
     }
@@ -515,10 +527,14 @@ static void play(struct rp_cycle *cycle, const struct rp_io *io)
 /* ---- the period ---- */
 
 /* What main or the backend asked for since the last period. */
-static void obey_main(struct rp_cycle *cycle)
+static void obey_main(struct rp_cycle *cycle, rp_frame frame)
 {
     bool stop = atomic_load_explicit(&cycle->stopping, memory_order_acquire);
 
+    if (stop && !cycle->stopped) { /* what is held ends here in the take, too */
+        hear_main(cycle, frame);
+        unplug(cycle, frame);
+    }
     if (risen(&cycle->knobs->panic, &cycle->panic_seen)) {
         rp_stats_add(&cycle->stats.panics, 1);
         silence(cycle, 0xffff);
@@ -572,7 +588,7 @@ RP_RT void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
     if (risen(&cycle->unplugged, &cycle->unplugged_seen)) {
         unplug(cycle, io->frame);
     }
-    obey_main(cycle);
+    obey_main(cycle, io->frame);
     settle(cycle, io->frame);
     take_in(cycle);
     if (!cycle->stopped) {

@@ -17,6 +17,7 @@ struct build {
     struct rp_clock clock;    /* of the last clock record */
     rp_beat shift;            /* the file's beat = the clock's + shift */
     int64_t last;             /* tick of what was written last */
+    int64_t seen;             /* tick until which the clock ran for sure */
     struct rp_recorded *rest; /* since the last note; not written yet */
     uint32_t rests, room;
     uint16_t open[TRACKS + 1][16][128];
@@ -130,6 +131,11 @@ static rp_status add_clock(struct build *build, const struct rp_recorded *r)
     rp_beat now = rp_clock_beat(&r->clock, r->frame), jump = 0;
     rp_status status;
 
+    if (rp_clock_same(&before, &r->clock)) {
+        build->seen = tick_of(build, now);
+        return RP_OK;
+    }
+    build->seen = 0;
     if (before.anchored && r->clock.anchored) {
         jump = now - rp_clock_beat(&before, r->frame);
         if (jump > RP_TICK / 64 && r->clock.mbpm == before.mbpm &&
@@ -181,6 +187,7 @@ static rp_status add_event(struct build *build, const struct rp_recorded *r)
 static rp_status end_notes(struct build *build)
 {
     static const struct rp_clock none;
+    int64_t end = build->seen > build->last ? build->seen : build->last;
 
     if (build->clock.rate && !build->clock.anchored) { /* no note at all */
         rp_status status = write_clock(build, &none, 0, 0);
@@ -194,7 +201,7 @@ static rp_status end_notes(struct build *build)
             for (int p = 0; p < 128; p++) {
                 for (int n = build->open[t][c][p]; n > 0; n--) {
                     rp_status status = rp_smf_write_event(
-                        build->smf, t, build->last,
+                        build->smf, t, end,
                         rp_event_make(RP_NOTE_OFF, c, p, 64));
 
                     if (status) {

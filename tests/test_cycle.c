@@ -387,6 +387,44 @@ static void test_keyboard(void)
     bench_destroy(bench);
 }
 
+/* What is held at the stop ends there for the take, not at its last event; and
+ * the take is told the time meanwhile, in case there is no stop. */
+static void test_stop_held(void)
+{
+    struct bench *bench = bench_create(120000);
+    struct rp_event key = bench_on(3, 64);
+    struct rp_recorded recorded;
+    unsigned ons = 0, offs = 0, told = 0;
+
+    bench_one(bench, 128, 0, bench_on(0, 60));
+    while (bench->now < 5 * BENCH_RATE) {
+        bench_run(bench, 128, NULL, 0);
+    }
+    CHECK(rp_ring_push(&bench->cycle->main_to_audio, &key, NULL));
+    bench_run(bench, 128, NULL, 0);
+    key = bench_off(3, 64); /* the computer keyboard is let go before */
+    CHECK(rp_ring_push(&bench->cycle->main_to_audio, &key, NULL));
+    atomic_store(&bench->cycle->stopping, 1);
+    bench_run(bench, 128, NULL, 0);
+    CHECK_INT(bench_sounding(bench), 0);
+    while (rp_ring_pop(&bench->cycle->to_recorder, &recorded)) {
+        bool clock = recorded.kind == RP_RECORDED_CLOCK;
+
+        told += clock && recorded.clock.anchored && recorded.frame > 0;
+        ons += !clock && rp_event_is_on(recorded.event);
+        if (!clock && rp_event_is_off(recorded.event)) {
+            CHECK_INT(recorded.kind, RP_RECORDED_CALL);
+            CHECK_INT(recorded.frame, bench->now - 128);
+            offs++;
+        }
+    }
+    CHECK_INT(ons, 2);
+    CHECK_INT(offs, 2);
+    CHECK_INT(told, 5);
+    CHECK_INT(atomic_load(&bench->cycle->stats.lost_heard), 0);
+    bench_destroy(bench);
+}
+
 static void test_stop(void)
 {
     struct bench *bench = bench_create(120000);
@@ -432,5 +470,6 @@ int main(void)
     test_unplug();
     test_keyboard();
     test_stop();
+    test_stop_held();
     return TEST_END();
 }

@@ -223,6 +223,29 @@ static void test_no_rest(void)
     CHECK_INT(mid->counts[0], 2);
 }
 
+/* Killed while a note sounds: it is as long as was seen of it. */
+static void test_held(void)
+{
+    const struct name path = in_folder("held.mid");
+    struct rp_take *take = open_take(path.text);
+    struct rp_clock clock = start_clock(0);
+    struct mid *mid;
+
+    clock.mbpm = 120000;
+    push(RP_RECORDED_CLOCK, &clock, 0, none);
+    push(RP_RECORDED_CALL, &clock, 24000, rp_event_make(RP_NOTE_ON, 0, 60, 90));
+    push(RP_RECORDED_CLOCK, &clock, 48000, none);
+    push(RP_RECORDED_CLOCK, &clock, 96000, none);
+    rp_take_drain(take);
+    CHECK_INT(rp_take_close(take), RP_OK);
+    mid = read_mid(path.text);
+    CHECK(mid->whole);
+    CHECK_INT(mid->counts[0], 2); /* tempo and metre, once */
+    CHECK_INT(mid->counts[1], 2);
+    CHECK_INT(mid->event[1][0].tick, 960);
+    CHECK_INT(mid->event[1][1].tick, 4 * 960);
+}
+
 int main(void)
 {
     take_begin();
@@ -231,6 +254,7 @@ int main(void)
     test_rests(false);
     test_rests(true);
     test_no_rest();
+    test_held();
     take_end();
     return TEST_END();
 }
