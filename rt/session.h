@@ -90,7 +90,8 @@ bool rp_session_seen(struct rp_session *session, struct rp_seen *seen);
 void rp_session_now(struct rp_session *session, struct rp_clock *clock,
                     rp_frame *frame);
 void rp_session_stats(struct rp_session *session, struct rp_stats_view *view);
-/* Frames per second and per period; fixed from create on. */
+/* Frames per second and per period, as of the last poll: a JACK server may
+ * change its period. */
 void rp_session_format(const struct rp_session *session, uint32_t *rate,
                        uint32_t *period);
 /* "jack 48000 Hz 128 frames, riposte:in <- a2j:Keyboard"; for the panel. */

@@ -266,6 +266,35 @@ static void test_place(void)
     rp_stage_fini(&stage);
 }
 
+/* Longer periods while it plays: from then on notes are placed two of them
+ * before they sound, and at another rate RP_LEAD_MS of it. */
+static void test_lead(void)
+{
+    struct rp_stage stage;
+    rp_frame released;
+    uint32_t placed = 0;
+
+    begin(&stage, 128);
+    CHECK_INT(stage.performer->lead, RATE * RP_LEAD_MS / 1000);
+    rp_performer_period(stage.performer, 4096);
+    released = play_quarters(&stage, 0, 8);
+    CHECK_INT(rp_stage_run(&stage, released + 24 * BEAT), RP_OK);
+    for (uint32_t i = 0; i < stage.planned; i++) {
+        if (rp_event_is_on(stage.plan[i].event)) {
+            CHECK(stage.plan_frame[i] - stage.decided[i] >= 2 * 4096 - 128);
+            placed++;
+        }
+    }
+    CHECK(placed > 0);
+    rp_performer_period(stage.performer, 128);
+    stage.clock.rate = 96000;
+    stage.clock.frame = stage.frame;
+    rp_stage_clock(&stage);
+    CHECK_INT(rp_stage_run(&stage, stage.frame + 256), RP_OK);
+    CHECK_INT(stage.performer->lead, 96000 * RP_LEAD_MS / 1000);
+    rp_stage_fini(&stage);
+}
+
 static void test_panic(void)
 {
     struct rp_stage stage;
@@ -524,6 +553,7 @@ int main(void)
     test_interruption();
     test_resume();
     test_place();
+    test_lead();
     test_panic();
     test_pedal();
     test_trade();

@@ -201,7 +201,13 @@ static void drop_models(struct rp_rig *rig)
 
 void rp_rig_poll(struct rp_rig *rig)
 {
+    uint32_t rate, period = rig->period;
+
     rp_session_poll(rig->session);
+    rp_session_format(rig->session, &rate, &rig->period);
+    if (rig->period != period) {
+        rp_performer_period(rig->performer, rig->period);
+    }
     if (rig->models > 1) {
         drop_models(rig);
     }

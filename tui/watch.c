@@ -13,7 +13,6 @@ void rp_watch_init(struct rp_watch *watch, struct rp_rig *rig,
     watch->score = score;
     watch->panel = panel;
     watch->planned_end = INT64_MIN;
-    panel->period = rig->period;
     snprintf(panel->engine, sizeof(panel->engine), "%s",
              rig->model[0]->ops->name);
 }
@@ -38,6 +37,7 @@ void rp_watch_poll(struct rp_watch *watch)
     struct rp_shown shown;
 
     rp_rig_poll(rig);
+    panel->period = rig->period;
     while (rp_session_seen(rig->session, &seen)) {
         const struct rp_roll_note *note = rp_panel_seen(panel, &seen);
 

@@ -45,6 +45,19 @@ static struct rp_clock first_clock(const struct rp_performer_options *o)
     return clock;
 }
 
+static void set_lead(struct rp_performer *p)
+{
+    rp_frame periods = 2 * (rp_frame)atomic_load(&p->period);
+
+    p->lead = (rp_frame)p->clock.rate * RP_LEAD_MS / 1000;
+    p->lead = p->lead < periods ? periods : p->lead;
+}
+
+void rp_performer_period(struct rp_performer *p, uint32_t period)
+{
+    atomic_store(&p->period, period);
+}
+
 rp_status rp_performer_create(struct rp_performer **performer,
                               const struct rp_performer_options *o)
 {
@@ -70,9 +83,8 @@ rp_status rp_performer_create(struct rp_performer **performer,
     p->knobs = o->knobs;
     p->settings = read_settings(o->knobs);
     p->clock = first_clock(o);
-    p->lead = (rp_frame)o->rate * RP_LEAD_MS / 1000;
-    if (p->lead < 2 * (rp_frame)o->period)
-        p->lead = 2 * (rp_frame)o->period;
+    atomic_store(&p->period, o->period);
+    set_lead(p);
     rp_memory_init(&p->memory, o->model, engine);
     rp_memory_metre(&p->memory, 0, p->clock.metre);
     rp_listen_init(&p->listen, &p->memory);
@@ -348,6 +360,8 @@ static void hear_clock(struct rp_performer *p, const struct rp_heard *heard)
     if (!heard->clock.rate || !heard->clock.mbpm)
         return;
     p->clock = heard->clock;
+    if (was.rate != heard->clock.rate)
+        set_lead(p);
     if (was.metre.beats != heard->clock.metre.beats ||
         was.metre.unit != heard->clock.metre.unit ||
         (heard->clock.bar - was.bar) % bar)
@@ -487,6 +501,7 @@ void rp_performer_run(struct rp_performer *p, rp_frame until,
     struct rp_heard heard;
 
     p->blocked = false;
+    set_lead(p);
     turn_knobs(p);
     while (rp_ring_pop(in, &heard)) {
         advance(p, heard.frame, out);

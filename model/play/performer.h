@@ -27,6 +27,9 @@ void rp_performer_run(struct rp_performer *performer, rp_frame until,
                       struct rp_ring *in, struct rp_ring *out);
 rp_frame rp_performer_wake(const struct rp_performer *performer);
 
+/* Main thread, any time: periods have another size from now on. */
+void rp_performer_period(struct rp_performer *performer, uint32_t period);
+
 /* Main thread, any time: use another model from the next free note on. The
  * performer re-reads the recent notes into it. `rp_performer_model_in_use`
  * tells when the old one may be freed. On failure (logged) nothing changes. */

@@ -32,7 +32,7 @@ enum { RP_PERFORMER_OFFS = 128 };
 
 struct rp_performer {
     const struct rp_knobs *knobs;
-    rp_frame lead;
+    rp_frame lead; /* of this run's period and the clock's rate */
     rp_frame now;
     struct rp_clock clock;
     struct rp_settings settings;
@@ -62,6 +62,7 @@ struct rp_performer {
     struct rp_planned off[RP_PERFORMER_OFFS]; /* of placed notes, by beat */
 
     /* Other threads. */
+    _Atomic uint32_t period; /* frames; main writes */
     struct rp_ring shown; /* writer: performer; reader: main; full: dropped */
     _Atomic(struct rp_performer_band *) offered; /* by main, next to be used */
     _Atomic(struct rp_performer_band *) retired; /* by us, for main to free */
