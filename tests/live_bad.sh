@@ -57,6 +57,23 @@ fi
 kill "$others"
 wait "$others" || live_fail "--in ${number:-none}: status $?"
 others=''
+# Who has connected a keyboard, wants the letters for commands.
+if command -v tmux >/dev/null; then
+    for options in "--in $number" ''; do
+        want='letters command'
+        [ "$options" ] || want='letters play'
+        tmux -S "$work/tmux" new-session -d -s panel -x 80 -y 24 \
+            "LC_ALL=C.UTF-8 '$riposte' play --backend jack $options"
+        waited=0
+        until tmux -S "$work/tmux" capture-pane -p -t panel |
+            grep -q "^$want" || [ "$waited" -gt 50 ]; do
+            sleep 0.1
+            waited=$((waited + 1))
+        done
+        [ "$waited" -le 50 ] || live_fail "'$options': not '$want'"
+        tmux -S "$work/tmux" kill-server
+    done
+fi
 live_stop
 stray=$(live_stat stray)
 echo "stray bytes counted: ${stray:-none}"

@@ -40,4 +40,18 @@ grep 'JACK server' "$work/play.log"
 "$tools/take_check" --list "$work/take.mid" >"$work/list" ||
     live_fail "the take cannot be read"
 [ "$(grep -c '' "$work/list")" -gt 20 ] || live_fail "the take is short"
+
+# --duration is a musician's seconds: it ends though no frame goes by.
+live_play --duration 3
+kill -9 "$server"
+wait "$server" 2>/dev/null
+server=''
+waited=0
+while kill -0 "$player" 2>/dev/null && [ "$waited" -lt 80 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+kill "$player" 2>/dev/null && live_fail "--duration 3 goes on without a server"
+wait "$player" || live_fail "--duration 3: status $?"
+player=''
 live_close

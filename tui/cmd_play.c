@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "rt/log.h"
 #include "tui/cli.h"
@@ -100,11 +101,27 @@ int rp_play_feed(struct rp_play *play)
     return ms < 1 ? 1 : ms > 33 ? 33 : (int)ms;
 }
 
+/* Seconds of the run. Live it is the wall clock's: frames stand still while
+ * the server is away. */
+static double lasted(struct rp_play *play)
+{
+    struct timespec now;
+    double seconds;
+
+    if (play->virtual_time) {
+        return (double)play->panel.now / play->rig.rate;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    seconds = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    play->began = play->began > 0 ? play->began : seconds;
+    return seconds - play->began;
+}
+
 bool rp_play_over(struct rp_play *play, bool *silent)
 {
     *silent = false;
     if (play->duration > 0) {
-        return (double)play->panel.now >= play->duration * play->rig.rate;
+        return lasted(play) >= play->duration;
     }
     return rp_watch_over(&play->watch, silent);
 }

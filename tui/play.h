@@ -14,6 +14,7 @@ struct rp_play {
     struct rp_watch watch;
     double duration;   /* seconds; 0: until the score is over, or a signal */
     bool virtual_time; /* as fast as the machine can */
+    double began;      /* live: seconds of CLOCK_MONOTONIC; 0: not yet */
     const char *take;  /* NULL: none */
 };
 

@@ -261,9 +261,15 @@ static rp_status turn(struct stage *stage, int64_t *drawn)
 
 static rp_status loop(struct stage *stage)
 {
+    struct rp_panel *panel = &stage->play->panel;
     rp_status status = rp_rig_start(&stage->play->rig);
     int64_t drawn = 0;
     bool silent;
+
+    /* Connections are made at the start. When no input is: the computer
+     * keyboard plays. */
+    rp_watch_poll(&stage->play->watch);
+    panel->keys = !strstr(panel->backend, "<-");
 
     while (status == RP_OK && !stage->quit && !rp_play_quits() &&
            !rp_play_over(stage->play, &silent)) {
@@ -285,9 +291,6 @@ int rp_play_panel(struct rp_play *play)
     stage.keyboard.play = send;
     stage.keyboard.self = &stage;
     pthread_mutex_init(&stage.mail.lock, NULL);
-    rp_watch_poll(&play->watch);
-    /* No input is connected: the computer keyboard plays. */
-    play->panel.keys = !strstr(play->panel.backend, "<-");
     rp_log_to(keep_message, &stage.mail);
     status = loop(&stage);
     rp_screen_close();
