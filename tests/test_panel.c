@@ -1,6 +1,7 @@
 /* The panel as text: state -> canvas -> golden file. Also any size of
  * terminal, and the notes that the panel keeps. */
 #include "golden.h"
+#include "tui/keymap.h"
 #include "tui/panel.h"
 
 static struct rp_panel panel;
@@ -94,7 +95,7 @@ static void draw_scenes(FILE *file)
     panel.performer.state = RP_LISTENING;
     at(15.6);
     scene("small", 44, 10, file);
-    panel.help = true;
+    panel.help = 1;
     scene("keys", 80, 24, file);
 }
 
@@ -108,13 +109,47 @@ static void test_golden(void)
     free(text);
 }
 
+/* On a small terminal the list of keys has pages: each key stands on one of
+ * them, whole, however many there are. */
+static void test_help_pages(void)
+{
+    static const int sizes[][2] = {{80, 24}, {76, 14}, {75, 14}, {42, 9},
+                                   {42, 2},  {42, 1},  {200, 60}};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        FILE *file = open_memstream(&text, &size);
+        struct rp_canvas canvas;
+
+        begin();
+        CHECK_INT(rp_canvas_init(&canvas, sizes[i][0], sizes[i][1]), RP_OK);
+        while (
+            (panel.help = rp_panel_help(&panel, canvas.width, canvas.height))) {
+            rp_panel_draw(&panel, &canvas);
+            rp_canvas_print(&canvas, file);
+        }
+        fclose(file);
+        for (const struct rp_key *key = rp_keymap; key->key; key++) {
+            char line[80], *at;
+
+            if (key->name) {
+                snprintf(line, sizeof(line), "%-11s %s%s", key->name, key->help,
+                         key->letter ? " *" : "");
+                at = strstr(text, line);
+                CHECK(at != NULL && strstr(at + 1, line) == NULL);
+            }
+        }
+        rp_canvas_fini(&canvas);
+        free(text);
+    }
+}
+
 /* No size may crash; the sanitizers watch. */
 static void test_sizes(void)
 {
     begin();
     play_turn();
     at(14.1);
-    for (int help = 0; help < 2; help++) {
+    for (int help = 0; help < 4; help++) {
         panel.help = help;
         for (int width = 1; width < 140; width += 1 + width / 4) {
             for (int height = 1; height < 60; height += 1 + height / 6) {
@@ -187,6 +222,7 @@ static void test_place(void)
 int main(void)
 {
     test_golden();
+    test_help_pages();
     test_sizes();
     test_forgetting();
     test_place();

@@ -36,7 +36,7 @@ struct rp_panel {
 
     bool unicode; /* the terminal can show it */
     bool keys;    /* letters play notes; else they are commands */
-    bool help;
+    int help;     /* page of the list of keys, from 1; 0: not shown */
     int octave;   /* of the computer keyboard's lower row: C of ... */
     int selected; /* row of the knobs */
 
@@ -66,6 +66,8 @@ uint32_t rp_panel_notes(const struct rp_panel *panel, uint32_t first,
                         struct rp_roll_note *note, uint32_t most);
 
 void rp_panel_draw(const struct rp_panel *panel, struct rp_canvas *canvas);
+/* The page that follows panel->help on a canvas of that size; 0: none. */
+int rp_panel_help(const struct rp_panel *panel, int width, int height);
 
 /* "listening"; "12.3" for the third beat of bar 12, "-" before the first. */
 const char *rp_panel_state(uint32_t state);

@@ -10,7 +10,8 @@ enum {
     KNOBS = 28,      /* columns of the knobs */
     ROLL_LEAST = 20, /* columns that a roll is worth drawing in */
     MESSAGES = 3,
-    AHEAD = 5 /* the last 1/AHEAD of the roll is for what is planned */
+    KEY_COLUMN = 38, /* columns of a key and what it does */
+    AHEAD = 5        /* the last 1/AHEAD of the roll is for what is planned */
 };
 
 static rp_beat beat_now(const struct rp_panel *panel)
@@ -202,31 +203,76 @@ static void draw_hint(const struct rp_panel *panel, struct rp_canvas *canvas,
     }
 }
 
-static void draw_help(const struct rp_panel *panel, struct rp_canvas *canvas)
-{
-    int y = 2, x = 1, most = canvas->height - 6;
+/* How the list of keys fits: what does not, goes to the next page. */
+struct sheet {
+    int top, foot; /* lines for the title and for what is said below */
+    int rows, columns, pages;
+};
 
-    rp_canvas_text(canvas, 1, 0, RP_STYLE_BOLD, "riposte: keys");
+static struct sheet lay_out(int width, int height)
+{
+    struct sheet sheet = {.top = height >= 8 ? 2 : height >= 3,
+                          .foot = height >= 14 ? 4 : height >= 2,
+                          .columns = width / 2 >= KEY_COLUMN ? 2 : 1};
+    int keys = 0, fit;
+
     for (const struct rp_key *key = rp_keymap; key->key; key++) {
+        keys += key->name != NULL;
+    }
+    sheet.rows = height > 1 ? height - sheet.top - sheet.foot : 1;
+    fit = sheet.rows * sheet.columns;
+    sheet.pages = (keys + fit - 1) / fit;
+    return sheet;
+}
+
+int rp_panel_help(const struct rp_panel *panel, int width, int height)
+{
+    return panel->help < lay_out(width, height).pages ? panel->help + 1 : 0;
+}
+
+static void draw_keys(struct rp_canvas *canvas, const struct sheet *sheet,
+                      int page)
+{
+    int at = -page * sheet->rows * sheet->columns;
+
+    for (const struct rp_key *key = rp_keymap; key->key; key++) {
+        int x, y;
+
         if (!key->name) {
             continue;
         }
-        if (y - 2 >= most && x == 1) { /* a second column */
-            y = 2;
-            x = canvas->width / 2 + 1;
+        if (at >= 0 && at < sheet->rows * sheet->columns) {
+            x = 1 + at / sheet->rows * (canvas->width / 2);
+            y = sheet->top + at % sheet->rows;
+            rp_canvas_text(canvas, x, y, RP_STYLE_BOLD, "%-11s", key->name);
+            rp_canvas_text(canvas, x + 12, y, RP_STYLE_PLAIN, "%s%s", key->help,
+                           key->letter ? " *" : "");
         }
-        rp_canvas_text(canvas, x, y, RP_STYLE_BOLD, "%-11s", key->name);
-        rp_canvas_text(canvas, x + 12, y, RP_STYLE_PLAIN, "%s%s", key->help,
-                       key->letter ? " *" : "");
-        y++;
+        at++;
     }
-    rp_canvas_text(canvas, 1, canvas->height - 3, RP_STYLE_DIM,
-                   "* while letters are commands (Tab). Else they play:");
-    rp_canvas_text(canvas, 1, canvas->height - 2, RP_STYLE_DIM,
-                   "z s x d c v g b h n j m from C; q 2 w 3 e r 5 t 6 y 7 u "
-                   "an octave up");
-    rp_canvas_text(canvas, 1, canvas->height - 1, RP_STYLE_BOLD,
-                   "? closes this list");
+}
+
+static void draw_help(const struct rp_panel *panel, struct rp_canvas *canvas)
+{
+    struct sheet sheet = lay_out(canvas->width, canvas->height);
+    int page = panel->help < sheet.pages ? panel->help : sheet.pages;
+
+    draw_keys(canvas, &sheet, page - 1);
+    if (sheet.top) {
+        rp_canvas_text(canvas, 1, 0, RP_STYLE_BOLD, "riposte: keys");
+    }
+    if (sheet.foot > 1) {
+        rp_canvas_text(canvas, 1, canvas->height - 3, RP_STYLE_DIM,
+                       "* while letters are commands (Tab). Else they play:");
+        rp_canvas_text(canvas, 1, canvas->height - 2, RP_STYLE_DIM,
+                       "z s x d c v g b h n j m from C; q 2 w 3 e r 5 t 6 y 7 "
+                       "u an octave up");
+    }
+    if (sheet.foot) {
+        rp_canvas_text(canvas, 1, canvas->height - 1, RP_STYLE_BOLD, "%s",
+                       page < sheet.pages ? "? shows more of this list"
+                                          : "? closes this list");
+    }
 }
 
 void rp_panel_draw(const struct rp_panel *panel, struct rp_canvas *canvas)
