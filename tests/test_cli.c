@@ -212,6 +212,30 @@ static void test_signals(void)
     }
 }
 
+/* A disk without room for the take: it is said, and is the exit code; what
+ * could be written stays. */
+static void test_take(void)
+{
+    char args[1024];
+
+    snprintf(args, sizeof(args), "play --headless --backend null --take %s",
+             folder);
+    refused(args, RP_EXIT_USAGE, "expected the name of a .mid file");
+    snprintf(args, sizeof(args),
+             "{ ulimit -f 1; timeout 50 \"$RIPOSTE\" play --headless "
+             "--backend null --seed 3 --call tests/golden/calls/02_st_anne.mid "
+             "--take %s/full.mid 2>&1; echo \"exit $?\"; } | cat >%s/out",
+             folder, folder);
+    CHECK_INT(system(args), 0);
+    slurp("out", out, sizeof(out));
+    CHECK(strstr(out, "the take is still in its journal"));
+    CHECK(strstr(out, "\nstats: ")); /* to its end all the same */
+    CHECK(strstr(out, "\nexit 1\n"));
+    CHECK(!strstr(out, "\ntake: "));
+    snprintf(args, sizeof(args), "test -s %s/full.mid.journal", folder);
+    CHECK_INT(system(args), 0);
+}
+
 static void test_generate(void)
 {
     char args[512];
@@ -395,6 +419,7 @@ int main(void)
     test_broken();
     test_play();
     test_signals();
+    test_take();
     test_generate();
     test_lists();
     test_help();

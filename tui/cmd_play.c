@@ -65,8 +65,13 @@ static const struct rp_cli cli = {
 
 static volatile sig_atomic_t quits;
 
+/* The second restores what the third will do: a stop that hangs, in a server
+ * that hangs, must not need SIGKILL. */
 static void on_signal(int number)
 {
+    if (quits) {
+        signal(number, SIG_DFL);
+    }
     quits = 1;
 }
 
@@ -84,6 +89,7 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* a reader that left must not cost the take */
+    signal(SIGXFSZ, SIG_IGN); /* nor a limit on its size the notes */
 }
 
 int rp_play_feed(struct rp_play *play)
