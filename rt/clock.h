@@ -25,8 +25,8 @@ struct rp_metre {
 
 /* One tempo segment; plain data, copied between threads by value. */
 struct rp_clock {
-    uint32_t rate; /* frames per second */
-    uint32_t mbpm; /* thousandths of a quarter a minute: 97 BPM is 97000 */
+    uint32_t rate;  /* frames per second */
+    uint32_t mbpm;  /* thousandths of a quarter a minute: 97 BPM is 97000 */
     rp_frame frame; /* anchor: at this frame ... */
     rp_beat beat;   /* ... it is this beat */
     rp_beat bar;    /* a beat at which a bar begins */

@@ -27,7 +27,7 @@ struct rp_session {
     struct rp_performing performing;
     struct rp_knobs *knobs;
     struct rp_take *take;
-    rp_status taken; /* what closing it said */
+    rp_status taken;     /* what closing it said */
     sem_t wake;          /* posted by audio, waited for by the performer */
     pthread_t performer; /* live only */
     bool performs, started, stopped, virtual_time;
