@@ -1,9 +1,9 @@
 #!/bin/sh
 # The panel in a real terminal (tmux): start, play on the computer keyboard,
 # be answered, turn knobs, read the help, resize, panic, leave.
-# Usage: live_panel.sh RIPOSTE
+# Usage: live_panel.sh RIPOSTE TAKE_CHECK
 set -u
-riposte=$1
+riposte=$1 take_check=$2
 skip() {
     echo "skipped: $*"
     exit 77
@@ -53,6 +53,18 @@ mkdir -p "$work/riposte/presets"
 "$riposte" presets --json | sed -nE \
     's/.*"model": "([^"]+)", "model_found": true.*/about = a test\nmodel = \1/p' |
     sed 2q >"$work/riposte/presets/another.ini"
+
+# whole TAKE: every note on a track ends, later than it begins.
+whole() {
+    "$take_check" --list "$1" >"$work/list" || fail "$1 cannot be read"
+    awk '{ kind = int($3 / 16); note = $1 " " $4 }
+        kind == 9 && $5 { bad += note in on; on[note] = $2; notes++; held++ }
+        kind == 8 || kind == 9 && !$5 {
+            if (!(note in on) || $2 <= on[note]) bad++
+            delete on[note]; held-- }
+        END { exit !(notes && !held && !bad) }' "$work/list" ||
+        { fail "$1: notes that do not end"; cat "$work/list"; }
+}
 
 start first "--take '$work/take.mid'"
 saw 10 '^ waiting .* 160 BPM  4/4'
@@ -107,6 +119,7 @@ saw 1 '^decide: [1-9][0-9]* turns, '
 [ -s "$work/err" ] && { fail "on stderr:"; cat "$work/err"; }
 size=$(wc -c <"$work/take.mid") || size=0
 [ "$size" -gt 150 ] || fail "the take has $size bytes"
+whole "$work/take.mid"
 tmux -S "$socket" kill-server
 
 # Ended from outside, in the middle of a note: the same good end.
@@ -117,7 +130,7 @@ sleep 0.2
 pid=$(tmux -S "$socket" list-panes -t panel -F '#{pane_pid}')
 xargs kill -TERM <"/proc/$pid/task/$pid/children"
 saw 5 '^ended with 0'
-[ -s "$work/second.mid" ] || fail "no take after SIGTERM"
+whole "$work/second.mid"
 tmux -S "$socket" kill-server
 
 # A terminal that nobody knows is one line and no panel.
