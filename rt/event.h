@@ -28,6 +28,7 @@ enum {
     RP_SENSING = 0xfe,
     RP_CC_PEDAL = 64,
     RP_CC_SOUND_OFF = 120,
+    RP_CC_RESET = 121,
     RP_CC_NOTES_OFF = 123
 };
 

@@ -14,10 +14,11 @@ enum {
     SOFTER = 6, /* velocities */
     LOUDER = 10,
     REPEATS = 3, /* a pitch may follow itself so often, or as in the call */
-    LEAST = 3    /* notes, if the call has as many */
+    LEAST = 3,   /* notes, if the call has as many */
+    SHORT = 3    /* fewer notes are no phrase and tell no key */
 };
 
-static uint64_t wall_ns(void)
+uint64_t rp_answer_wall_ns(void)
 {
     struct timespec t;
 
@@ -43,15 +44,23 @@ static int32_t tick_from(const struct rp_performer *p, rp_frame frame)
     return tick;
 }
 
+static int32_t call_ticks(const struct rp_call *call)
+{
+    return call->notes ? call->end - call->note[0].onset : 1;
+}
+
 rp_beat rp_answer_length(const struct rp_performer *p)
 {
     const struct rp_call *call = &p->listen.call;
-    int32_t ticks = call->notes ? call->end - call->note[0].onset : 1;
+    int32_t ticks = call_ticks(call);
     rp_beat beat = rp_metre_beat(p->clock.metre);
     rp_beat length = rp_listen_beat(&p->listen, ticks);
 
     if (length < 1)
         length = 1;
+    /* A note or two are no phrase yet: they are given one. */
+    if (call->notes < SHORT && length < rp_metre_bar(p->clock.metre))
+        length = rp_metre_bar(p->clock.metre);
     return (length + beat - 1) / beat * beat;
 }
 
@@ -167,6 +176,8 @@ static void set_steer(struct rp_performer *p)
     p->turn.widest = widest_gap(p, call);
     p->turn.alone = is_line(call);
     p->turn.least = call->notes < LEAST ? call->notes : LEAST;
+    if (p->turn.least < SHORT - 1)
+        p->turn.least = SHORT - 1;
     steer->may_end = false;
     steer->earliest = rp_listen_tick(&p->listen, p->start);
     steer->end = rp_listen_tick(&p->listen, p->end);
@@ -201,7 +212,7 @@ static void draw(struct rp_performer *p)
 {
     struct rp_turn *turn = &p->turn;
     struct rp_sight sight = see(p);
-    uint64_t began = wall_ns(), took;
+    uint64_t began = rp_answer_wall_ns(), took;
     enum rp_drawn drawn;
 
     rp_turn_aim(turn, turn->notes ? rp_turn_last(turn)->onset
@@ -210,7 +221,7 @@ static void draw(struct rp_performer *p)
     p->has_next = p->drawing = drawn == RP_DRAWN;
     if (drawn == RP_DRAWN_ERROR)
         rp_log(RP_ERROR, "performer", "the engine failed; no answer");
-    took = wall_ns() - began;
+    took = rp_answer_wall_ns() - began;
     atomic_store(&p->view_step_ns, (uint32_t)took);
     atomic_fetch_add(&p->view_total_ns, took);
 }
@@ -220,8 +231,11 @@ static void choose(struct rp_performer *p)
 {
     struct rp_note heard[RP_CANDIDATES_HEARD];
     uint64_t kept = p->memory.notes;
-    uint32_t count = 0;
+    uint32_t count = 0, notes = p->listen.call.notes;
+    int32_t length = call_ticks(&p->listen.call);
 
+    if (kept < SHORT) /* they tell no key */
+        return;
     if (kept > RP_CANDIDATES_HEARD)
         kept = RP_CANDIDATES_HEARD;
     for (uint64_t i = p->memory.notes - kept; i < p->memory.notes; i++)
@@ -233,15 +247,14 @@ static void choose(struct rp_performer *p)
         .sight = see(p),
         .from = rp_listen_tick(&p->listen, p->start),
         .key = rp_key_find(heard, count),
-        .expected = p->listen.call.notes,
+        .expected = (uint32_t)((int64_t)notes * p->turn.dynamics.length /
+                               (length > 0 ? length : 1)),
     };
     p->turn.candidate = rp_candidates_pick(&candidates);
 }
 
 void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
 {
-    uint64_t began = wall_ns();
-
     if (rp_listen_close(&p->listen, &p->clock))
         return;
     p->fresh = true;
@@ -257,7 +270,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->over = start;
     p->program_due = true;
     p->state = p->has_next ? RP_ANSWERING : RP_WAITING;
-    atomic_store(&p->view_decide_ns, (uint32_t)(wall_ns() - began));
+    atomic_store(&p->view_decide_ns, (uint32_t)(rp_answer_wall_ns() - p->asked_ns));
 }
 
 void rp_answer_redraw(struct rp_performer *p)
@@ -373,8 +386,11 @@ void rp_answer_yield(struct rp_performer *p)
     if (line < soon)
         line = soon;
     for (uint32_t i = 0; i < p->offs; i++)
-        if (p->off[i].beat > line)
+        if (p->off[i].beat > line) {
             p->off[i].beat = line;
+            rp_memory_cut(&p->memory, p->off[i].event.data[1],
+                          rp_listen_tick(&p->listen, line));
+        }
     if (p->over > line)
         p->over = line;
 }

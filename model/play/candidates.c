@@ -69,20 +69,17 @@ static uint32_t think(const struct rp_candidates *c, uint32_t candidate,
 uint32_t rp_candidates_pick(const struct rp_candidates *candidates)
 {
     struct rp_note note[RP_CANDIDATES_NOTES];
-    uint32_t left = RP_CANDIDATES_NOTES, best = 0;
+    uint32_t each = candidates->expected + candidates->expected / 2 + 1;
+    uint32_t many = RP_CANDIDATES_NOTES / each, best = 0;
     int best_score = 0;
 
-    for (uint32_t i = 0; i < RP_CANDIDATES_MOST; i++) {
-        uint32_t count;
-        int score;
-
-        /* One that could not be finished has no close to compare. */
-        if (left < candidates->expected + candidates->expected / 2)
-            break;
-        count = think(candidates, i, left, note);
-        score = rp_candidates_score(candidates->turn, candidates->key,
-                                    candidates->expected, note, count);
-        left -= count;
+    /* Of a long answer at least the beginnings are compared. */
+    many = many < 2 ? 2 : many > RP_CANDIDATES_MOST ? RP_CANDIDATES_MOST : many;
+    for (uint32_t i = 0; i < many; i++) {
+        uint32_t count =
+            think(candidates, i, RP_CANDIDATES_NOTES / many, note);
+        int score = rp_candidates_score(candidates->turn, candidates->key,
+                                        candidates->expected, note, count);
         if (i == 0 || score > best_score) {
             best = i;
             best_score = score;

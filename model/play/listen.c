@@ -176,6 +176,14 @@ static void all_off(struct rp_listen *listen, const struct rp_clock *clock,
         note_off(listen, clock, frame, channel, (uint8_t)i);
 }
 
+static void let_pedal_go(struct rp_listen *listen, rp_frame frame,
+                         uint8_t channel)
+{
+    if (listen->pedal >> channel & 1)
+        listen->call.last_off = frame;
+    listen->pedal &= (uint16_t)~(1u << channel);
+}
+
 bool rp_listen_event(struct rp_listen *listen, const struct rp_clock *clock,
                      rp_frame frame, struct rp_event event)
 {
@@ -190,14 +198,15 @@ bool rp_listen_event(struct rp_listen *listen, const struct rp_clock *clock,
     if ((event.data[0] & 0xf0) != RP_CONTROL)
         return false;
     if (event.data[1] == RP_CC_PEDAL) {
-        uint16_t before = listen->pedal;
-        listen->pedal &= (uint16_t)~(1u << channel);
         if (event.data[2] >= 64)
             listen->pedal |= (uint16_t)(1u << channel);
-        if (before & ~listen->pedal)
-            listen->call.last_off = frame;
+        else
+            let_pedal_go(listen, frame, channel);
+    } else if (event.data[1] == RP_CC_RESET) {
+        let_pedal_go(listen, frame, channel);
     } else if (event.data[1] == RP_CC_SOUND_OFF ||
-               event.data[1] == RP_CC_NOTES_OFF) {
+               event.data[1] >= RP_CC_NOTES_OFF) {
+        /* 124 to 127 change the mode and end all notes, too. */
         all_off(listen, clock, frame, channel);
     }
     return false;

@@ -191,6 +191,27 @@ void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
     }
 }
 
+void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick)
+{
+    uint64_t oldest = memory->notes > RP_MEMORY_NOTES
+                          ? memory->notes - RP_MEMORY_NOTES
+                          : 0;
+
+    for (uint32_t i = 0; i < kept_states(memory); i++) {
+        int32_t *until = &memory->state[i].reader.until[pitch];
+        if (*until > tick)
+            *until = tick;
+    }
+    for (uint64_t i = memory->notes; i-- > oldest;) {
+        struct rp_note *note = &memory->note[i % RP_MEMORY_NOTES];
+        if (note->pitch != pitch)
+            continue;
+        if (note->onset + note->duration > tick)
+            note->duration = tick > note->onset ? tick - note->onset : 1;
+        break;
+    }
+}
+
 struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
                                 int32_t window, uint32_t notes)
 {

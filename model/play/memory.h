@@ -61,6 +61,9 @@ RP_MUST rp_status rp_memory_push(struct rp_memory *memory,
 /* A note that was pushed as held stops at `tick`. */
 void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick);
 
+/* A note that was pushed ends earlier than was meant: at `tick`. */
+void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick);
+
 /* The state whose beginning is the oldest within `window` ticks before `now`,
  * but no more than `notes` notes ago (0: any); the newest when none is. */
 struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,

@@ -193,16 +193,18 @@ static rp_beat answer_length(const struct rp_performer *p)
 
 /* Where an answer that begins at `start` ends. One that begins after the bar
  * line, because the call ended there, does not end after one as well: phrases
- * close on bar lines. Shorter than a bar it lasts as long as it should. */
+ * close on bar lines, the last one before it should end if at most a quarter
+ * of it is lost. Shorter than a bar, or told how long, it is just so long. */
 static rp_beat answer_end(const struct rp_performer *p, rp_beat start)
 {
     rp_beat bar = rp_metre_bar(p->clock.metre), length = answer_length(p);
     rp_beat end = start + length;
     rp_beat line = rp_clock_bar_before(&p->clock, end);
 
-    if (length < bar)
+    if (p->settings.length || length < bar || line == end)
         return end;
-    return 2 * (end - line) <= bar ? line : line + bar;
+    return 4 * (end - line) <= length && 2 * (end - line) <= bar ? line
+                                                                 : line + bar;
 }
 
 static void set_end(struct rp_performer *p)
@@ -262,6 +264,7 @@ static void ask(struct rp_performer *p)
         rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, soonest - 1));
     struct rp_phrase_signs signs;
 
+    p->asked_ns = rp_answer_wall_ns();
     p->asked = p->now;
     if (rp_clock_frame(&p->clock, line) < soonest)
         line = rp_clock_beat_after(&p->clock, line + 1);
@@ -467,6 +470,7 @@ static void fire(struct rp_performer *p, enum timer timer,
             rp_answer_place_on(p, out);
         break;
     case BLOCK:
+        p->asked_ns = rp_answer_wall_ns();
         hand_over(p, block_end(p));
         break;
     case ASK:

@@ -43,6 +43,7 @@ struct rp_performer {
     bool fresh;     /* the next onset begins a new call */
     bool blocked;   /* the ring was full; nothing more is placed in this run */
     rp_frame asked; /* when it was last asked whether the call is over */
+    uint64_t asked_ns; /* the same by the wall, to measure; decides nothing */
     /* trade: the call's block of bars begins here; or, while answering, the
      * next one. */
     bool block_set;
@@ -73,6 +74,7 @@ struct rp_performer {
 };
 
 /* answer.c */
+uint64_t rp_answer_wall_ns(void);
 void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end);
 void rp_answer_redraw(struct rp_performer *p); /* other knobs from now on */
 void rp_answer_yield(struct rp_performer *p);  /* the player plays */

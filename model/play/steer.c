@@ -1,6 +1,7 @@
 #include "model/play/steer.h"
 
-/* Longest wait that is spelled, in escapes: bounds the drawing of a time. */
+/* Longest time that is spelled, in escapes, unless a wait must be longer:
+ * bounds the drawing. */
 enum { ESCAPES_MAX = 16 };
 
 void rp_steer_init(struct rp_steer *steer)
@@ -72,7 +73,9 @@ static void mask_dt(const struct rp_steer *steer,
         if (!onset_in(steer, base + class_first(class),
                       base + class_last(class)))
             forbid(mask, class);
-    if (draft->dt.escapes >= ESCAPES_MAX ||
+    /* However long the wait already is, it can be spelled. */
+    if ((draft->dt.escapes >= ESCAPES_MAX &&
+         base + RP_TIME_SPAN > steer->earliest) ||
         !onset_in(steer, base + RP_TIME_SPAN, INT64_C(1) << 40))
         forbid(mask, RP_TIME_ESCAPE);
     if (!steer->may_end)
