@@ -129,6 +129,14 @@ static void test_switch(void)
     free(coarse.params);
 }
 
+/* Ticks of many hours, where twice the tick no longer fits an int. */
+static void test_late(void)
+{
+    CHECK_INT(rp_memory_rescale(2000000000, 24, 48), 1000000000);
+    CHECK_INT(rp_memory_rescale(-2000000000, 24, 48), -1000000000);
+    CHECK_INT(rp_memory_rescale(1500000001, 480, 960), 750000001);
+}
+
 static void test_rest(void)
 {
     struct rp_model model = random_model(5, HIDDEN);
@@ -175,6 +183,7 @@ int main(void)
     test_windows();
     test_old_bars_go();
     test_switch();
+    test_late();
     test_rest();
     test_metre();
     return TEST_END();

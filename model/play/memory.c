@@ -258,7 +258,7 @@ rp_status rp_memory_try(const struct rp_memory *memory,
 
 int32_t rp_memory_rescale(int32_t tick, int64_t to, int64_t from)
 {
-    int64_t twice = 2 * tick * to + from;
+    int64_t twice = (int64_t)2 * tick * to + from;
     int64_t scaled = twice / (2 * from);
 
     if (twice < 0 && twice % (2 * from))
