@@ -127,6 +127,25 @@ static void test_length(void)
     }
 }
 
+/* In trade mode an upbeat is no bar of the player's: two bars, answer. */
+static void test_upbeat(void)
+{
+    begin(9, 0);
+    atomic_store(&stage.knobs.mode, RP_MODE_TRADE);
+    atomic_store(&stage.knobs.trade, 2);
+    rp_stage_anchor(&stage, 0);
+    for (int n = 3; n < 12; n++) {
+        rp_frame on = (rp_frame)n * BEAT;
+        CHECK_INT(rp_stage_note(&stage, on, on + BEAT - 2000,
+                                (uint8_t)(57 + n), 80),
+                  RP_OK);
+    }
+    struct answer answer = answer_after(12 * BEAT, 20);
+    CHECK(answer.notes > 0);
+    CHECK(answer.first >= 12 * BEAT && answer.first <= 13 * BEAT);
+    CHECK(answer.end <= 20 * BEAT);
+}
+
 int main(void)
 {
     model = random_model(5, 32);
@@ -134,6 +153,7 @@ int main(void)
     test_drone();
     test_reset();
     test_length();
+    test_upbeat();
     free(model.params);
     return TEST_END();
 }

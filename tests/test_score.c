@@ -218,6 +218,13 @@ static void test_refused(void)
     CHECK_INT(rp_score_add_call(&score, path, -1), RP_EFORMAT);
     CHECK_INT(lines, 3);
     rp_score_fini(&score);
+    /* Events far beyond any call would not fit into a beat. */
+    begin(&score);
+    write_call(2e6, 3);
+    lines = 0;
+    CHECK_INT(rp_score_add_call(&score, path, -1), RP_EFORMAT);
+    CHECK_INT(lines, 1);
+    rp_score_fini(&score);
 }
 
 int main(void)

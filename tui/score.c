@@ -8,7 +8,11 @@
 #include "model/data/smf.h"
 #include "rt/log.h"
 
-enum { DRUMS = 9, GAP_BARS = 2 };
+enum {
+    DRUMS = 9,
+    GAP_BARS = 2,
+    CALL_BEATS = 100000 /* a day and more */
+};
 
 typedef int compare(const void *a, const void *b);
 
@@ -158,6 +162,13 @@ static rp_status measure(struct rp_score_call *call)
     }
     if (!found) {
         rp_log(RP_ERROR, "score", "%s: no notes to play", call->path);
+        return RP_EFORMAT;
+    }
+    if (call->end / (int64_t)call->division > CALL_BEATS) {
+        rp_log(RP_ERROR, "score",
+               "%s: its last event is at tick %lld: expected a call of at "
+               "most %d beats",
+               call->path, (long long)call->end, CALL_BEATS);
         return RP_EFORMAT;
     }
     return RP_OK;

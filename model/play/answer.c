@@ -162,6 +162,16 @@ static int32_t closing(const struct rp_performer *p, int32_t length)
     return length / 4 < most ? length / 4 : most;
 }
 
+/* All that follows from where the answer ends. */
+static void set_ending(struct rp_performer *p)
+{
+    int32_t end = rp_listen_tick(&p->listen, p->end);
+
+    p->turn.steer.end = end;
+    p->turn.dynamics.length = end - p->turn.dynamics.start;
+    p->turn.close = end - closing(p, p->turn.dynamics.length);
+}
+
 static void set_steer(struct rp_performer *p)
 {
     const struct rp_call *call = &p->listen.call;
@@ -180,12 +190,10 @@ static void set_steer(struct rp_performer *p)
         p->turn.least = SHORT - 1;
     steer->may_end = false;
     steer->earliest = rp_listen_tick(&p->listen, p->start);
-    steer->end = rp_listen_tick(&p->listen, p->end);
     steer->grid = beat_ticks(p, beat);
     steer->phase = steer->earliest;
-    p->turn.close = steer->end - closing(p, steer->end - steer->earliest);
     dynamics->start = steer->earliest;
-    dynamics->length = steer->end - steer->earliest;
+    set_ending(p);
     dynamics->bar = beat_ticks(p, bar);
     dynamics->beat = steer->grid;
     dynamics->line = rp_listen_tick(&p->listen, p->clock.bar);
@@ -281,7 +289,7 @@ void rp_answer_redraw(struct rp_performer *p)
         return;
     if (p->turn.steer.earliest < earliest)
         p->turn.steer.earliest = earliest;
-    p->turn.steer.end = rp_listen_tick(&p->listen, p->end);
+    set_ending(p);
     draw(p);
 }
 

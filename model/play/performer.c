@@ -165,8 +165,8 @@ static bool change_model(struct rp_performer *p)
     return true;
 }
 
-/* The bars of a call begin with the bar of its first onset; one that comes a
- * little early is meant for the next bar. After an answer, the bars that
+/* The bars of a call begin with the bar of its first onset; an upbeat of a beat
+ * or less is meant for the next bar. After an answer, the bars that
  * follow it are the player's. */
 static void begin_block(struct rp_performer *p, rp_beat beat)
 {
@@ -175,7 +175,7 @@ static void begin_block(struct rp_performer *p, rp_beat beat)
 
     if (p->block_set && beat >= p->block - early && beat < p->block + bars)
         return;
-    p->block = rp_clock_bar_before(&p->clock, beat + RP_BEAT / 8);
+    p->block = rp_clock_bar_before(&p->clock, beat + early + RP_BEAT / 8);
     p->block_set = true;
 }
 
