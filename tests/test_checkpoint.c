@@ -1,5 +1,7 @@
 #include "model/net/checkpoint.h"
 
+#include <malloc.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -282,10 +284,105 @@ static void check_any_byte(const char *good, size_t size)
     free(copy);
 }
 
+/* The good file with `count` keys more, in a header padded to `least`. */
+static void write_more(const char *good, size_t size, uint32_t count,
+                       size_t least)
+{
+    static const char after[] = "\"format\":\"pt\"";
+    uint64_t old = 0, now;
+    char *text = NULL, *at;
+    FILE *out = open_memstream(&text, &(size_t){0});
+
+    for (int i = 0; i < 8; i++)
+        old |= (uint64_t)(unsigned char)good[i] << (8 * i);
+    at = memmem(good, size, after, strlen(after));
+    CHECK(out && at);
+    at += strlen(after);
+    fwrite(good, 1, (size_t)(at - good), out);
+    for (uint32_t i = 0; i < count; i++)
+        fprintf(out, ",\"k%u\":\"\"", i);
+    fwrite(at, 1, 8 + (size_t)old - (size_t)(at - good), out);
+    while (ftell(out) % 8 || (size_t)ftell(out) < least)
+        putc(' ', out);
+    now = (uint64_t)ftell(out) - 8;
+    fwrite(good + 8 + old, 1, size - 8 - (size_t)old, out);
+    size = (size_t)ftell(out);
+    fclose(out);
+    for (int i = 0; i < 8; i++)
+        text[i] = (char)(now >> (8 * i));
+    write_all(text, size);
+    free(text);
+}
+
+/* Neither read nor written. */
+static void check_many_keys(const char *good, size_t size)
+{
+    struct rp_card card = {0};
+    size_t params_size;
+    float *params = make_params(&params_size);
+    char key[20];
+
+    write_more(good, size, 256 - 8, 0);
+    CHECK_INT(try_load(), RP_OK);
+    write_more(good, size, 256 - 8 + 1, 0);
+    CHECK_INT(try_load(), RP_EFORMAT);
+    CHECK(lines == 1 && strstr(logged, path) &&
+          strstr(logged, "257 keys in __metadata__, expected at most 256"));
+    write_more(good, size, 80000, 0);
+    CHECK_INT(try_load(), RP_EFORMAT);
+    CHECK(lines == 1 && strstr(logged, "80008 keys"));
+    for (int i = 0; i < 249; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        CHECK_INT(rp_card_set(&card, key, ""), RP_OK);
+    }
+    lines = 0;
+    CHECK_INT(rp_checkpoint_save(path, &shape, params, &card, NULL, 0),
+              RP_EARG);
+    CHECK(lines == 1 && strstr(logged, "249 keys, expected at most 248"));
+    free(card.entry[--card.count].key);
+    free(card.entry[card.count].value);
+    CHECK_INT(rp_checkpoint_save(path, &shape, params, &card, NULL, 0), RP_OK);
+    CHECK_INT(try_load(), RP_OK);
+    rp_card_fini(&card);
+    free(params);
+}
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                     \
+    !defined(__SANITIZE_THREAD__)
+#define CAN_RUN_OUT 1
+#else
+#define CAN_RUN_OUT 0 /* a sanitizer's own memory does not know the limit */
+#endif
+
+/* No page more for a while: the header does not fit. */
+static void check_no_memory(const char *good, size_t size)
+{
+#if CAN_RUN_OUT
+    struct rlimit before, none;
+
+    write_more(good, size, 0, 1 << 20);
+    CHECK_INT(try_load(), RP_OK);
+    CHECK_INT(getrlimit(RLIMIT_AS, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    CHECK_INT(setrlimit(RLIMIT_AS, &none), 0);
+    rp_status status = try_load();
+    CHECK_INT(setrlimit(RLIMIT_AS, &before), 0);
+    CHECK_INT(status, RP_EMEM);
+    CHECK(lines == 1 && strstr(logged, path) &&
+          strstr(logged, "out of memory"));
+#else
+    (void)good, (void)size;
+#endif
+}
+
 int main(void)
 {
     size_t size, params_size;
 
+#if CAN_RUN_OUT
+    /* What is large always asks the system, and goes back to it. */
+    CHECK(mallopt(M_MMAP_THRESHOLD, 128 << 10));
+#endif
     if (!mkdtemp(folder))
         return 1;
     snprintf(path, sizeof path, "%s/x.safetensors", folder);
@@ -301,6 +398,8 @@ int main(void)
     check_overlap(good, size);
     check_nan(good, size);
     check_any_byte(good, size);
+    check_many_keys(good, size);
+    check_no_memory(good, size);
     unlink(path);
     CHECK_INT(try_load(), RP_EIO);
     CHECK_INT(lines, 1);

@@ -34,6 +34,9 @@ static const char *const own_keys[] = {"format", "riposte", "layers",
                                        "hidden", "head",    "resolution",
                                        "metre",  "velocity"};
 
+_Static_assert(sizeof own_keys / sizeof *own_keys == RP_CHECKPOINT_OWN_KEYS,
+               "as many keys as are announced");
+
 bool rp_checkpoint_own_key(const char *key)
 {
     for (size_t i = 0; i < sizeof own_keys / sizeof *own_keys; i++)
@@ -196,6 +199,10 @@ static rp_status read_metadata(struct source *s)
 
     if (!metadata || s->json.node[metadata].type != RP_JSON_OBJECT)
         return invalid(s, 8, "expected an object __metadata__");
+    if (s->json.node[metadata].count > RP_CHECKPOINT_KEYS_MAX)
+        return invalid(s, byte_of(s, metadata),
+                       "%u keys in __metadata__, expected at most %d",
+                       s->json.node[metadata].count, RP_CHECKPOINT_KEYS_MAX);
     uint32_t at = metadata + 1;
     for (uint32_t i = 0; i < s->json.node[metadata].count; i++, at += 2) {
         const char *key = s->json.node[at].string;
@@ -410,8 +417,10 @@ rp_status rp_checkpoint_load(const char *path, struct rp_shape *shape,
 {
     struct source *s = calloc(1, sizeof *s);
 
-    if (!s)
+    if (!s) {
+        rp_log(RP_ERROR, "checkpoint", "%s: out of memory", path);
         return RP_EMEM;
+    }
     s->path = path;
     rp_status status = open_file(s);
     if (!status)
@@ -436,5 +445,7 @@ rp_status rp_checkpoint_load(const char *path, struct rp_shape *shape,
     }
     source_fini(s);
     free(s);
+    if (status == RP_EMEM)
+        rp_log(RP_ERROR, "checkpoint", "%s: out of memory", path);
     return status;
 }

@@ -8,8 +8,11 @@
 
 enum {
     RP_CHECKPOINT_FORMAT = 1, /* value of "riposte" in __metadata__ */
-    RP_CHECKPOINT_HEADER_MAX = 1 << 20
+    RP_CHECKPOINT_HEADER_MAX = 1 << 20,
+    RP_CHECKPOINT_KEYS_MAX = 256 /* of __metadata__: the card's and our own */
 };
+
+enum { RP_CHECKPOINT_OWN_KEYS = 8 };
 
 /* Whether a metadata key says shape or vocabulary and is not the card's. */
 bool rp_checkpoint_own_key(const char *key);

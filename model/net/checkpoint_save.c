@@ -67,6 +67,7 @@ static rp_status make_header(const struct rp_shape *shape,
     bool failed = ferror(out);
     if (fclose(out) || failed) {
         free(*text);
+        *text = NULL;
         return RP_EMEM;
     }
     return RP_OK;
@@ -130,6 +131,28 @@ static rp_status save_parts(const char *path, const char *part,
     return status;
 }
 
+/* A card that could not be read back is not written. */
+static rp_status check_card(const char *path, const struct rp_card *card,
+                            size_t header_size)
+{
+    uint32_t most = RP_CHECKPOINT_KEYS_MAX - RP_CHECKPOINT_OWN_KEYS;
+
+    if (header_size > RP_CHECKPOINT_HEADER_MAX) {
+        rp_log(RP_ERROR, "checkpoint",
+               "%s: the model card takes %zu bytes, "
+               "expected at most %d",
+               path, header_size, RP_CHECKPOINT_HEADER_MAX);
+        return RP_EARG;
+    }
+    if (card && card->count > most) {
+        rp_log(RP_ERROR, "checkpoint",
+               "%s: the model card has %u keys, expected at most %u", path,
+               card->count, most);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
 rp_status rp_checkpoint_save(const char *path, const struct rp_shape *shape,
                              const float *params, const struct rp_card *card,
                              const float *extra, size_t extra_size)
@@ -144,25 +167,21 @@ rp_status rp_checkpoint_save(const char *path, const struct rp_shape *shape,
     rp_shape_layout(shape, &layout);
     status =
         make_header(shape, &layout, card, extra_size, &header, &header_size);
-    if (status)
-        return status;
-    if (header_size > RP_CHECKPOINT_HEADER_MAX) {
-        rp_log(RP_ERROR, "checkpoint",
-               "%s: the model card takes %zu bytes, "
-               "expected at most %d",
-               path, header_size, RP_CHECKPOINT_HEADER_MAX);
-        free(header);
-        return RP_EARG;
+    if (!status)
+        status = check_card(path, card, header_size);
+    if (!status && asprintf(&part, "%s.part", path) < 0) {
+        part = NULL;
+        status = RP_EMEM;
     }
-    if (asprintf(&part, "%s.part", path) < 0) {
-        free(header);
-        return RP_EMEM;
+    if (!status) {
+        status = save_parts(path, part, header, header_size, params,
+                            layout.size, extra, extra_size);
+        if (status)
+            rp_log(RP_ERROR, "checkpoint", "%s: cannot be written: %s", path,
+                   strerror(errno));
     }
-    status = save_parts(path, part, header, header_size, params, layout.size,
-                        extra, extra_size);
-    if (status)
-        rp_log(RP_ERROR, "checkpoint", "%s: cannot be written: %s", path,
-               strerror(errno));
+    if (status == RP_EMEM)
+        rp_log(RP_ERROR, "checkpoint", "%s: out of memory", path);
     free(part);
     free(header);
     return status;
