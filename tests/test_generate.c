@@ -148,6 +148,36 @@ static void test_file(void)
     CHECK(rp_primer_read(path, v, false, &back) != RP_OK);
 }
 
+/* A file may say any tempo; the knob takes 20 to 400. */
+static void test_tempo(void)
+{
+    const struct rp_vocabulary *v = &model.shape.vocabulary;
+    static const struct {
+        uint8_t us[3];
+        uint32_t mbpm;
+    } tempos[] = { { { 0x07, 0xa1, 0x20 }, 120000 },
+                   { { 0, 0, 1 }, 400000 },
+                   { { 0, 0, 14 }, 400000 },
+                   { { 0xff, 0xff, 0xff }, 20000 } };
+    uint8_t file[] = { 'M', 'T', 'h', 'd', 0, 0, 0, 6, 0, 0, 0, 1, 0, 24,
+                       'M', 'T', 'r', 'k', 0, 0, 0, 19, 0, 0xff, 0x51, 3, 0,
+                       0, 0, 0, 0x90, 60, 80, 24, 0x80, 60, 0, 0, 0xff, 0x2f,
+                       0 };
+    char path[] = "/tmp/riposte-tempo-XXXXXX";
+    int fd = mkstemp(path);
+
+    for (size_t i = 0; i < sizeof tempos / sizeof *tempos; i++) {
+        struct rp_primer primer;
+        memcpy(file + 26, tempos[i].us, 3);
+        CHECK_INT(pwrite(fd, file, sizeof file, 0), sizeof file);
+        CHECK_INT(rp_primer_read(path, v, true, &primer), RP_OK);
+        CHECK_INT(primer.mbpm, tempos[i].mbpm);
+        rp_primer_fini(&primer);
+    }
+    close(fd);
+    unlink(path);
+}
+
 int main(void)
 {
     model = random_model(4, 32);
@@ -155,6 +185,7 @@ int main(void)
     test_bars();
     test_count();
     test_file();
+    test_tempo();
     free(model.params);
     return TEST_END();
 }

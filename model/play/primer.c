@@ -50,10 +50,12 @@ static rp_status take_notes(const struct rp_smf *smf, uint32_t resolution,
     return status;
 }
 
-/* Thousandths of a BPM, rounded. */
+/* Thousandths of a BPM, rounded, within what the tempo knob can say. */
 static uint32_t mbpm_of(uint32_t us_per_beat)
 {
-    return (uint32_t)((60000000000u + us_per_beat / 2) / us_per_beat);
+    uint64_t mbpm = (60000000000u + us_per_beat / 2) / us_per_beat;
+
+    return mbpm < 20000 ? 20000 : mbpm > 400000 ? 400000 : (uint32_t)mbpm;
 }
 
 static void set_ends(struct rp_primer *primer, uint32_t resolution)
