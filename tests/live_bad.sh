@@ -62,16 +62,17 @@ if command -v tmux >/dev/null; then
     for options in "--in $number" ''; do
         want='letters command'
         [ "$options" ] || want='letters play'
-        tmux -S "$work/tmux" new-session -d -s panel -x 80 -y 24 \
+        socket=$work/${want#* } # a server that ends may still be there
+        tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
             "LC_ALL=C.UTF-8 '$riposte' play --backend jack $options"
         waited=0
-        until tmux -S "$work/tmux" capture-pane -p -t panel |
+        until tmux -S "$socket" capture-pane -p -t panel |
             grep -q "^$want" || [ "$waited" -gt 50 ]; do
             sleep 0.1
             waited=$((waited + 1))
         done
         [ "$waited" -le 50 ] || live_fail "'$options': not '$want'"
-        tmux -S "$work/tmux" kill-server
+        tmux -S "$socket" kill-server
     done
 fi
 live_stop

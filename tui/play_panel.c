@@ -170,8 +170,8 @@ static void act(struct stage *stage, const struct rp_key *key)
         stage->quit = true;
         break;
     case RP_DO_HELP:
-        panel->help = rp_panel_help(panel, stage->canvas.width,
-                                    stage->canvas.height);
+        panel->help =
+            rp_panel_help(panel, stage->canvas.width, stage->canvas.height);
         break;
     case RP_DO_KEYS:
         panel->keys = !panel->keys;
