@@ -88,9 +88,12 @@ static void keep_good(struct rp_train *train)
     memcpy(train->good, train->params, size * sizeof(float));
     memcpy(train->good + size, train->moments, 2 * size * sizeof(float));
     train->good_step = train->step;
+    train->good_at = train->at;
+    train->good_tally = train->tally;
 }
 
-/* The loss is no number any more: the epoch begins again, at half the rate. */
+/* The loss is no number any more: back to where the epoch began, or was taken
+ * up in its middle, at half the rate. */
 static rp_status go_back(struct rp_train *train)
 {
     size_t size = train->net.layout.size;
@@ -110,8 +113,8 @@ static rp_status go_back(struct rp_train *train)
     memcpy(train->params, train->good, size * sizeof(float));
     memcpy(train->moments, train->good + size, 2 * size * sizeof(float));
     train->step = train->good_step;
-    train->at = 0;
-    memset(&train->tally, 0, sizeof train->tally);
+    train->at = train->good_at;
+    train->tally = train->good_tally;
     return RP_OK;
 }
 
@@ -173,24 +176,31 @@ static rp_status plan_epoch(struct rp_train *train, uint32_t epoch,
     return rp_train_plan_create(&train->dataset, &how, plan);
 }
 
+/* Keeps the weights if they are the best so far. Without validation they
+ * always are; no number never is. */
+static rp_status keep_best(struct rp_train *train)
+{
+    double nats = rp_train_nats(&train->valid);
+
+    if (train->valid.notes && !(nats < train->best))
+        return RP_OK;
+    if (train->valid.notes)
+        train->best = nats;
+    train->since_best = 0;
+    return rp_train_save(train, "best.safetensors", false);
+}
+
 static rp_status end_epoch(struct rp_train *train)
 {
-    double nats;
     rp_status status;
 
     train->epoch++;
     train->at = 0;
     validate(train);
-    nats = rp_train_nats(&train->valid);
     train->since_best++;
-    if (train->valid.notes && !(nats >= train->best)) {
-        train->best = nats;
-        train->since_best = 0;
-        status = rp_train_save(train, "best.safetensors", false);
-        if (status)
-            return status;
-    }
-    status = rp_train_csv(train);
+    status = keep_best(train);
+    if (!status)
+        status = rp_train_csv(train);
     if (!status)
         status = rp_train_save(train, "last.safetensors", true);
     show(train, true);
@@ -228,11 +238,7 @@ static rp_status leave(struct rp_train *train)
     if (status || must_stop(train))
         return status;
     validate(train);
-    if (!(rp_train_nats(&train->valid) >= train->best)) {
-        train->best = rp_train_nats(&train->valid);
-        status = rp_train_save(train, "best.safetensors", false);
-    }
-    return status;
+    return keep_best(train);
 }
 
 static rp_status learn(struct rp_train *train)
@@ -382,8 +388,9 @@ static rp_status prepare(struct rp_train *train)
     train->best = INFINITY;
     if (options->from && !options->resume)
         status = take_from(train, &from);
-    if (!status)
-        status = rp_shape_check(&train->shape);
+    if (status)
+        return status;
+    status = rp_shape_check(&train->shape);
     if (!status)
         status = read_data(train);
     if (!status)

@@ -1,6 +1,8 @@
 /* What a run leaves on disk, and how it is taken up again. */
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -180,30 +182,56 @@ static double take(struct taker *taker, const char *key)
     double value = text ? strtod(text, &end) : 0;
 
     if (!taker->status && (!text || end == text || *end)) {
-        rp_log(RP_ERROR, "train", "%s: key '%s' is %s, expected a number",
+        rp_log(RP_ERROR, "train", "%s: key '%s' is %.40s, expected a number",
                taker->path, key, text ? text : "missing");
         taker->status = RP_EFORMAT;
     }
     return taker->status ? 0 : value;
 }
 
+/* No NaN either; 0 once something was refused. */
+static double take_within(struct taker *taker, const char *key, double least,
+                          double most)
+{
+    double value = take(taker, key);
+
+    if (taker->status || (value >= least && value <= most))
+        return value;
+    rp_log(RP_ERROR, "train", "%s: key '%s' is %.40s, expected %g to %g",
+           taker->path, key, rp_card_get(taker->card, key), least, most);
+    taker->status = RP_EFORMAT;
+    return 0;
+}
+
+/* Whole numbers that a double holds exactly. */
+static uint64_t take_u64(struct taker *taker, const char *key)
+{
+    return (uint64_t)take_within(taker, key, 0, 0x1p53);
+}
+
+static uint32_t take_u32(struct taker *taker, const char *key)
+{
+    return (uint32_t)take_within(taker, key, 0, UINT32_MAX);
+}
+
 static void take_place(struct taker *taker, struct rp_train *train)
 {
     char key[40];
 
-    train->step = (uint64_t)take(taker, "resume.step");
-    train->planned = (uint64_t)take(taker, "resume.planned");
-    train->epoch = (uint32_t)take(taker, "resume.epoch");
-    train->at = (uint32_t)take(taker, "resume.at");
-    train->since_best = (uint32_t)take(taker, "resume.since_best");
-    train->slower = take(taker, "resume.slower");
-    train->best = take(taker, "resume.best");
-    train->spent = take(taker, "resume.spent");
-    train->tally.notes = (uint64_t)take(taker, "resume.notes");
-    train->valid.notes = (uint64_t)take(taker, "resume.valid_notes");
+    train->step = take_u64(taker, "resume.step");
+    train->planned = take_u64(taker, "resume.planned");
+    train->epoch = take_u32(taker, "resume.epoch");
+    train->at = take_u32(taker, "resume.at");
+    train->since_best = take_u32(taker, "resume.since_best");
+    train->slower = take_within(taker, "resume.slower", 0, 1);
+    train->best = take_within(taker, "resume.best", 0, INFINITY);
+    train->spent = take_within(taker, "resume.spent", 0, DBL_MAX);
+    train->tally.notes = take_u64(taker, "resume.notes");
+    train->valid.notes = take_u64(taker, "resume.valid_notes");
     for (int f = 0; f < RP_FIELDS; f++) {
         snprintf(key, sizeof key, "resume.loss_%s", rp_field_names[f]);
-        train->tally.loss[f] = take(taker, key);
+        train->tally.loss[f] = take_within(taker, key, 0, DBL_MAX);
+        /* A validation may well have ended in no number. */
         snprintf(key, sizeof key, "resume.valid_%s", rp_field_names[f]);
         train->valid.loss[f] = take(taker, key);
     }
@@ -254,6 +282,36 @@ static rp_status check_data(const struct rp_train *train, const char *path,
     return RP_EARG;
 }
 
+/* The card's options made the net; the file's own shape says how many weights
+ * follow. */
+static rp_status check_shape(const struct rp_train *train, const char *path,
+                             const struct rp_shape *got, size_t extra_size)
+{
+    const struct rp_shape *want = &train->shape;
+    const struct rp_vocabulary *has = &got->vocabulary;
+    const struct rp_vocabulary *says = &want->vocabulary;
+    size_t size = train->net.layout.size;
+
+    if (got->layers != want->layers || got->hidden != want->hidden ||
+        got->head != want->head || has->resolution != says->resolution ||
+        has->metre != says->metre || has->velocity != says->velocity) {
+        rp_log(RP_ERROR, "train",
+               "%s: layers %u, hidden %u, head %u, resolution %u, metre %d, "
+               "velocity %d, expected those of its card: %u, %u, %u, %u, %d, "
+               "%d",
+               path, got->layers, got->hidden, got->head, has->resolution,
+               has->metre, has->velocity, want->layers, want->hidden,
+               want->head, says->resolution, says->metre, says->velocity);
+        return RP_EFORMAT;
+    }
+    if (extra_size == 2 * size)
+        return RP_OK;
+    rp_log(RP_ERROR, "train",
+           "%s: the optimizer's state has %zu floats, expected %zu", path,
+           extra_size, 2 * size);
+    return RP_EFORMAT;
+}
+
 rp_status rp_train_resume(struct rp_train *train)
 {
     struct rp_card card = { 0 };
@@ -270,12 +328,8 @@ rp_status rp_train_resume(struct rp_train *train)
     if (status)
         return status;
     status = check_data(train, path, &card);
-    if (!status && extra_size != 2 * size) {
-        rp_log(RP_ERROR, "train",
-               "%s: the optimizer's state has %zu floats, expected %zu", path,
-               extra_size, 2 * size);
-        status = RP_EFORMAT;
-    }
+    if (!status)
+        status = check_shape(train, path, &shape, extra_size);
     if (!status) {
         memcpy(train->params, params, size * sizeof *params);
         memcpy(train->moments, extra, 2 * size * sizeof *extra);

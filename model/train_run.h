@@ -31,7 +31,7 @@ struct rp_train {
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
     float *moments;  /* first and second, 2 x layout.size */
-    float *good;     /* params and moments as the epoch began */
+    float *good;     /* params and moments to go back to */
     /* What --resume restores. */
     uint64_t step, planned;
     uint32_t epoch, at; /* at: next batch of the epoch */
@@ -41,7 +41,9 @@ struct rp_train {
     struct rp_train_tally tally; /* of this epoch's training */
     struct rp_train_tally valid; /* of the last validation */
     /* Of this process. */
-    uint64_t good_step;
+    uint64_t good_step; /* where `good` was kept, */
+    uint32_t good_at;   /* its batch of the epoch */
+    struct rp_train_tally good_tally; /* and what was counted by then */
     uint64_t steps_here, notes_here;
     double began, shown, spent; /* seconds */
     char folder[512];
