@@ -1,6 +1,8 @@
 #include "model/net/checkpoint.h"
 
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -347,7 +349,7 @@ static void check_many_keys(const char *good, size_t size)
     free(params);
 }
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                     \
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                    \
     !defined(__SANITIZE_THREAD__)
 #define CAN_RUN_OUT 1
 #else
