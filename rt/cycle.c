@@ -1,13 +1,9 @@
-#include "rt/cycle.h"
+#include "rt/metronome.h"
 #include "rt/trust.h"
 
 #include <string.h>
 
 enum {
-    CLICK_CHANNEL = 9,
-    CLICK_BAR = 76,  /* GM high wood block */
-    CLICK_BEAT = 77, /* low wood block */
-    CLICK_MS = 40,
     TOO_LATE_MS = 200,
     INTAKE = 1024, /* planned events taken per period, so that it is bounded */
     REST_BARS = 2  /* after that long a rest the next note may set the beat */
@@ -411,8 +407,8 @@ static void take_in(struct rp_cycle *cycle)
 
 /* When a planned beat sounds; never before the period. A slower tempo can push
  * a beat that fell on this period's first frames just before it: not late. */
-static rp_frame due(const struct rp_cycle *cycle, const struct rp_io *io,
-                    rp_beat beat)
+RP_RT rp_frame rp_cycle_due(const struct rp_cycle *cycle,
+                            const struct rp_io *io, rp_beat beat)
 {
     rp_frame frame = rp_clock_frame(&cycle->clock, beat);
 
@@ -449,52 +445,6 @@ static void play_planned(struct rp_cycle *cycle, const struct rp_io *io,
     rp_outbox_send(&cycle->outbox, RP_SOURCE_ANSWER, frame, event);
 }
 
-/* The frame of the next click within or after this period. */
-static rp_frame next_click(struct rp_cycle *cycle, const struct rp_io *io)
-{
-    rp_frame frame;
-
-    if (!cycle->clock.anchored || cycle->stopped) {
-        return INT64_MAX;
-    }
-    frame = due(cycle, io, cycle->click);
-    if (frame < io->frame) { /* frames jumped: go on from here */
-        cycle->click = rp_clock_beat_after(
-            &cycle->clock, rp_clock_beat(&cycle->clock, io->frame));
-        frame = due(cycle, io, cycle->click);
-        frame = frame < io->frame ? io->frame : frame;
-    }
-    return frame;
-}
-
-static void play_click(struct rp_cycle *cycle, const struct rp_io *io,
-                       rp_frame frame)
-{
-    rp_beat line = cycle->click;
-
-    cycle->click = rp_clock_beat_after(&cycle->clock, line + 1);
-    if (line >= 0 &&
-        !atomic_load_explicit(&cycle->knobs->metronome, memory_order_relaxed)) {
-        return;
-    }
-    if (cycle->click_off != INT64_MAX) { /* very fast: end the one before */
-        rp_outbox_send(&cycle->outbox, RP_SOURCE_METRONOME, frame,
-                       cycle->clicked);
-    }
-    if (rp_clock_bar_before(&cycle->clock, line) == line) {
-        cycle->clicked =
-            rp_event_make(RP_NOTE_ON, CLICK_CHANNEL, CLICK_BAR, 110);
-    } else {
-        cycle->clicked =
-            rp_event_make(RP_NOTE_ON, CLICK_CHANNEL, CLICK_BEAT, 80);
-    }
-    rp_outbox_send(&cycle->outbox, RP_SOURCE_METRONOME, frame, cycle->clicked);
-    cycle->rest = line > cycle->rest ? line : cycle->rest; /* it leads */
-    cycle->clicked =
-        rp_event_make(RP_NOTE_OFF, CLICK_CHANNEL, cycle->clicked.data[1], 64);
-    cycle->click_off = frame + (rp_frame)io->rate * CLICK_MS / 1000;
-}
-
 /* Answers and clicks that fall in this period, merged by frame. */
 static void play(struct rp_cycle *cycle, const struct rp_io *io)
 {
@@ -502,17 +452,18 @@ static void play(struct rp_cycle *cycle, const struct rp_io *io)
     uint32_t played = 0;
 
     for (;;) {
-        rp_frame off = cycle->click_off, click = next_click(cycle, io);
-        rp_frame answer = played < cycle->pendings
-                              ? due(cycle, io, cycle->pending[played].beat)
-                              : INT64_MAX;
+        rp_frame off = cycle->click_off, click = rp_metronome_next(cycle, io);
+        rp_frame answer =
+            played < cycle->pendings
+                ? rp_cycle_due(cycle, io, cycle->pending[played].beat)
+                : INT64_MAX;
 
         if (off < end && off <= click && off <= answer) {
             cycle->click_off = INT64_MAX;
             rp_outbox_send(&cycle->outbox, RP_SOURCE_METRONOME,
                            off < io->frame ? io->frame : off, cycle->clicked);
         } else if (click < end && click <= answer) {
-            play_click(cycle, io, click);
+            rp_metronome_play(cycle, io, click);
         } else if (answer < end) {
             play_planned(cycle, io, answer, &cycle->pending[played++]);
         } else {

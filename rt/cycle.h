@@ -90,6 +90,11 @@ void rp_cycle_init(struct rp_cycle *cycle, struct rp_knobs *knobs,
 /* Audio thread. */
 RP_RT void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io);
 
+/* Audio thread: when a beat sounds in this period or after it, never before
+ * where it was not due yet. */
+RP_RT rp_frame rp_cycle_due(const struct rp_cycle *cycle,
+                            const struct rp_io *io, rp_beat beat);
+
 /* Any thread: a copy of the clock as it is now. */
 void rp_cycle_clock(struct rp_cycle *cycle, struct rp_clock *clock);
 
