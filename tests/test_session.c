@@ -187,6 +187,20 @@ static void nap(int ms)
     nanosleep(&time, NULL);
 }
 
+/* Nothing is heard: it runs when it is woken alone. */
+static void check_wake(struct rp_session *session, const struct echo *echo)
+{
+    unsigned runs;
+
+    nap(100);
+    runs = echo->runs;
+    nap(100);
+    CHECK_INT(echo->runs, runs);
+    rp_session_wake(session);
+    nap(100);
+    CHECK(echo->runs > runs);
+}
+
 static void test_real(void)
 {
     static struct echo echo;
@@ -202,7 +216,7 @@ static void test_real(void)
     struct rp_stats_view stats;
     struct rp_clock clock;
     rp_frame frame, before;
-    unsigned ons = 0, offs = 0, off_beat = 0, runs;
+    unsigned ons = 0, offs = 0, off_beat = 0;
     rp_beat called[8];
 
     memset(&echo, 0, sizeof(echo));
@@ -210,13 +224,7 @@ static void test_real(void)
     knobs.tempo = 240000;
     CHECK_INT(rp_session_create(&session, &options), RP_OK);
     CHECK_INT(rp_session_start(session), RP_OK);
-    nap(100);
-    runs = echo.runs; /* nothing is heard: it runs when it is woken alone */
-    nap(100);
-    CHECK_INT(echo.runs, runs);
-    rp_session_wake(session);
-    nap(100);
-    CHECK(echo.runs > runs);
+    check_wake(session, &echo);
     rp_session_now(session, &clock, &before);
     for (int i = 0; i < 8; i++) {
         CHECK(
