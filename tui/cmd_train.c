@@ -1,3 +1,4 @@
+#include <math.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -159,12 +160,16 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
         options.resume = folder;
     }
     status = rp_train_run(&options, &stop, wish->quiet, &result);
-    if (!status)
-        printf("%s: %s after %u epochs, %llu steps; best valid %.4f nats per "
-               "note\n",
-               result.folder, stop ? "stopped" : "done", result.epoch,
-               (unsigned long long)result.steps, result.best);
-    return status;
+    if (status)
+        return status;
+    printf("%s: %s after %u epochs, %llu steps; ", result.folder,
+           stop ? "stopped" : "done", result.epoch,
+           (unsigned long long)result.steps);
+    if (isfinite(result.best))
+        printf("best valid %.4f nats per note\n", result.best);
+    else
+        puts("nothing to validate on");
+    return RP_OK;
 }
 
 int rp_cmd_train(int argc, char **argv)
