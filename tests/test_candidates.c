@@ -122,8 +122,27 @@ static void test_score(void)
     CHECK(best > rp_candidates_score(&turn, 0, 9, good, 2));
 }
 
+/* An answer that yields: the memory knows that its note ended early. */
+static void test_cut(void)
+{
+    struct rp_model model = random_model(4, 32);
+    struct rp_note note = { START, BAR, 71, 80 };
+
+    begin(&model, 1);
+    CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    CHECK_INT(see(START).reader.until[71], START + BAR);
+    rp_memory_cut(&memory, 71, START + 24);
+    CHECK_INT(see(START).reader.until[71], START + 24);
+    CHECK_INT(memory.note[memory.notes - 1].duration, 24);
+    rp_memory_cut(&memory, 71, START + 48); /* it has ended before */
+    CHECK_INT(memory.note[memory.notes - 1].duration, 24);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
 int main(void)
 {
+    test_cut();
     test_pick();
     test_score();
     return TEST_END();

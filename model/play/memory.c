@@ -171,45 +171,47 @@ rp_status rp_memory_push(struct rp_memory *memory, const struct rp_note *note)
     return read_note(memory, memory->notes++);
 }
 
-void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
+/* The last note of a pitch that is kept; NULL when none is. */
+static struct rp_note *last_of(struct rp_memory *memory, uint8_t pitch)
 {
     uint64_t oldest = memory->notes > RP_MEMORY_NOTES
                           ? memory->notes - RP_MEMORY_NOTES
                           : 0;
+
+    for (uint64_t i = memory->notes; i-- > oldest;)
+        if (memory->note[i % RP_MEMORY_NOTES].pitch == pitch)
+            return &memory->note[i % RP_MEMORY_NOTES];
+    return NULL;
+}
+
+static void end_at(struct rp_note *note, int32_t tick)
+{
+    note->duration = tick > note->onset ? tick - note->onset : 1;
+}
+
+void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
+{
+    struct rp_note *note = last_of(memory, pitch);
 
     for (uint32_t i = 0; i < kept_states(memory); i++)
         rp_reader_release(&memory->state[i].reader, pitch, tick);
     if (tick > memory->silent)
         memory->silent = tick;
-    for (uint64_t i = memory->notes; i-- > oldest;) {
-        struct rp_note *note = &memory->note[i % RP_MEMORY_NOTES];
-        if (note->pitch != pitch)
-            continue;
-        if (!note->duration)
-            note->duration = tick > note->onset ? tick - note->onset : 1;
-        break;
-    }
+    if (note && !note->duration)
+        end_at(note, tick);
 }
 
 void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick)
 {
-    uint64_t oldest = memory->notes > RP_MEMORY_NOTES
-                          ? memory->notes - RP_MEMORY_NOTES
-                          : 0;
+    struct rp_note *note = last_of(memory, pitch);
 
     for (uint32_t i = 0; i < kept_states(memory); i++) {
         int32_t *until = &memory->state[i].reader.until[pitch];
         if (*until > tick)
             *until = tick;
     }
-    for (uint64_t i = memory->notes; i-- > oldest;) {
-        struct rp_note *note = &memory->note[i % RP_MEMORY_NOTES];
-        if (note->pitch != pitch)
-            continue;
-        if (note->onset + note->duration > tick)
-            note->duration = tick > note->onset ? tick - note->onset : 1;
-        break;
-    }
+    if (note && note->onset + note->duration > tick)
+        end_at(note, tick);
 }
 
 struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
