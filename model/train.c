@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "model/train_options.h"
@@ -14,48 +13,10 @@
 
 enum { VALID_NOTES = 60000 }; /* about so many are looked at per epoch */
 
-static double now(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
-}
-
-double rp_train_spent(const struct rp_train *train)
-{
-    return train->spent + now() - train->began;
-}
-
-/* How far the run is, 0 to 1. */
-static double progress(const struct rp_train *train)
-{
-    double done = train->planned
-                      ? (double)train->step / (double)train->planned
-                      : 0;
-
-    if (train->options.time_limit > 0) {
-        double spent = rp_train_spent(train) / 60 / train->options.time_limit;
-        done = spent > done ? spent : done;
-    }
-    return done < 1 ? done : 1;
-}
-
-/* A straight warm-up, then half a cosine down to a hundredth. */
-static float rate(const struct rp_train *train)
-{
-    const struct rp_train_options *options = &train->options;
-    double warm = 1;
-
-    if (train->step < options->warmup)
-        warm = (double)(train->step + 1) / options->warmup;
-    return (float)((double)options->lr * train->slower * warm *
-                   (0.01 + 0.99 * 0.5 * (1 + cos(M_PI * progress(train)))));
-}
-
 /* One line for people; at most every 10 seconds within an epoch. */
 static void show(struct rp_train *train, bool epoch_done)
 {
-    double at = now(), spent = at - train->began, left, speed;
+    double at = rp_train_now(), spent = at - train->began, left, speed;
     uint64_t to_go = train->planned > train->step
                          ? train->planned - train->step
                          : 0;
@@ -77,7 +38,7 @@ static void show(struct rp_train *train, bool epoch_done)
     if (train->valid.notes)
         printf("  valid %.4f  best %.4f", rp_train_nats(&train->valid),
                train->best);
-    printf("  lr %.2e  %.0f notes/s  %d:%02d left\n", (double)rate(train),
+    printf("  lr %.2e  %.0f notes/s  %d:%02d left\n", (double)rp_train_rate(train),
            speed, (int)left / 60, (int)left % 60);
     fflush(stdout);
 }
@@ -86,7 +47,8 @@ static void keep_good(struct rp_train *train)
 {
     size_t size = train->net.layout.size;
     memcpy(train->good, train->params, size * sizeof(float));
-    memcpy(train->good + size, train->moments, 2 * size * sizeof(float));
+    memcpy(train->good + size, train->state,
+           train->state_size * sizeof(float));
     train->good_step = train->step;
     train->good_at = train->at;
     train->good_tally = train->tally;
@@ -111,7 +73,8 @@ static rp_status go_back(struct rp_train *train)
            " with %g of the rate",
            train->step, train->good_step, train->slower);
     memcpy(train->params, train->good, size * sizeof(float));
-    memcpy(train->moments, train->good + size, 2 * size * sizeof(float));
+    memcpy(train->state, train->good + size,
+           train->state_size * sizeof(float));
     train->step = train->good_step;
     train->at = train->good_at;
     train->tally = train->good_tally;
@@ -123,7 +86,7 @@ static rp_status learn_batch(struct rp_train *train)
     const struct rp_train_options *options = &train->options;
     struct rp_train_tally tally = { 0 };
     struct rp_train_update update = { .step = train->step + 1,
-                                      .lr = rate(train),
+                                      .lr = rp_train_rate(train),
                                       .weight_decay = options->weight_decay,
                                       .scale = 1 };
     double norm;
@@ -137,7 +100,10 @@ static rp_status learn_batch(struct rp_train *train)
     if (options->clip > 0 && norm > (double)options->clip)
         update.scale = (float)((double)options->clip / norm);
     rp_train_update(&train->net.layout, &update, train->gradient,
-                    train->params, train->moments);
+                    train->params, train->state);
+    if (train->average)
+        rp_train_average(train->net.layout.size, options->average,
+                         update.step, train->params, train->average);
     for (int f = 0; f < RP_FIELDS; f++)
         train->tally.loss[f] += tally.loss[f];
     train->tally.notes += tally.notes;
@@ -152,7 +118,8 @@ static void validate(struct rp_train *train)
 {
     struct rp_train_tally tally = { 0 };
 
-    rp_train_net_set(&train->net, train->params, 0, 0);
+    rp_train_net_set(&train->net,
+                     train->average ? train->average : train->params, 0, 0);
     for (uint32_t i = 0; i < train->valid_plan.batches; i++)
         rp_train_batch_run(train, &train->valid_plan, i, false, &tally);
     train->valid = tally;
@@ -199,6 +166,8 @@ static rp_status end_epoch(struct rp_train *train)
     validate(train);
     train->since_best++;
     status = keep_best(train);
+    if (train->since_best && !strcmp(train->options.schedule, "plateau"))
+        train->decayed *= (double)train->options.decay;
     if (!status)
         status = rp_train_csv(train);
     if (!status)
@@ -209,7 +178,7 @@ static rp_status end_epoch(struct rp_train *train)
 
 static bool is_out_of_time(const struct rp_train *train)
 {
-    return train->options.time_limit > 0 && progress(train) >= 1;
+    return train->options.time_limit > 0 && rp_train_progress(train) >= 1;
 }
 
 static bool is_over(const struct rp_train *train)
@@ -246,7 +215,7 @@ static rp_status learn(struct rp_train *train)
     rp_status status = RP_OK;
     bool ended;
 
-    train->began = train->shown = now();
+    train->began = train->shown = rp_train_now();
     ended = is_over(train);
     while (!status && !ended) {
         status = plan_epoch(train, train->epoch, &train->plan);
@@ -350,6 +319,7 @@ static rp_status make_shards(struct rp_train *train)
 static rp_status make_params(struct rp_train *train, const float *from)
 {
     size_t size;
+    bool averaged;
     rp_status status = rp_train_net_create(&train->net, &train->shape);
 
     if (status)
@@ -358,15 +328,21 @@ static rp_status make_params(struct rp_train *train, const float *from)
     /* Kernels may read and write a little past the end. */
     train->params = rp_floats_create(size + 64);
     train->gradient = rp_floats_create(size + 64);
-    train->moments = rp_floats_create(2 * size);
-    train->good = rp_floats_create(3 * size);
-    if (!train->params || !train->gradient || !train->moments || !train->good)
+    averaged = train->options.average > 0;
+    train->state_size = (averaged ? 3 : 2) * size;
+    train->state = rp_floats_create(train->state_size + (averaged ? 64 : 0));
+    train->good = rp_floats_create(size + train->state_size);
+    if (!train->params || !train->gradient || !train->state || !train->good)
         return RP_EMEM;
     if (from)
         memcpy(train->params, from, size * sizeof *from);
     else
         rp_shape_init_params(&train->shape, (uint32_t)train->options.seed,
                              train->params);
+    if (averaged) {
+        train->average = train->state + 2 * size;
+        memcpy(train->average, train->params, size * sizeof(float));
+    }
     return make_shards(train);
 }
 
@@ -384,7 +360,7 @@ static rp_status prepare(struct rp_train *train)
                         .metre = options->metre,
                         .velocity = options->velocity },
     };
-    train->slower = 1;
+    train->slower = train->decayed = 1;
     train->best = INFINITY;
     if (options->from && !options->resume)
         status = take_from(train, &from);
@@ -420,7 +396,7 @@ static void fini(struct rp_train *train)
     free(train->batch);
     free(train->params);
     free(train->gradient);
-    free(train->moments);
+    free(train->state);
     free(train->good);
     rp_train_plan_fini(&train->plan);
     rp_train_plan_fini(&train->valid_plan);

@@ -23,6 +23,10 @@ struct rp_train_options {
     uint32_t epochs;
     float lr, weight_decay, clip;
     uint32_t warmup; /* steps */
+    const char *schedule; /* "cosine" or "plateau" */
+    float decay;   /* plateau: of the rate, after an epoch without a better
+                      valid */
+    float average; /* share of the past in averaged weights; 0: none */
     float dropout;   /* between the layers and before the heads */
     float recurrent_dropout; /* of single weights of weight_hh, per step */
     float input_dropout;     /* of whole fields of the input */
@@ -34,7 +38,8 @@ struct rp_train_options {
     bool velocity, metre;
     uint16_t resolution;
     double time_limit; /* minutes; 0: none. The rate then falls to its end
-                          by what is further on, the steps or the time */
+                          (cosine) by what is further on, the steps or the
+                          time */
     const char *out;
     const char *from;   /* checkpoint to start from, or NULL */
     const char *resume; /* run folder to go on with, or NULL */

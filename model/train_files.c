@@ -125,6 +125,7 @@ static void put_place(struct writer *writer, const struct rp_train *train)
     put_number(writer, "resume.at", train->at);
     put_number(writer, "resume.since_best", train->since_best);
     put_real(writer, "resume.slower", "%a", train->slower);
+    put_real(writer, "resume.decayed", "%a", train->decayed);
     put_real(writer, "resume.best", "%a", train->best);
     put_real(writer, "resume.spent", "%a",
              train->options.time_limit > 0 ? rp_train_spent(train) : 0);
@@ -143,9 +144,12 @@ rp_status rp_train_save(const struct rp_train *train, const char *name,
 {
     const struct rp_train_options *options = &train->options;
     struct writer writer = { { 0 }, RP_OK };
-    size_t size = train->net.layout.size;
+    const float *params = train->params;
     char path[600];
 
+    /* What was validated is the average. */
+    if (train->average && !whole)
+        params = train->average;
     snprintf(path, sizeof path, "%s/%s", train->folder, name);
     put(&writer, "role", options->role);
     put(&writer, "message", options->message);
@@ -162,8 +166,8 @@ rp_status rp_train_save(const struct rp_train *train, const char *name,
         put_place(&writer, train);
     if (!writer.status)
         writer.status = rp_checkpoint_save(
-            path, &train->shape, train->params, &writer.card,
-            whole ? train->moments : NULL, whole ? 2 * size : 0);
+            path, &train->shape, params, &writer.card,
+            whole ? train->state : NULL, whole ? train->state_size : 0);
     rp_card_fini(&writer.card);
     return writer.status;
 }
@@ -224,6 +228,7 @@ static void take_place(struct taker *taker, struct rp_train *train)
     train->at = take_u32(taker, "resume.at");
     train->since_best = take_u32(taker, "resume.since_best");
     train->slower = take_within(taker, "resume.slower", 0, 1);
+    train->decayed = take_within(taker, "resume.decayed", 0, 1);
     train->best = take_within(taker, "resume.best", 0, INFINITY);
     train->spent = take_within(taker, "resume.spent", 0, DBL_MAX);
     train->tally.notes = take_u64(taker, "resume.notes");
@@ -290,7 +295,7 @@ static rp_status check_shape(const struct rp_train *train, const char *path,
     const struct rp_shape *want = &train->shape;
     const struct rp_vocabulary *has = &got->vocabulary;
     const struct rp_vocabulary *says = &want->vocabulary;
-    size_t size = train->net.layout.size;
+    size_t size = train->state_size;
 
     if (got->layers != want->layers || got->hidden != want->hidden ||
         got->head != want->head || has->resolution != says->resolution ||
@@ -304,11 +309,11 @@ static rp_status check_shape(const struct rp_train *train, const char *path,
                want->head, says->resolution, says->metre, says->velocity);
         return RP_EFORMAT;
     }
-    if (extra_size == 2 * size)
+    if (extra_size == size)
         return RP_OK;
     rp_log(RP_ERROR, "train",
            "%s: the optimizer's state has %zu floats, expected %zu", path,
-           extra_size, 2 * size);
+           extra_size, size);
     return RP_EFORMAT;
 }
 
@@ -332,7 +337,7 @@ rp_status rp_train_resume(struct rp_train *train)
         status = check_shape(train, path, &shape, extra_size);
     if (!status) {
         memcpy(train->params, params, size * sizeof *params);
-        memcpy(train->moments, extra, 2 * size * sizeof *extra);
+        memcpy(train->state, extra, extra_size * sizeof *extra);
         take_place(&taker, train);
         status = taker.status;
     }

@@ -10,9 +10,13 @@
 
 #define AT(field) offsetof(struct rp_train_options, field)
 
+/* The options point at these words. */
+static const char *const roles[] = { "melody", "all", NULL };
+static const char *const schedules[] = { "cosine", "plateau", NULL };
+
 const struct rp_train_knob rp_train_knobs[] = {
-    { "role", RP_TRAIN_ROLE, AT(role), 0, 0,
-      "which notes of a file: melody, or all" },
+    { "role", RP_TRAIN_WORD, AT(role), 0, 0,
+      "which notes of a file", roles },
     { "layers", RP_TRAIN_U32, AT(layers), 1, RP_LAYERS_MAX, "GRU layers" },
     { "hidden", RP_TRAIN_U32, AT(hidden), 16, RP_HIDDEN_MAX,
       "units of a layer, a multiple of 16" },
@@ -25,6 +29,14 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "lr", RP_TRAIN_FLOAT, AT(lr), 1e-7, 1, "learning rate at its highest" },
     { "warmup", RP_TRAIN_U32, AT(warmup), 0, 1e6,
       "steps until the rate is reached" },
+    { "schedule", RP_TRAIN_WORD, AT(schedule), 0, 0,
+      "the rate falls to the end, or when validation stands still",
+      schedules },
+    { "decay", RP_TRAIN_FLOAT, AT(decay), 0.01, 1,
+      "plateau: the rate times this after an epoch without a better loss" },
+    { "average", RP_TRAIN_FLOAT, AT(average), 0, 0.99999,
+      "share of the past in averaged weights, which are validated and kept "
+      "as best (0: none)" },
     { "weight-decay", RP_TRAIN_FLOAT, AT(weight_decay), 0, 10,
       "of weights, not of biases" },
     { "clip", RP_TRAIN_FLOAT, AT(clip), 0, 1e6,
@@ -63,6 +75,8 @@ void rp_train_defaults(struct rp_train_options *options)
         .epochs = 40,
         .lr = 2e-3f,
         .warmup = 200,
+        .schedule = "cosine",
+        .decay = 0.9f,
         .weight_decay = 0.05f,
         .clip = 1.0f,
         .dropout = 0.3f,
@@ -84,20 +98,27 @@ const struct rp_train_knob *rp_train_knob_find(const char *name)
     return NULL;
 }
 
-const char *rp_train_knob_value(const struct rp_train_knob *knob)
+static void list_words(const char *const *word, const char *between,
+                       char *text, size_t size)
 {
-    switch (knob->kind) {
-    case RP_TRAIN_BOOL:
-        return "yes|no";
-    case RP_TRAIN_ROLE:
-        return "melody|all";
-    case RP_TRAIN_FLOAT:
-        return "X";
-    case RP_TRAIN_U32:
-    case RP_TRAIN_U64:
-        break;
-    }
-    return "N";
+    size_t used = 0;
+
+    text[0] = 0;
+    for (; *word && used < size; word++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s",
+                                 used ? between : "", *word);
+}
+
+void rp_train_knob_value(const struct rp_train_knob *knob, char *text,
+                         size_t size)
+{
+    if (knob->kind == RP_TRAIN_WORD)
+        list_words(knob->words, "|", text, size);
+    else
+        snprintf(text, size, "%s",
+                 knob->kind == RP_TRAIN_BOOL    ? "yes|no"
+                 : knob->kind == RP_TRAIN_FLOAT ? "X"
+                                                : "N");
 }
 
 static rp_status refuse(const struct rp_train_knob *knob, const char *text,
@@ -107,18 +128,24 @@ static rp_status refuse(const struct rp_train_knob *knob, const char *text,
     return RP_EARG;
 }
 
-static rp_status set_word(const struct rp_train_knob *knob, void *at,
+static rp_status set_word(const struct rp_train_knob *knob, const char **word,
                           const char *text)
 {
-    bool *yes = at;
-    const char **role = at;
+    char listed[160], wanted[180];
 
-    if (knob->kind == RP_TRAIN_ROLE) {
-        if (strcmp(text, "melody") && strcmp(text, "all"))
-            return refuse(knob, text, "'melody' or 'all'");
-        *role = strcmp(text, "all") ? "melody" : "all";
-        return RP_OK;
-    }
+    for (uint32_t i = 0; knob->words[i]; i++)
+        if (!strcmp(knob->words[i], text)) {
+            *word = knob->words[i];
+            return RP_OK;
+        }
+    list_words(knob->words, ", ", listed, sizeof listed);
+    snprintf(wanted, sizeof wanted, "one of %s", listed);
+    return refuse(knob, text, wanted);
+}
+
+static rp_status set_bool(const struct rp_train_knob *knob, bool *yes,
+                          const char *text)
+{
     if (strcmp(text, "yes") && strcmp(text, "no"))
         return refuse(knob, text, "'yes' or 'no'");
     *yes = !strcmp(text, "yes");
@@ -132,8 +159,10 @@ rp_status rp_train_knob_set(const struct rp_train_knob *knob,
     char wanted[80], *end = NULL;
     double value;
 
-    if (knob->kind == RP_TRAIN_ROLE || knob->kind == RP_TRAIN_BOOL)
+    if (knob->kind == RP_TRAIN_WORD)
         return set_word(knob, at, text);
+    if (knob->kind == RP_TRAIN_BOOL)
+        return set_bool(knob, at, text);
     errno = 0;
     value = strtod(text, &end);
     snprintf(wanted, sizeof wanted, "a%s number from %g to %g",
@@ -172,7 +201,7 @@ void rp_train_knob_text(const struct rp_train_knob *knob,
     case RP_TRAIN_BOOL:
         snprintf(text, size, "%s", *(const bool *)at ? "yes" : "no");
         break;
-    case RP_TRAIN_ROLE:
+    case RP_TRAIN_WORD:
         snprintf(text, size, "%s", *(const char *const *)at);
         break;
     }
@@ -202,10 +231,8 @@ rp_status rp_train_options_load(struct rp_train_options *options,
         rp_status status;
         snprintf(key, sizeof key, "train.%s", rp_train_knobs[i].name);
         text = rp_card_get(card, key);
-        if (!text) {
-            rp_log(RP_ERROR, "train", "the checkpoint's card lacks '%s'", key);
-            return RP_EFORMAT;
-        }
+        if (!text)
+            continue;
         status = rp_train_knob_set(&rp_train_knobs[i], options, text);
         if (status)
             return status;

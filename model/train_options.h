@@ -13,7 +13,7 @@ enum rp_train_kind {
     RP_TRAIN_U64,
     RP_TRAIN_FLOAT,
     RP_TRAIN_BOOL,
-    RP_TRAIN_ROLE
+    RP_TRAIN_WORD /* const char *, one of `words` */
 };
 
 struct rp_train_knob {
@@ -22,13 +22,16 @@ struct rp_train_knob {
     size_t offset; /* in struct rp_train_options */
     double least, most;
     const char *help;
+    const char *const *words; /* NULL-terminated */
 };
 
 extern const struct rp_train_knob rp_train_knobs[];
 extern const uint32_t rp_train_knob_count;
 
 const struct rp_train_knob *rp_train_knob_find(const char *name);
-const char *rp_train_knob_value(const struct rp_train_knob *knob); /* "N" */
+/* What to write for the value: "N", "X", "melody|all". */
+void rp_train_knob_value(const struct rp_train_knob *knob, char *text,
+                         size_t size);
 /* RP_EARG with one logged line when `text` is no value for it. */
 RP_MUST rp_status rp_train_knob_set(const struct rp_train_knob *knob,
                                     struct rp_train_options *options,
@@ -38,7 +41,9 @@ void rp_train_knob_text(const struct rp_train_knob *knob,
                         const struct rp_train_options *options, char *text,
                         size_t size);
 
-/* All knobs to and from the card's keys "train.NAME". */
+/* All knobs to and from the card's keys "train.NAME". A card from before a
+ * knob was there leaves it as it is: the default, which must then mean "as
+ * before". */
 RP_MUST rp_status rp_train_options_save(const struct rp_train_options *options,
                                         struct rp_card *card);
 RP_MUST rp_status rp_train_options_load(struct rp_train_options *options,

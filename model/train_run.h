@@ -30,13 +30,18 @@ struct rp_train {
     struct rp_train_batch *batch;
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
-    float *moments;  /* first and second, 2 x layout.size */
-    float *good;     /* params and moments to go back to */
+    /* All else that a step changes, state_size floats: the optimizer's
+     * moments, first and second, and the averaged weights. */
+    float *state;
+    size_t state_size;
+    float *average; /* within state; NULL: none */
+    float *good;    /* params and state to go back to */
     /* What --resume restores. */
     uint64_t step, planned;
     uint32_t epoch, at; /* at: next batch of the epoch */
     uint32_t since_best;
-    double slower; /* rate factor: halved when the loss was no number */
+    double slower; /* rate factor: halved when the loss was no number, */
+    double decayed; /* and of schedule plateau */
     double best;   /* lowest valid so far, or infinity */
     struct rp_train_tally tally; /* of this epoch's training */
     struct rp_train_tally valid; /* of the last validation */
@@ -50,9 +55,15 @@ struct rp_train {
     char *text[4]; /* of the card of a resumed run */
 };
 
+double rp_train_nats(const struct rp_train_tally *tally); /* per note */
+
+/* train_rate.c */
+double rp_train_now(void); /* seconds, of no particular beginning */
 /* Seconds, with those of the runs it resumes. */
 double rp_train_spent(const struct rp_train *train);
-double rp_train_nats(const struct rp_train_tally *tally); /* per note */
+/* How far the run is, 0 to 1. */
+double rp_train_progress(const struct rp_train *train);
+float rp_train_rate(const struct rp_train *train); /* of the next step */
 
 /* train_step.c: one batch of a plan, over all threads. Adds to the tally.
  * With `backward`, gradient is the mean over the batch's notes. */

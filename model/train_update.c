@@ -38,3 +38,13 @@ void rp_train_update(const struct rp_layout *layout,
         }
     }
 }
+
+void rp_train_average(size_t size, float share, uint64_t steps,
+                      const float *params, float *average)
+{
+    float early = (float)(1 + steps) / (float)(10 + steps);
+    float keep = early < share ? early : share;
+
+    for (size_t i = 0; i < size; i++)
+        average[i] = keep * average[i] + (1 - keep) * params[i];
+}

@@ -15,5 +15,9 @@ double rp_train_norm(const float *gradient, size_t size);
 void rp_train_update(const struct rp_layout *layout,
                      const struct rp_train_update *update,
                      const float *gradient, float *params, float *moments);
+/* Draws the average towards params after so many steps; early on it forgets
+ * faster, so that it never remembers the weights of the beginning. */
+void rp_train_average(size_t size, float share, uint64_t steps,
+                      const float *params, float *average);
 
 #endif

@@ -2,6 +2,7 @@
  * be done is refused in one line. */
 #include "model/net/checkpoint.h"
 #include "model/train_options.h"
+#include "model/train_update.h"
 #include "rt/log.h"
 #include "tests/songs.h"
 #include "tests/test.h"
@@ -101,20 +102,24 @@ static void test_threads(const char *one)
     check_same_runs(one, out);
 }
 
-static void test_resume(const char *one, uint64_t steps)
+/* One run in one go, and the same in parts of four steps. */
+static void check_resumes(const char *name, const struct rp_train_options *how)
 {
-    char out[300], again[320];
-    struct rp_train_options options;
-    struct rp_train_result result;
-    uint32_t parts = 0;
+    char one[300], parts[300], again[320];
+    struct rp_train_options options = *how;
+    struct rp_train_result whole, result;
+    uint32_t count = 0;
 
-    snprintf(out, sizeof out, "%s/parts", folder);
-    options = small(out);
+    snprintf(one, sizeof one, "%s/%s-one", folder, name);
+    snprintf(parts, sizeof parts, "%s/%s-parts", folder, name);
+    snprintf(again, sizeof again, "%s/001", parts);
+    options.out = one;
+    whole = run(&options);
+    options.out = parts;
     options.steps_max = 3;
     result = run(&options);
     CHECK_INT(result.steps, 3);
-    snprintf(again, sizeof again, "%s/001", out);
-    while (result.steps < steps && parts++ < 100) {
+    while (result.steps < whole.steps && count++ < 100) {
         rp_train_defaults(&options); /* the card knows the rest */
         options.dir = dirs;
         options.dirs = 1;
@@ -123,9 +128,75 @@ static void test_resume(const char *one, uint64_t steps)
         options.resume = again;
         result = run(&options);
     }
-    CHECK(parts >= 2);
-    CHECK_INT(result.steps, steps);
-    check_same_runs(one, out);
+    CHECK(count >= 2);
+    CHECK_INT(result.steps, whole.steps);
+    check_same_runs(one, parts);
+}
+
+/* What the card of a run's last checkpoint says. */
+static double said(const char *out, const char *key)
+{
+    struct rp_shape shape;
+    struct rp_card card = { 0 };
+    float *params = NULL;
+    double value;
+
+    CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
+                                 &params, &card, NULL, NULL), RP_OK);
+    value = atof(rp_card_get(&card, key) ? rp_card_get(&card, key) : "nan");
+    rp_card_fini(&card);
+    free(params);
+    return value;
+}
+
+static void test_resume(void)
+{
+    struct rp_train_options options = small(NULL);
+    char out[300];
+
+    check_resumes("cosine", &options);
+    options.schedule = "plateau";
+    options.decay = 0.5f;
+    options.average = 0.9f;
+    options.lr = 0.1f; /* too much, so that it does stand still */
+    options.epochs = 8;
+    check_resumes("plateau", &options);
+    snprintf(out, sizeof out, "%s/plateau-one", folder);
+    CHECK(said(out, "resume.decayed") < 1);
+    CHECK(said(out, "resume.decayed") >= 1.0 / 256);
+}
+
+/* The best is the average, which is not the last. */
+static void test_average(void)
+{
+    char out[300];
+    struct rp_train_options options;
+    float *best, *last, far = 0;
+    struct rp_shape shape;
+    struct rp_layout layout;
+    struct rp_card card = { 0 };
+    float average[2] = { 1, 2 };
+
+    snprintf(out, sizeof out, "%s/average", folder);
+    options = small(out);
+    options.average = 0.99f;
+    options.epochs = 1;
+    run(&options);
+    CHECK_INT(rp_checkpoint_load(path_of(out, "best.safetensors"), &shape,
+                                 &best, &card, NULL, NULL), RP_OK);
+    rp_card_fini(&card);
+    CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
+                                 &last, &card, NULL, NULL), RP_OK);
+    rp_card_fini(&card);
+    rp_shape_layout(&shape, &layout);
+    for (size_t i = 0; i < layout.size; i++)
+        far = fmaxf(far, fabsf(best[i] - last[i]));
+    CHECK(far > 1e-3f && far < 0.1f);
+    free(best);
+    free(last);
+    rp_train_average(2, 0.75f, 1000, (const float[]){ 3, -2 }, average);
+    CHECK_NEAR(average[0], 1.5, 1e-6);
+    CHECK_NEAR(average[1], 1, 1e-6);
 }
 
 static void test_learns(void)
@@ -431,7 +502,8 @@ int main(void)
     result = run(&options);
     CHECK(result.steps > 6 && result.epoch == 3);
     test_threads(one);
-    test_resume(one, result.steps);
+    test_resume();
+    test_average();
     test_from(one);
     test_stop();
     test_time_limit();

@@ -105,6 +105,7 @@ static int parse(int argc, char **argv, struct wish *wish,
                  struct rp_texts *dirs)
 {
     struct rp_option options[KNOBS_MAX + OTHERS];
+    char value[KNOBS_MAX][80];
     struct rp_cli cli = {
         .name = "train",
         .args = "DIR...",
@@ -116,14 +117,16 @@ static int parse(int argc, char **argv, struct wish *wish,
         .options = options,
     };
 
-    for (uint32_t i = 0; i < rp_train_knob_count; i++)
+    for (uint32_t i = 0; i < rp_train_knob_count; i++) {
+        rp_train_knob_value(&rp_train_knobs[i], value[i], sizeof value[i]);
         options[i] = (struct rp_option){
             .name = rp_train_knobs[i].name,
-            .value = rp_train_knob_value(&rp_train_knobs[i]),
+            .value = value[i],
             .help = rp_train_knobs[i].help,
             .kind = RP_OPTION_TEXT,
             .at = offsetof(struct wish, knob) + i * sizeof(char *),
         };
+    }
     memcpy(options + rp_train_knob_count, others, sizeof others);
     return rp_cli_parse(&cli, argc, argv, wish, dirs);
 }
