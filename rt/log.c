@@ -10,6 +10,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rp_log_sink *log_sink;             /* under lock; NULL is stderr */
 static void *log_self;                    /* under lock */
 static enum rp_level log_least = RP_INFO; /* under lock */
+static _Thread_local rp_log_sink *own_sink; /* NULL: as for all threads */
+static _Thread_local void *own_self;
 
 static const char *const level_names[] = {[RP_DEBUG] = "debug: ",
                                           [RP_INFO] = "",
@@ -36,6 +38,10 @@ void rp_log(enum rp_level level, const char *tag, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     tame(text);
+    if (own_sink) {
+        own_sink(own_self, level, tag, text);
+        return;
+    }
     pthread_mutex_lock(&lock);
     if (level >= log_least) {
         if (log_sink) {
@@ -61,4 +67,10 @@ void rp_log_level(enum rp_level least)
     pthread_mutex_lock(&lock);
     log_least = least;
     pthread_mutex_unlock(&lock);
+}
+
+void rp_log_divert(rp_log_sink *sink, void *self)
+{
+    own_sink = sink;
+    own_self = self;
 }

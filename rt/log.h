@@ -17,4 +17,9 @@ typedef void rp_log_sink(void *self, enum rp_level level, const char *tag,
 void rp_log_to(rp_log_sink *sink, void *self);
 void rp_log_level(enum rp_level least);
 
+/* The calling thread's lines go to `sink` alone, of whatever level and without
+ * the lock, until it diverts them to NULL: threads that share a job keep their
+ * lines apart, and somebody says them in order later. `sink` must not log. */
+void rp_log_divert(rp_log_sink *sink, void *self);
+
 #endif

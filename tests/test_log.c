@@ -103,10 +103,51 @@ static void test_threads(void)
     CHECK_TEXT(line, "riposte: test: error: end\n");
 }
 
+static void count_chars(void *self, enum rp_level level, const char *tag,
+                        const char *text)
+{
+    *(size_t *)self += strlen(text);
+}
+
+struct diverted {
+    char letter;
+    size_t chars;
+};
+
+static void *divert(void *self)
+{
+    struct diverted *own = self;
+    rp_log_divert(count_chars, &own->chars);
+    chatter(&own->letter);
+    rp_log(RP_DEBUG, "test", "x"); /* of whatever level */
+    rp_log_divert(NULL, NULL);
+    rp_log(RP_INFO, "test", "%c", own->letter);
+    return NULL;
+}
+
+/* What a thread diverts is its own; the rest comes as ever. */
+static void test_divert(void)
+{
+    struct diverted own[THREADS] = {{'a', 0}, {'b', 0}, {'c', 0}, {'d', 0}};
+    pthread_t thread[THREADS];
+    size_t rest = 0;
+
+    rp_log_to(count_chars, &rest);
+    for (int t = 0; t < THREADS; t++)
+        pthread_create(&thread[t], NULL, divert, &own[t]);
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(thread[t], NULL);
+        CHECK_INT(own[t].chars, LINES * 299 + 1);
+    }
+    CHECK_INT(rest, THREADS);
+    rp_log_to(NULL, NULL);
+}
+
 int main(void)
 {
     test_sink();
     test_outside();
     test_threads();
+    test_divert();
     return TEST_END();
 }

@@ -2,12 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/smf.h"
+#include "model/data/smf_pick.h"
 #include "rt/log.h"
 
 /* Notes later than this are left out: sums of two still fit 32 bits. */
 #define TICK_MAX (INT32_MAX / 2)
-#define DRUM_CHANNEL 9 /* channel 10 to people */
 
 /* A key that is down. Struck again while down, the note so far ends there;
  * then the note ends with the last of as many note-offs as strokes came, since
@@ -21,6 +20,7 @@ struct key {
 
 struct list {
     const struct rp_smf *smf;
+    struct rp_smf_picker picker;
     uint32_t resolution;
     struct rp_note *note;
     uint32_t count, room;
@@ -76,9 +76,10 @@ static bool begin_note(struct list *list, struct key *key, int64_t tick,
     return true;
 }
 
-static bool read_track(struct list *list, const struct rp_smf_track *track,
-                       bool drums)
+static bool read_track(struct list *list, uint32_t index)
 {
+    const struct rp_smf_track *track = &list->smf->track[index];
+    rp_smf_picker_begin(&list->picker, index);
     for (int c = 0; c < 16; c++)
         for (int p = 0; p < 128; p++)
             list->key[c][p] = (struct key){.note = -1, .off = -1};
@@ -86,10 +87,8 @@ static bool read_track(struct list *list, const struct rp_smf_track *track,
         struct rp_event event = track->event[i].event;
         int64_t tick = track->event[i].tick;
         uint8_t channel = event.data[0] & 0x0f;
-        if (channel == DRUM_CHANNEL && !drums)
-            continue;
         struct key *key = &list->key[channel][event.data[1] & 0x7f];
-        if (rp_event_is_on(event)) {
+        if (rp_smf_picker_wants(&list->picker, event)) {
             if (!begin_note(list, key, tick, event))
                 return false;
         } else if (rp_event_is_off(event) && key->note >= 0) {
@@ -106,10 +105,10 @@ static bool read_track(struct list *list, const struct rp_smf_track *track,
 
 static bool has_notes(const struct rp_smf_track *track, bool drums)
 {
+    uint16_t channels = drums ? RP_SMF_ALL : RP_SMF_PITCHED;
     for (uint32_t i = 0; i < track->events; i++) {
         struct rp_event event = track->event[i].event;
-        if (rp_event_is_on(event) &&
-            (drums || (event.data[0] & 0x0f) != DRUM_CHANNEL))
+        if (rp_event_is_on(event) && channels >> (event.data[0] & 0x0f) & 1)
             return true;
     }
     return false;
@@ -123,28 +122,24 @@ static int first_with_notes(const struct rp_smf *smf, bool drums)
     return -1;
 }
 
-rp_status rp_smf_notes(const struct rp_smf *smf, int track, bool drums,
-                       uint32_t resolution, struct rp_note **note,
-                       uint32_t *count)
+rp_status rp_smf_pick_notes(const struct rp_smf *smf, struct rp_smf_pick pick,
+                            uint32_t resolution, struct rp_note **note,
+                            uint32_t *count)
 {
-    if (track >= (int)smf->tracks || !resolution) {
-        rp_log(RP_ERROR, "smf", "track %d of %u at resolution %u", track,
+    if (pick.track >= (int)smf->tracks || !resolution) {
+        rp_log(RP_ERROR, "smf", "track %d of %u at resolution %u", pick.track,
                smf->tracks, resolution);
         return RP_EARG;
     }
-    /* The tracks of type 2 are not of one time. */
-    if (track < 0 && smf->type == 2)
-        track = first_with_notes(smf, drums);
-    uint32_t from = track < 0 ? 0 : (uint32_t)track;
-    uint32_t to = track < 0 ? smf->tracks : from + 1;
     struct list *list = calloc(1, sizeof *list);
     bool good = list;
     if (list) {
         list->smf = smf;
         list->resolution = resolution;
+        rp_smf_picker_init(&list->picker, smf, pick);
+        for (uint32_t i = list->picker.from; good && i < list->picker.to; i++)
+            good = read_track(list, i);
     }
-    for (uint32_t i = from; good && i < to && i < smf->tracks; i++)
-        good = read_track(list, &smf->track[i], drums);
     if (!good) {
         rp_log(RP_ERROR, "smf", "out of memory");
         if (list)
@@ -159,6 +154,15 @@ rp_status rp_smf_notes(const struct rp_smf *smf, int track, bool drums,
     *note = list->note;
     free(list);
     return RP_OK;
+}
+
+rp_status rp_smf_notes(const struct rp_smf *smf, int track, bool drums,
+                       uint32_t resolution, struct rp_note **note,
+                       uint32_t *count)
+{
+    struct rp_smf_pick pick = {
+        track, drums ? RP_SMF_ALL : RP_SMF_PITCHED, -1};
+    return rp_smf_pick_notes(smf, pick, resolution, note, count);
 }
 
 /* Whether one of the words in `name`, letters alone, is one of `words`. */
