@@ -1,22 +1,20 @@
 #include "model/eval.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "model/data/frames.h"
 #include "model/net/sample.h"
 #include "rt/log.h"
 
 enum { SLOTS = 64 }; /* pieces read side by side */
 
-const char *const rp_split_names[RP_SPLITS] = {"train", "valid", "test"};
-
 /* What one piece gave; summed in the dataset's order, so that nothing depends
  * on which pieces shared a batch. */
 struct tally {
     struct rp_eval_field field[RP_FIELDS];
+    double tail; /* nats of the silence after it */
 };
 
 struct lane {
@@ -177,12 +175,14 @@ static rp_status read_network(const struct rp_engine_ops *ops,
 static void add_up(struct rp_eval *eval, const struct tally *tally,
                    uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        eval->tail += tally[i].tail;
         for (int f = 0; f < RP_FIELDS; f++) {
             eval->field[f].draws += tally[i].field[f].draws;
             eval->field[f].hits += tally[i].field[f].hits;
             eval->field[f].nats += tally[i].field[f].nats;
         }
+    }
     eval->network.rhythm =
         eval->field[RP_DT].nats + eval->field[RP_DT_REST].nats +
         eval->field[RP_DURATION].nats + eval->field[RP_DURATION_REST].nats;
@@ -219,139 +219,111 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+/* The pieces of a split, and what each of them gave. */
+struct pieces {
+    uint32_t count;
+    struct order *order;
+    struct tally *tally;
+};
+
+static rp_status pieces_init(struct pieces *pieces,
+                             const struct rp_dataset *dataset,
+                             enum rp_split split)
+{
+    struct rp_frames_tail tail = {0};
+    *pieces = (struct pieces){
+        .order = malloc((dataset->count + 1u) * sizeof *pieces->order),
+        .tally = calloc(dataset->count + 1u, sizeof *pieces->tally)};
+    if (!pieces->order || !pieces->tally) {
+        rp_log(RP_ERROR, "eval", "out of memory");
+        return RP_EMEM;
+    }
+    if (dataset->rolls)
+        tail = rp_frames_tail_fit(dataset);
+    for (uint32_t i = 0; i < dataset->count; i++) {
+        const struct rp_piece *piece = &dataset->piece[i];
+        uint32_t at = pieces->count;
+        if (piece->split != split)
+            continue;
+        if (dataset->rolls)
+            pieces->tally[at].tail = rp_frames_tail_nats(&tail, piece);
+        pieces->order[at] = (struct order){piece, at};
+        pieces->count++;
+    }
+    if (pieces->count)
+        return RP_OK;
+    rp_log(RP_ERROR, "eval", "no piece of %u is in the %s split",
+           dataset->count, rp_split_names[split]);
+    return RP_ENONE;
+}
+
+static void pieces_fini(struct pieces *pieces)
+{
+    free(pieces->order);
+    free(pieces->tally);
+}
+
 rp_status rp_eval_run(const struct rp_engine_ops *ops,
                       const struct rp_shape *shape, const float *params,
                       const struct rp_dataset *dataset, enum rp_split split,
                       struct rp_eval *eval)
 {
-    struct rp_eval made = {.split = split};
-    struct order *order = malloc((dataset->count + 1) * sizeof *order);
-    struct tally *tally = calloc(dataset->count + 1, sizeof *tally);
-    rp_status status = RP_OK;
-    uint32_t count = 0;
-    if (!order || !tally) {
-        rp_log(RP_ERROR, "eval", "out of memory");
-        status = RP_EMEM;
-    }
-    for (uint32_t i = 0; !status && i < dataset->count; i++)
-        if (dataset->piece[i].split == split) {
-            order[count] = (struct order){&dataset->piece[i], count};
-            count++;
-            made.notes += dataset->piece[i].count;
-        }
-    made.pieces = count;
-    if (!status && !count) {
-        rp_log(RP_ERROR, "eval", "no piece of %u is in the %s split",
-               dataset->count, rp_split_names[split]);
-        status = RP_ENONE;
-    }
+    struct rp_eval made = {.split = split, .rolls = dataset->rolls};
+    struct pieces pieces;
     double start = now();
+    rp_status status = pieces_init(&pieces, dataset, split);
+    for (uint32_t i = 0; !status && i < pieces.count; i++) {
+        made.notes += pieces.order[i].piece->count;
+        made.frames += (uint64_t)pieces.order[i].piece->length;
+    }
+    made.pieces = pieces.count;
     if (!status)
-        status = read_network(ops, shape, params, order, count, tally);
+        status = read_network(ops, shape, params, pieces.order, pieces.count,
+                              pieces.tally);
     made.seconds = now() - start;
     if (!status) {
-        add_up(&made, tally, count);
+        add_up(&made, pieces.tally, pieces.count);
         status = add_others(&made, dataset);
     }
     if (!status)
         *eval = made;
-    free(order);
-    free(tally);
+    pieces_fini(&pieces);
     return status;
+}
+
+rp_status rp_eval_pieces(const struct rp_engine_ops *ops,
+                         const struct rp_shape *shape, const float *params,
+                         const struct rp_dataset *dataset, enum rp_split split,
+                         double *nats)
+{
+    struct pieces pieces;
+    rp_status status = pieces_init(&pieces, dataset, split);
+    if (!status)
+        status = read_network(ops, shape, params, pieces.order, pieces.count,
+                              pieces.tally);
+    for (uint32_t i = 0; !status && i < pieces.count; i++) {
+        nats[i] = pieces.tally[i].tail;
+        for (int f = 0; f < RP_FIELDS; f++)
+            nats[i] += pieces.tally[i].field[f].nats;
+    }
+    pieces_fini(&pieces);
+    return status;
+}
+
+double rp_eval_total(const struct rp_eval *eval)
+{
+    double nats = eval->tail;
+    for (int f = 0; f < RP_FIELDS; f++)
+        nats += eval->field[f].nats;
+    return nats;
 }
 
 double rp_eval_nats(const struct rp_eval *eval)
 {
-    double nats = 0;
-    for (int f = 0; f < RP_FIELDS; f++)
-        nats += eval->field[f].nats;
-    return nats / (double)eval->notes;
+    return eval->notes ? rp_eval_total(eval) / (double)eval->notes : 0;
 }
 
-static void print_row(FILE *file, const char *name, double notes,
-                      const struct rp_markov_nats *network,
-                      const struct rp_markov_nats *markov,
-                      const struct rp_markov_nats *repeat, int part)
+double rp_eval_frame_nats(const struct rp_eval *eval)
 {
-    const struct rp_markov_nats *all[] = {network, markov, repeat};
-    fprintf(file, "%-14s", name);
-    for (int i = 0; i < 3; i++) {
-        double nats =
-            (part != 1 ? all[i]->rhythm : 0) + (part != 0 ? all[i]->pitch : 0);
-        fprintf(file, " %11.4f", nats / notes);
-    }
-    fputc('\n', file);
-}
-
-void rp_eval_print(const struct rp_eval *eval, FILE *file)
-{
-    double notes = (double)eval->notes;
-    fprintf(file, "%s split: %" PRIu64 " pieces, %" PRIu64 " notes\n\n",
-            rp_split_names[eval->split], eval->pieces, eval->notes);
-    fprintf(file, "%-14s %11s %11s %11s %11s\n", "network", "nats/note",
-            "draws", "perplexity", "accuracy");
-    for (int f = 0; f < RP_FIELDS; f++) {
-        const struct rp_eval_field *field = &eval->field[f];
-        double draws = (double)field->draws;
-        if (field->draws)
-            fprintf(file, "%-14s %11.4f %11" PRIu64 " %11.3f %10.1f%%\n",
-                    rp_field_names[f], field->nats / notes, field->draws,
-                    exp(field->nats / draws),
-                    100.0 * (double)field->hits / draws);
-    }
-    fprintf(file, "%-14s %11.4f\n\n", "all", rp_eval_nats(eval));
-    fprintf(file, "%-14s %11s %11s %11s\n", "nats/note", "network", "markov-2",
-            "repeat");
-    print_row(file, "rhythm", notes, &eval->network, &eval->markov,
-              &eval->repeat, 0);
-    print_row(file, "pitch", notes, &eval->network, &eval->markov,
-              &eval->repeat, 1);
-    print_row(file, "both", notes, &eval->network, &eval->markov, &eval->repeat,
-              2);
-    fprintf(file,
-            "\nrhythm is dt and duration, END included. markov-2 and repeat\n"
-            "are counted on train; repeat believes in \"again\" by %.1f %% "
-            "(rhythm)\nand %.1f %% (pitch), fitted on valid.\n",
-            100 * eval->again_rhythm, 100 * eval->again_pitch);
-}
-
-static void print_pair(FILE *file, const char *name, double notes,
-                       const struct rp_markov_nats *nats, const char *end)
-{
-    fprintf(file,
-            "  \"%s\": {\"rhythm\": %.6f, \"pitch\": %.6f, \"both\": %.6f}%s\n",
-            name, nats->rhythm / notes, nats->pitch / notes,
-            (nats->rhythm + nats->pitch) / notes, end);
-}
-
-void rp_eval_print_json(const struct rp_eval *eval, FILE *file)
-{
-    double notes = (double)eval->notes;
-    const char *comma = "";
-    fprintf(file,
-            "{\n  \"split\": \"%s\", \"pieces\": %" PRIu64
-            ", \"notes\": %" PRIu64 ",\n  \"nats_per_note\": %.6f,\n"
-            "  \"fields\": {",
-            rp_split_names[eval->split], eval->pieces, eval->notes,
-            rp_eval_nats(eval));
-    for (int f = 0; f < RP_FIELDS; f++) {
-        const struct rp_eval_field *field = &eval->field[f];
-        double draws = (double)field->draws;
-        if (!field->draws)
-            continue;
-        fprintf(file,
-                "%s\n    \"%s\": {\"nats_per_note\": %.6f, \"draws\": %" PRIu64
-                ", \"perplexity\": %.6f, \"accuracy\": %.6f}",
-                comma, rp_field_names[f], field->nats / notes, field->draws,
-                exp(field->nats / draws), (double)field->hits / draws);
-        comma = ",";
-    }
-    fprintf(file, "\n  },\n");
-    print_pair(file, "network", notes, &eval->network, ",");
-    print_pair(file, "markov", notes, &eval->markov, ",");
-    print_pair(file, "repeat", notes, &eval->repeat, ",");
-    fprintf(file,
-            "  \"again\": {\"rhythm\": %.6f, \"pitch\": %.6f},\n"
-            "  \"seconds\": %.3f\n}\n",
-            eval->again_rhythm, eval->again_pitch, eval->seconds);
+    return eval->frames ? rp_eval_total(eval) / (double)eval->frames : 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/data/frames.h"
 #include "model/train_options.h"
 #include "model/train_run.h"
 #include "model/train_update.h"
@@ -272,8 +273,12 @@ static rp_status read_data(struct rp_train *train)
         .seed = options->seed,
         .notes_max = VALID_NOTES,
     };
-    rp_status status = rp_dataset_read(options->dir, options->dirs, &how,
-                                       &train->dataset);
+    rp_status status =
+        options->frames
+            ? rp_dataset_read_frames(options->dir[0], &how.vocabulary,
+                                     &train->dataset)
+            : rp_dataset_read(options->dir, options->dirs, &how,
+                              &train->dataset);
 
     if (status)
         return status;

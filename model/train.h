@@ -17,6 +17,7 @@
 struct rp_train_options {
     const char *const *dir; /* folders to read */
     uint32_t dirs;
+    bool frames;      /* dir[0] is a file of piano rolls (data/frames.h) */
     const char *role; /* "melody" or "all" */
     uint32_t layers, hidden, head;
     uint32_t batch, length; /* rows, positions of a row */

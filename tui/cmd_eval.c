@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/data/frames.h"
 #include "model/eval.h"
 #include "model/preset.h"
 #include "rt/log.h"
@@ -14,7 +15,7 @@
 enum { MIN_NOTES = 16, MAX_REST_BARS = 2 };
 
 struct wish {
-    const char *model, *out, *split, *role, *engine;
+    const char *model, *frames, *out, *split, *role, *engine;
     bool json;
 };
 
@@ -23,6 +24,8 @@ struct wish {
 static const struct rp_option options[] = {
     {"model", "FILE", "weights; default: the newest run's best",
      RP_OPTION_TEXT, AT(model)},
+    {"frames", "FILE.json", "piano rolls instead of folders: nats per frame",
+     RP_OPTION_TEXT, AT(frames)},
     {"out", "DIR", "where runs are kept (runs)", RP_OPTION_TEXT, AT(out)},
     {"split", "train|valid|test", "pieces to predict (test)", RP_OPTION_WORD,
      AT(split), 0, 0, "train|valid|test"},
@@ -35,12 +38,13 @@ static const struct rp_option options[] = {
 };
 static const struct rp_cli cli = {
     .name = "eval",
-    .args = "DIR...",
+    .args = "DIR... | --frames FILE.json",
     .about = "How well a network predicts the .mid files in the folders: nats "
              "per note, whole and\nper field, beside an order-2 Markov chain "
              "and \"the last note again\", counted on\nthe train split of the "
-             "same folders.",
-    .least_args = 1,
+             "same folders. Of piano rolls ({\"train\": [[[60, 64], ...], ...], "
+             "\"valid\": ..., \"test\": ...})\nalso nats per frame.",
+    .least_args = 0,
     .most_args = 64,
     .options = options,
 };
@@ -85,20 +89,32 @@ static enum rp_split split_of(const char *name)
     return split;
 }
 
-static rp_status evaluate(const struct wish *wish, const struct rp_texts *dirs,
-                          const struct rp_model *model)
+static rp_status read_data(const struct wish *wish,
+                           const struct rp_texts *dirs,
+                           const struct rp_model *model,
+                           struct rp_dataset *dataset)
 {
     const char *trained = rp_card_get(&model->card, "role");
-    const char *hash = rp_card_get(&model->card, "data_hash");
     struct rp_dataset_options how = {
         .vocabulary = model->shape.vocabulary,
         .role = wish->role ? wish->role : trained ? trained : "melody",
         .min_notes = MIN_NOTES,
         .max_rest_bars = MAX_REST_BARS,
     };
+
+    if (wish->frames) {
+        return rp_dataset_read_frames(wish->frames, &how.vocabulary, dataset);
+    }
+    return rp_dataset_read(dirs->text, dirs->count, &how, dataset);
+}
+
+static rp_status evaluate(const struct wish *wish, const struct rp_texts *dirs,
+                          const struct rp_model *model)
+{
+    const char *hash = rp_card_get(&model->card, "data_hash");
     struct rp_dataset dataset;
     struct rp_eval eval;
-    rp_status status = rp_dataset_read(dirs->text, dirs->count, &how, &dataset);
+    rp_status status = read_data(wish, dirs, model, &dataset);
 
     if (status) {
         return status;
@@ -127,6 +143,12 @@ int rp_cmd_eval(int argc, char **argv)
     int exit_code = rp_cli_parse(&cli, argc, argv, &wish, &dirs);
     rp_status status = RP_ENONE;
 
+    if (exit_code < 0 && !dirs.count == !wish.frames) {
+        rp_log(RP_ERROR, "eval", "expected %s ('riposte eval --help')",
+               wish.frames ? "folders or --frames, not both"
+                           : cli.args);
+        exit_code = RP_EXIT_USAGE;
+    }
     if (exit_code >= 0) {
         rp_texts_fini(&dirs);
         return exit_code;

@@ -12,11 +12,11 @@
 #include "tui/cli.h"
 #include "tui/cmd.h"
 
-enum { KNOBS_MAX = 40, OTHERS = 11 };
+enum { KNOBS_MAX = 40, OTHERS = 12 };
 
 struct wish {
     const char *knob[KNOBS_MAX]; /* as given; NULL: not given */
-    const char *out, *from, *message, *licence, *attribution;
+    const char *frames, *out, *from, *message, *licence, *attribution;
     bool resume, quiet;
     uint32_t threads, resolution;
     double time_limit;
@@ -25,6 +25,8 @@ struct wish {
 #define AT(field) offsetof(struct wish, field)
 
 static const struct rp_option others[OTHERS] = {
+    {"frames", "FILE.json", "learn from piano rolls instead of folders",
+     RP_OPTION_TEXT, AT(frames)},
     {"out", "DIR", "where runs are kept, 001, 002, ... (runs)",
      RP_OPTION_TEXT, AT(out)},
     {"resume", NULL, "go on with the newest run there, as it was begun",
@@ -108,14 +110,15 @@ static int parse(int argc, char **argv, struct wish *wish,
     char value[KNOBS_MAX][80];
     struct rp_cli cli = {
         .name = "train",
-        .args = "DIR...",
+        .args = "DIR... | --frames FILE.json",
         .about = "Learns from the .mid files in the folders. Keeps "
                  "best.safetensors, last.safetensors\nand run.csv in a "
                  "numbered folder. Ctrl-C saves; --resume goes on.",
-        .least_args = 1,
+        .least_args = 0,
         .most_args = 64,
         .options = options,
     };
+    int code;
 
     for (uint32_t i = 0; i < rp_train_knob_count; i++) {
         rp_train_knob_value(&rp_train_knobs[i], value[i], sizeof value[i]);
@@ -128,7 +131,12 @@ static int parse(int argc, char **argv, struct wish *wish,
         };
     }
     memcpy(options + rp_train_knob_count, others, sizeof others);
-    return rp_cli_parse(&cli, argc, argv, wish, dirs);
+    code = rp_cli_parse(&cli, argc, argv, wish, dirs);
+    if (code >= 0 || !dirs->count != !wish->frames)
+        return code;
+    rp_log(RP_ERROR, "train", "expected %s ('riposte train --help')",
+           wish->frames ? "folders or --frames, not both" : cli.args);
+    return RP_EXIT_USAGE;
 }
 
 static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
@@ -146,8 +154,9 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
                                        wish->knob[i]);
     if (status)
         return status;
-    options.dir = dirs->text;
-    options.dirs = dirs->count;
+    options.dir = wish->frames ? &wish->frames : dirs->text;
+    options.dirs = wish->frames ? 1 : dirs->count;
+    options.frames = wish->frames != NULL;
     options.out = wish->out;
     options.from = wish->from;
     options.threads = wish->threads;

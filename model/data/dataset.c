@@ -21,6 +21,8 @@ struct paths {
     uint32_t count, room;
 };
 
+const char *const rp_split_names[RP_SPLITS] = {"train", "valid", "test"};
+
 /* A piece while the set is made: what it is apart from key and place. */
 struct entry {
     struct rp_piece piece;

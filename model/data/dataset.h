@@ -5,6 +5,7 @@
 #include "model/data/note.h"
 
 enum rp_split { RP_TRAIN, RP_VALID, RP_TEST, RP_SPLITS };
+extern const char *const rp_split_names[RP_SPLITS]; /* train valid test */
 
 struct rp_piece {
     char *path; /* owned */
@@ -12,12 +13,16 @@ struct rp_piece {
     uint32_t count, metres;
     struct rp_note *note; /* canonical order, at the vocabulary's resolution */
     struct rp_metre_change *metre; /* covers every note; metres 0: unknown */
+    struct rp_chord_change *chord; /* where the vocabulary has chords */
+    uint32_t chords;               /* 0: unknown */
     int32_t origin;  /* bar line at or before the first note */
     uint8_t low, high; /* lowest and highest pitch */
+    int32_t length;    /* frames of a piano roll (frames.h); else 0 */
 };
 
 struct rp_dataset {
     struct rp_vocabulary vocabulary;
+    bool rolls; /* piano rolls: a piece has a length, its notes are runs */
     uint32_t count;
     struct rp_piece *piece; /* sorted by path: the order does not depend on
                                the directory's */
