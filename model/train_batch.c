@@ -77,11 +77,15 @@ static void forget(struct rp_indices *input,
         [RP_IN_DURATION] = 2, [RP_IN_DURATION_REST] = 2, [RP_IN_SOUNDING] = 3,
         [RP_IN_METRE] = 4,    [RP_IN_BEAT] = 4,          [RP_IN_GRID] = 4,
         [RP_IN_VELOCITY] = 5,
+        [RP_IN_CHORD_ROOT] = 6, [RP_IN_CHORD_QUALITY] = 6,
+        [RP_IN_CHORD_TONES] = 6, [RP_IN_TIMING] = 7,
     };
+    /* Groups that no block is of draw no number. */
+    uint32_t groups = vocabulary->timing ? 8 : vocabulary->chord ? 7 : 6;
     uint32_t gone = 0, kept = 0, block = 0;
     uint32_t after = rp_vocabulary_block(vocabulary, 1);
 
-    for (uint32_t i = 0; i < 6; i++)
+    for (uint32_t i = 0; i < groups; i++)
         if (rp_train_rng_uniform(rng) < chance)
             gone |= 1u << i;
     if (!gone)
@@ -214,6 +218,9 @@ void rp_train_batch_fill(struct rp_train_batch *batch,
         rp_reader_init(row[b].reader, &dataset->vocabulary,
                        crop[b].metre && piece->metres ? piece->metre : NULL,
                        crop[b].metre ? piece->metres : 0, crop[b].origin);
+        if (crop[b].chord)
+            rp_reader_chords(row[b].reader, piece->chord, piece->chords,
+                             crop[b].shift);
         if (length > T)
             T = length;
     }

@@ -89,7 +89,9 @@ static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
     const struct rp_piece *piece = &draft->dataset->piece[index];
     uint32_t resolution = draft->dataset->vocabulary.resolution;
     struct rp_train_plan *plan = draft->plan;
-    struct rp_train_crop crop = { .piece = index, .metre = true };
+    struct rp_train_crop crop = { .piece = index,
+                                  .metre = true,
+                                  .chord = true };
 
     if (plan->count == draft->room) {
         uint32_t room = draft->room ? draft->room * 2 : 1024;
@@ -114,6 +116,10 @@ static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
     if (options->augment) {
         crop.shift = draw_shift(&draft->rng, piece);
         crop.metre = rp_train_rng_uniform(&draft->rng) >= options->metre_drop;
+        /* No number is drawn where none was before there were chords. */
+        if (draft->dataset->vocabulary.chord)
+            crop.chord =
+                rp_train_rng_uniform(&draft->rng) >= options->chord_drop;
     }
     plan->notes += crop.notes;
     plan->crop[plan->count++] = crop;

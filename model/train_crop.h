@@ -23,6 +23,7 @@ struct rp_train_crop {
     int8_t shift;          /* semitones */
     bool end;              /* the piece ends within the crop: END is learned */
     bool metre;            /* false: the position in the bar is not told */
+    bool chord;            /* false: the chords are not told */
     uint32_t draw;         /* number of this crop's own random sequence */
 };
 
@@ -42,6 +43,7 @@ struct rp_train_plan_options {
     bool augment;       /* random bar lines, keys, forgotten metres; without
                            it: from the origin on, as written, in order */
     float metre_drop;   /* share of crops that are not told their metre */
+    float chord_drop;   /* ... their chords, where the vocabulary has them */
     uint64_t notes_max; /* 0: all; else every so manieth piece, to about so
                            many notes */
 };

@@ -46,11 +46,29 @@ void rp_reader_init(struct rp_reader *reader,
     reader->vocabulary = *vocabulary;
     reader->metre = metre;
     reader->metres = metres;
+    reader->chord = NULL;
+    reader->chords = 0;
+    reader->shift = 0;
     reader->origin = origin;
     reader->onset = origin;
     reader->pitch = -1;
     for (int i = 0; i < 128; i++)
         reader->until[i] = NEVER;
+}
+
+void rp_reader_chords(struct rp_reader *reader,
+                      const struct rp_chord_change *chord, uint32_t chords,
+                      int shift)
+{
+    reader->chord = chord;
+    reader->chords = chords;
+    reader->shift = (int8_t)shift;
+}
+
+static int32_t onset_of(const struct rp_reader *reader,
+                        const struct rp_draft *draft)
+{
+    return reader->onset + (int32_t)rp_time_ticks(draft->dt);
 }
 
 /* Place of a tick in its bar, by the metre in force there; where the metre is
@@ -83,7 +101,8 @@ struct rp_draft rp_reader_draft(const struct rp_reader *reader,
                                 const struct rp_note *note)
 {
     struct rp_draft draft = { .pitch = note->pitch,
-                              .velocity = note->velocity };
+                              .velocity = note->velocity,
+                              .offset = note->offset };
     draft.dt = rp_time_from((uint32_t)(note->onset - reader->onset));
     if (note->duration > 0)
         draft.duration = rp_time_from((uint32_t)note->duration);
@@ -96,8 +115,9 @@ struct rp_note rp_reader_note(const struct rp_reader *reader,
                               const struct rp_draft *draft)
 {
     struct rp_note note = { .pitch = draft->pitch,
-                            .velocity = draft->velocity };
-    note.onset = reader->onset + (int32_t)rp_time_ticks(draft->dt);
+                            .velocity = draft->velocity,
+                            .offset = draft->offset };
+    note.onset = onset_of(reader, draft);
     if (draft->duration.class != RP_TIME_HELD)
         note.duration = (int32_t)rp_time_ticks(draft->duration);
     return note;
@@ -121,6 +141,8 @@ bool rp_reader_needs(const struct rp_reader *reader,
         return is_coarse(draft->duration);
     if (field == RP_VELOCITY)
         return reader->vocabulary.velocity;
+    if (field == RP_TIMING)
+        return reader->vocabulary.timing;
     return field < RP_FIELDS;
 }
 
@@ -143,15 +165,11 @@ static void add_time(struct rp_indices *out, uint32_t first,
         add(out, first + RP_TIME_ESCAPE);
 }
 
-static void add_place(struct rp_indices *out, uint32_t *first,
-                      struct rp_place place)
+static void add_rest(struct rp_indices *out, uint32_t first,
+                     struct rp_time time)
 {
-    add(out, *first + place.metre);
-    *first += RP_METRE_CLASSES;
-    add(out, *first + place.beat);
-    *first += RP_BEAT_CLASSES;
-    add(out, *first + place.grid);
-    *first += RP_GRID_CLASSES;
+    if (is_coarse(time))
+        add(out, first + time.rest);
 }
 
 static void add_sounding(struct rp_indices *out, uint32_t first,
@@ -162,40 +180,114 @@ static void add_sounding(struct rp_indices *out, uint32_t first,
             add(out, first + i);
 }
 
+/* What is known of an onset whatever note begins there. */
+struct scene {
+    struct rp_place place;
+    struct rp_chord chord;
+    bool told; /* the chord is */
+};
+
+static struct scene scene_at(const struct rp_reader *reader, int32_t tick)
+{
+    struct scene scene = { .told = false };
+
+    if (reader->vocabulary.metre)
+        scene.place = place_at(reader, tick);
+    if (reader->vocabulary.chord && reader->chords) {
+        const struct rp_chord_change *change =
+            rp_chord_find(reader->chord, reader->chords, tick);
+        scene.told = change != NULL;
+        if (change)
+            scene.chord = rp_chord_move(change->chord, reader->shift);
+    }
+    return scene;
+}
+
+static void add_root(struct rp_indices *out, uint32_t first,
+                     const struct scene *scene)
+{
+    if (scene->told && scene->chord.quality != RP_NO_CHORD)
+        add(out, first + scene->chord.root);
+}
+
+static void add_quality(struct rp_indices *out, uint32_t first,
+                        const struct scene *scene)
+{
+    if (scene->told)
+        add(out, first + scene->chord.quality);
+}
+
+static void add_tones(struct rp_indices *out, uint32_t first,
+                      const struct scene *scene)
+{
+    uint16_t tones = scene->told ? rp_chord_tones(scene->chord) : 0;
+
+    for (uint32_t i = 0; i < 12; i++)
+        if (tones >> i & 1)
+            add(out, first + i);
+}
+
+static uint32_t timing_class(const struct rp_draft *draft)
+{
+    return (uint32_t)(draft->offset + RP_TIMING_ZERO);
+}
+
+static void add_condition(const struct rp_reader *reader,
+                          const struct rp_draft *draft,
+                          const struct scene *scene,
+                          enum rp_condition_block block, uint32_t first,
+                          struct rp_indices *out)
+{
+    switch (block) {
+    case RP_ON_DT:
+        return add_time(out, first, draft->dt);
+    case RP_ON_DT_REST:
+        return add_rest(out, first, draft->dt);
+    case RP_ON_METRE:
+        return add(out, first + scene->place.metre);
+    case RP_ON_BEAT:
+        return add(out, first + scene->place.beat);
+    case RP_ON_GRID:
+        return add(out, first + scene->place.grid);
+    case RP_ON_CHORD_ROOT:
+        return add_root(out, first, scene);
+    case RP_ON_CHORD_QUALITY:
+        return add_quality(out, first, scene);
+    case RP_ON_CHORD_TONES:
+        return add_tones(out, first, scene);
+    case RP_ON_SOUNDING:
+        return add_sounding(out, first, reader, onset_of(reader, draft));
+    case RP_ON_PITCH:
+        return add(out, first + draft->pitch);
+    case RP_ON_DURATION:
+        return add_time(out, first, draft->duration);
+    case RP_ON_DURATION_REST:
+        return add_rest(out, first, draft->duration);
+    case RP_ON_VELOCITY:
+        return add(out, first + draft->velocity / 8u);
+    case RP_ON_BLOCKS:
+        break;
+    }
+}
+
 void rp_reader_condition(const struct rp_reader *reader,
                          const struct rp_draft *draft, enum rp_field field,
                          struct rp_indices *out)
 {
-    uint32_t first = 0;
-    int32_t onset;
+    uint32_t first = 0, sees = rp_vocabulary_sees(field);
+    struct scene scene = { .told = false };
 
     out->count = 0;
-    if (field == RP_DT)
-        return;
-    add_time(out, first, draft->dt);
-    first += RP_TIME_CLASSES;
-    if (field == RP_DT_REST)
-        return;
-    if (is_coarse(draft->dt))
-        add(out, first + draft->dt.rest);
-    first += RP_TIME_WIDTH;
-    onset = reader->onset + (int32_t)rp_time_ticks(draft->dt);
-    if (reader->vocabulary.metre)
-        add_place(out, &first, place_at(reader, onset));
-    add_sounding(out, first, reader, onset);
-    first += 128;
-    if (field == RP_PITCH)
-        return;
-    add(out, first + draft->pitch);
-    first += 128;
-    if (field == RP_DURATION)
-        return;
-    add_time(out, first, draft->duration);
-    first += RP_TIME_CLASSES;
-    if (field == RP_DURATION_REST)
-        return;
-    if (is_coarse(draft->duration))
-        add(out, first + draft->duration.rest);
+    if (sees > RP_ON_METRE)
+        scene = scene_at(reader, onset_of(reader, draft));
+    for (uint32_t i = 0; i < sees; i++) {
+        enum rp_condition_block block = (enum rp_condition_block)i;
+        uint32_t width =
+            rp_vocabulary_condition_width(&reader->vocabulary, block);
+        if (width)
+            add_condition(reader, draft, &scene, block, first, out);
+        first += width;
+    }
 }
 
 static void allow_range(struct rp_mask *mask, uint32_t from, uint32_t to)
@@ -237,8 +329,7 @@ struct rp_mask rp_reader_mask(const struct rp_reader *reader,
         chord = reader->pitch >= 0 && !rp_time_ticks(draft->dt);
         for (int i = 0; i < 128; i++)
             if ((chord && i >= reader->pitch) ||
-                reader->until[i] >
-                    reader->onset + (int32_t)rp_time_ticks(draft->dt))
+                reader->until[i] > onset_of(reader, draft))
                 forbid(&mask, (uint32_t)i);
         break;
     case RP_DURATION:
@@ -267,6 +358,8 @@ uint8_t rp_draft_class(const struct rp_draft *draft, enum rp_field field)
         return draft->duration.rest;
     case RP_VELOCITY:
         return draft->velocity / 8;
+    case RP_TIMING:
+        return (uint8_t)timing_class(draft);
     case RP_FIELDS:
         break;
     }
@@ -306,7 +399,49 @@ void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class)
     case RP_VELOCITY:
         draft->velocity = (uint8_t)(class * 8 + 4);
         break;
+    case RP_TIMING:
+        draft->offset = (int8_t)(class - RP_TIMING_ZERO);
+        break;
     case RP_FIELDS:
+        break;
+    }
+}
+
+static void add_input(const struct rp_reader *reader,
+                      const struct rp_draft *draft, const struct scene *scene,
+                      enum rp_input_block block, uint32_t first,
+                      struct rp_indices *out)
+{
+    switch (block) {
+    case RP_IN_DT:
+        return add_time(out, first, draft->dt);
+    case RP_IN_DT_REST:
+        return add_rest(out, first, draft->dt);
+    case RP_IN_PITCH:
+        return add(out, first + draft->pitch);
+    case RP_IN_DURATION:
+        return add_time(out, first, draft->duration);
+    case RP_IN_DURATION_REST:
+        return add_rest(out, first, draft->duration);
+    case RP_IN_SOUNDING:
+        return add_sounding(out, first, reader, onset_of(reader, draft));
+    case RP_IN_METRE:
+        return add(out, first + scene->place.metre);
+    case RP_IN_BEAT:
+        return add(out, first + scene->place.beat);
+    case RP_IN_GRID:
+        return add(out, first + scene->place.grid);
+    case RP_IN_VELOCITY:
+        return add(out, first + draft->velocity / 8u);
+    case RP_IN_CHORD_ROOT:
+        return add_root(out, first, scene);
+    case RP_IN_CHORD_QUALITY:
+        return add_quality(out, first, scene);
+    case RP_IN_CHORD_TONES:
+        return add_tones(out, first, scene);
+    case RP_IN_TIMING:
+        return add(out, first + timing_class(draft));
+    case RP_IN_BLOCKS:
         break;
     }
 }
@@ -314,31 +449,19 @@ void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class)
 /* The GRU's input for the note that `draft` describes, as written in
  * vocabulary.h: indices in ascending order within each block. */
 static void write_input(const struct rp_reader *reader,
-                        const struct rp_draft *draft, int32_t onset,
-                        struct rp_indices *input)
+                        const struct rp_draft *draft, struct rp_indices *input)
 {
-    const struct rp_vocabulary *vocabulary = &reader->vocabulary;
+    struct scene scene = scene_at(reader, onset_of(reader, draft));
     uint32_t first = 0;
 
     input->count = 0;
-    add_time(input, first, draft->dt);
-    first += RP_TIME_CLASSES;
-    if (is_coarse(draft->dt))
-        add(input, first + draft->dt.rest);
-    first += RP_TIME_WIDTH;
-    add(input, first + draft->pitch);
-    first += 128;
-    add_time(input, first, draft->duration);
-    first += RP_TIME_CLASSES;
-    if (is_coarse(draft->duration))
-        add(input, first + draft->duration.rest);
-    first += RP_TIME_WIDTH;
-    add_sounding(input, first, reader, onset);
-    first += 128;
-    if (vocabulary->metre)
-        add_place(input, &first, place_at(reader, onset));
-    if (vocabulary->velocity)
-        add(input, first + draft->velocity / 8);
+    for (int i = 0; i < RP_IN_BLOCKS; i++) {
+        enum rp_input_block block = (enum rp_input_block)i;
+        uint32_t width = rp_vocabulary_input_width(&reader->vocabulary, block);
+        if (width)
+            add_input(reader, draft, &scene, block, first, input);
+        first += width;
+    }
 }
 
 void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
@@ -348,7 +471,7 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
 
     if (reader->until[note->pitch] > note->onset)
         reader->until[note->pitch] = note->onset;
-    write_input(reader, &draft, note->onset, input);
+    write_input(reader, &draft, input);
     reader->onset = note->onset;
     reader->pitch = note->pitch;
     reader->until[note->pitch] =

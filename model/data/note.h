@@ -5,6 +5,7 @@
 #ifndef RP_NOTE_H
 #define RP_NOTE_H
 
+#include "model/data/chord.h"
 #include "model/data/vocabulary.h"
 #include "rt/clock.h"
 
@@ -13,6 +14,8 @@ struct rp_note {
     int32_t duration; /* ticks, >= 1; 0: still held (HELD) */
     uint8_t pitch;    /* 0..127 */
     uint8_t velocity; /* 1..127 */
+    int8_t offset;    /* 16ths of a tick that it begins later, -8..7; 0 where
+                         the vocabulary has no timing */
 };
 
 /* Metre in force from `tick` on; a bar begins at `tick`. unit 0: unknown. */
@@ -29,6 +32,7 @@ uint32_t rp_notes_sort(struct rp_note *note, uint32_t count);
 struct rp_draft {
     struct rp_time dt, duration;
     uint8_t pitch, velocity; /* velocity 1..127 */
+    int8_t offset;
     bool end;                /* dt was END: nothing follows */
 };
 
@@ -36,6 +40,9 @@ struct rp_reader {
     struct rp_vocabulary vocabulary;
     const struct rp_metre_change *metre; /* not owned; NULL: unknown metre */
     uint32_t metres;
+    const struct rp_chord_change *chord; /* not owned; NULL: not told */
+    uint32_t chords;
+    int8_t shift;      /* semitones that the chords are to be moved up */
     int32_t origin;    /* a bar line at or before the first onset */
     int32_t onset;     /* of the last note; before the first: the origin */
     int16_t pitch;     /* of the last note; -1 before the first */
@@ -49,6 +56,11 @@ void rp_reader_init(struct rp_reader *reader,
                     const struct rp_vocabulary *vocabulary,
                     const struct rp_metre_change *metre, uint32_t metres,
                     int32_t origin);
+/* The chords over the notes, as the metre is given; `shift` where the notes
+ * are transposed. Without this call no chord is told. */
+void rp_reader_chords(struct rp_reader *reader,
+                      const struct rp_chord_change *chord, uint32_t chords,
+                      int shift);
 
 /* The draft of a note as seen from here (its dt from reader->onset). */
 struct rp_draft rp_reader_draft(const struct rp_reader *reader,

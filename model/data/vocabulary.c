@@ -1,34 +1,114 @@
 #include "model/data/vocabulary.h"
 
+#include <stddef.h>
+
+#include "model/data/chord.h"
+
 const char *const rp_field_names[RP_FIELDS] = {
-    "dt", "dt_rest", "pitch", "duration", "duration_rest", "velocity",
+    "dt",       "dt_rest", "pitch", "duration", "duration_rest",
+    "velocity", "timing",
 };
 
-static uint32_t block_width(const struct rp_vocabulary *vocabulary,
-                            enum rp_input_block block)
+const char *const rp_feature_names[RP_FEATURES] = {
+    "metre",
+    "velocity",
+    "chord",
+    "timing",
+};
+
+enum { ALWAYS = RP_FEATURES };
+
+/* A block of a sparse vector, and the feature that it belongs to. */
+struct block {
+    uint8_t width, feature;
+};
+
+static const struct block inputs[RP_IN_BLOCKS] = {
+    [RP_IN_DT] = { RP_TIME_CLASSES, ALWAYS },
+    [RP_IN_DT_REST] = { RP_TIME_WIDTH, ALWAYS },
+    [RP_IN_PITCH] = { 128, ALWAYS },
+    [RP_IN_DURATION] = { RP_TIME_CLASSES, ALWAYS },
+    [RP_IN_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS },
+    [RP_IN_SOUNDING] = { 128, ALWAYS },
+    [RP_IN_METRE] = { RP_METRE_CLASSES, RP_HAS_METRE },
+    [RP_IN_BEAT] = { RP_BEAT_CLASSES, RP_HAS_METRE },
+    [RP_IN_GRID] = { RP_GRID_CLASSES, RP_HAS_METRE },
+    [RP_IN_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY },
+    [RP_IN_CHORD_ROOT] = { 12, RP_HAS_CHORD },
+    [RP_IN_CHORD_QUALITY] = { RP_QUALITIES, RP_HAS_CHORD },
+    [RP_IN_CHORD_TONES] = { 12, RP_HAS_CHORD },
+    [RP_IN_TIMING] = { RP_TIMINGS, RP_HAS_TIMING },
+};
+
+static const struct block conditions[RP_ON_BLOCKS] = {
+    [RP_ON_DT] = { RP_TIME_CLASSES, ALWAYS },
+    [RP_ON_DT_REST] = { RP_TIME_WIDTH, ALWAYS },
+    [RP_ON_METRE] = { RP_METRE_CLASSES, RP_HAS_METRE },
+    [RP_ON_BEAT] = { RP_BEAT_CLASSES, RP_HAS_METRE },
+    [RP_ON_GRID] = { RP_GRID_CLASSES, RP_HAS_METRE },
+    [RP_ON_CHORD_ROOT] = { 12, RP_HAS_CHORD },
+    [RP_ON_CHORD_QUALITY] = { RP_QUALITIES, RP_HAS_CHORD },
+    [RP_ON_CHORD_TONES] = { 12, RP_HAS_CHORD },
+    [RP_ON_SOUNDING] = { 128, ALWAYS },
+    [RP_ON_PITCH] = { 128, ALWAYS },
+    [RP_ON_DURATION] = { RP_TIME_CLASSES, ALWAYS },
+    [RP_ON_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS },
+    [RP_ON_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY },
+};
+
+/* `sees`: so many blocks of the condition. */
+static const struct {
+    uint8_t classes, feature, sees;
+} fields[RP_FIELDS] = {
+    [RP_DT] = { RP_TIME_CLASSES, ALWAYS, 0 },
+    [RP_DT_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DT + 1 },
+    [RP_PITCH] = { 128, ALWAYS, RP_ON_SOUNDING + 1 },
+    [RP_DURATION] = { RP_TIME_CLASSES, ALWAYS, RP_ON_PITCH + 1 },
+    [RP_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DURATION + 1 },
+    [RP_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY,
+                      RP_ON_DURATION_REST + 1 },
+    [RP_TIMING] = { RP_TIMINGS, RP_HAS_TIMING, RP_ON_BLOCKS },
+};
+
+static const size_t switches[RP_FEATURES] = {
+    [RP_HAS_METRE] = offsetof(struct rp_vocabulary, metre),
+    [RP_HAS_VELOCITY] = offsetof(struct rp_vocabulary, velocity),
+    [RP_HAS_CHORD] = offsetof(struct rp_vocabulary, chord),
+    [RP_HAS_TIMING] = offsetof(struct rp_vocabulary, timing),
+};
+
+bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,
+                       enum rp_feature feature)
 {
-    switch (block) {
-    case RP_IN_DT:
-    case RP_IN_DURATION:
-        return RP_TIME_CLASSES;
-    case RP_IN_DT_REST:
-    case RP_IN_DURATION_REST:
-        return RP_TIME_WIDTH;
-    case RP_IN_PITCH:
-    case RP_IN_SOUNDING:
-        return 128;
-    case RP_IN_METRE:
-        return vocabulary->metre ? RP_METRE_CLASSES : 0;
-    case RP_IN_BEAT:
-        return vocabulary->metre ? RP_BEAT_CLASSES : 0;
-    case RP_IN_GRID:
-        return vocabulary->metre ? RP_GRID_CLASSES : 0;
-    case RP_IN_VELOCITY:
-        return vocabulary->velocity ? RP_VELOCITIES : 0;
-    case RP_IN_BLOCKS:
-        break;
-    }
-    return 0;
+    return *(const bool *)((const char *)vocabulary + switches[feature]);
+}
+
+void rp_vocabulary_set(struct rp_vocabulary *vocabulary,
+                       enum rp_feature feature, bool on)
+{
+    *(bool *)((char *)vocabulary + switches[feature]) = on;
+}
+
+static uint32_t width_of(const struct rp_vocabulary *vocabulary,
+                         struct block block)
+{
+    if (block.feature == ALWAYS)
+        return block.width;
+    return rp_vocabulary_has(vocabulary, (enum rp_feature)block.feature)
+               ? block.width
+               : 0;
+}
+
+uint32_t rp_vocabulary_input_width(const struct rp_vocabulary *vocabulary,
+                                   enum rp_input_block block)
+{
+    return width_of(vocabulary, inputs[block]);
+}
+
+uint32_t rp_vocabulary_condition_width(const struct rp_vocabulary *vocabulary,
+                                       enum rp_condition_block block)
+{
+    return width_of(vocabulary, conditions[block]);
 }
 
 uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
@@ -36,7 +116,7 @@ uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
 {
     uint32_t first = 0;
     for (int i = 0; i < (int)block; i++)
-        first += block_width(vocabulary, (enum rp_input_block)i);
+        first += width_of(vocabulary, inputs[i]);
     return first;
 }
 
@@ -45,50 +125,25 @@ uint32_t rp_vocabulary_inputs(const struct rp_vocabulary *vocabulary)
     return rp_vocabulary_block(vocabulary, RP_IN_BLOCKS);
 }
 
+uint32_t rp_vocabulary_sees(enum rp_field field)
+{
+    return fields[field].sees;
+}
+
 uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
                                  enum rp_field field)
 {
-    uint32_t place = vocabulary->metre ? RP_METRE_CLASSES + RP_BEAT_CLASSES +
-                                             RP_GRID_CLASSES
-                                       : 0;
-    uint32_t pitch = RP_TIME_CLASSES + RP_TIME_WIDTH + place + 128;
-    switch (field) {
-    case RP_DT:
-        return 0;
-    case RP_DT_REST:
-        return RP_TIME_CLASSES;
-    case RP_PITCH:
-        return pitch;
-    case RP_DURATION:
-        return pitch + 128;
-    case RP_DURATION_REST:
-        return pitch + 128 + RP_TIME_CLASSES;
-    case RP_VELOCITY:
-        return pitch + 128 + RP_TIME_CLASSES + RP_TIME_WIDTH;
-    case RP_FIELDS:
-        break;
-    }
-    return 0;
+    uint32_t width = 0;
+    for (uint32_t i = 0; i < fields[field].sees; i++)
+        width += width_of(vocabulary, conditions[i]);
+    return width;
 }
 
 uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
                                enum rp_field field)
 {
-    switch (field) {
-    case RP_DT:
-    case RP_DURATION:
-        return RP_TIME_CLASSES;
-    case RP_DT_REST:
-    case RP_DURATION_REST:
-        return RP_TIME_WIDTH;
-    case RP_PITCH:
-        return 128;
-    case RP_VELOCITY:
-        return vocabulary->velocity ? RP_VELOCITIES : 0;
-    case RP_FIELDS:
-        break;
-    }
-    return 0;
+    struct block block = { fields[field].classes, fields[field].feature };
+    return width_of(vocabulary, block);
 }
 
 struct rp_time rp_time_from(uint32_t ticks)

@@ -41,10 +41,15 @@ enum rp_field {
     RP_DURATION,      /* 64 (END never a target) */
     RP_DURATION_REST, /* 24, only after a coarse duration */
     RP_VELOCITY,      /* 16, only where the vocabulary has velocity */
+    RP_TIMING,        /* 16, only where it has timing */
     RP_FIELDS
 };
 
 enum { RP_VELOCITIES = 16 }; /* class = velocity / 8 */
+
+/* How far an onset is off its tick, in 16ths of a tick, -8..7: class =
+ * offset + 8. */
+enum { RP_TIMINGS = 16, RP_TIMING_ZERO = 8 };
 
 /* Where an onset stands in its bar. */
 enum {
@@ -60,35 +65,68 @@ struct rp_vocabulary {
     uint16_t resolution; /* ticks per beat, 1..960; 24 is usual */
     bool metre;          /* position in the bar is an input and condition */
     bool velocity;       /* velocity is an input and a field */
+    bool chord;          /* the chord in force is an input and condition */
+    bool timing;         /* the offset from the tick is an input and a field */
 };
 
-/* The input of the GRU: one sparse 0/1 vector over these blocks, in order
- * (a block that the vocabulary lacks has width 0):
- *   dt class 64 | dt rest 24 | pitch 128 | duration class 64 |
- *   duration rest 24 | sounding 128 | [metre 24 | beat 17 | grid 24] |
- *   [velocity 16]
- * `sounding` are the pitches begun earlier that still sound at this onset. An
- * escaped time sets the ESCAPE index as well as its class. */
+/* The switches of a vocabulary by name, as a checkpoint spells them. A new
+ * one is off in files that do not say it. */
+enum rp_feature {
+    RP_HAS_METRE,
+    RP_HAS_VELOCITY,
+    RP_HAS_CHORD,
+    RP_HAS_TIMING,
+    RP_FEATURES
+};
+extern const char *const rp_feature_names[RP_FEATURES];
+bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,
+                       enum rp_feature feature);
+void rp_vocabulary_set(struct rp_vocabulary *vocabulary,
+                       enum rp_feature feature, bool on);
+
+/* The input of the GRU: one sparse 0/1 vector over these blocks, in order; a
+ * block that the vocabulary lacks has width 0. An escaped time sets the ESCAPE
+ * index as well as its class. */
 enum rp_input_block {
-    RP_IN_DT,
-    RP_IN_DT_REST,
-    RP_IN_PITCH,
-    RP_IN_DURATION,
-    RP_IN_DURATION_REST,
-    RP_IN_SOUNDING,
-    RP_IN_METRE,
-    RP_IN_BEAT,
-    RP_IN_GRID,
-    RP_IN_VELOCITY,
+    RP_IN_DT,            /* 64 */
+    RP_IN_DT_REST,       /* 24 */
+    RP_IN_PITCH,         /* 128 */
+    RP_IN_DURATION,      /* 64 */
+    RP_IN_DURATION_REST, /* 24 */
+    RP_IN_SOUNDING,      /* 128: begun earlier, sounds at this onset */
+    RP_IN_METRE,         /* 24 */
+    RP_IN_BEAT,          /* 17 */
+    RP_IN_GRID,          /* 24 */
+    RP_IN_VELOCITY,      /* 16 */
+    RP_IN_CHORD_ROOT,    /* 12 */
+    RP_IN_CHORD_QUALITY, /* 11; no bit of the chord: it is not told */
+    RP_IN_CHORD_TONES,   /* 12: pitch classes of the chord */
+    RP_IN_TIMING,        /* 16 */
     RP_IN_BLOCKS
 };
 
-/* The condition of the heads, in order; field f sees the first C_f of it:
- *   dt class 64 | dt rest 24 | [metre 24 | beat 17 | grid 24] | sounding 128 |
- *   pitch 128 | duration class 64 | duration rest 24
- * RP_DT sees nothing, RP_DT_REST the dt class, RP_PITCH up to `sounding`,
- * RP_DURATION up to pitch, RP_DURATION_REST up to the duration class,
- * RP_VELOCITY all. Position and `sounding` are those at the NEW onset. */
+/* The condition of the heads, in order; field f sees the first C_f of it.
+ * Position, chord and `sounding` are those at the NEW onset. RP_DT sees
+ * nothing, RP_DT_REST the dt class, RP_PITCH up to `sounding`, RP_DURATION up
+ * to the pitch, RP_DURATION_REST up to the duration class, RP_VELOCITY up to
+ * the duration's rest, RP_TIMING all. */
+enum rp_condition_block {
+    RP_ON_DT,
+    RP_ON_DT_REST,
+    RP_ON_METRE,
+    RP_ON_BEAT,
+    RP_ON_GRID,
+    RP_ON_CHORD_ROOT,
+    RP_ON_CHORD_QUALITY,
+    RP_ON_CHORD_TONES,
+    RP_ON_SOUNDING,
+    RP_ON_PITCH,
+    RP_ON_DURATION,
+    RP_ON_DURATION_REST,
+    RP_ON_VELOCITY,
+    RP_ON_BLOCKS
+};
+
 enum { RP_INDICES_MAX = 160 }; /* set bits in one sparse vector */
 
 struct rp_indices {
@@ -105,13 +143,19 @@ uint32_t rp_vocabulary_inputs(const struct rp_vocabulary *vocabulary); /* I */
 /* First index of a block in the input vector. */
 uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
                              enum rp_input_block block);
+uint32_t rp_vocabulary_input_width(const struct rp_vocabulary *vocabulary,
+                                   enum rp_input_block block);
+uint32_t rp_vocabulary_condition_width(const struct rp_vocabulary *vocabulary,
+                                       enum rp_condition_block block);
+/* How many blocks of the condition a field sees. */
+uint32_t rp_vocabulary_sees(enum rp_field field);
 /* C_f; N_f (0 where the field is not in use). */
 uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
                                  enum rp_field field);
 uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
                                enum rp_field field);
 extern const char *const rp_field_names[RP_FIELDS]; /* dt dt_rest pitch
-                                             duration duration_rest velocity */
+                                      duration duration_rest velocity timing */
 
 /* Where an onset stands: classes of the metre, beat and grid blocks. */
 struct rp_place {

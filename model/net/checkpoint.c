@@ -31,16 +31,19 @@ struct source {
 };
 
 static const char *const own_keys[] = {"format", "riposte", "layers",
-                                       "hidden", "head",    "resolution",
-                                       "metre",  "velocity"};
+                                       "hidden", "head",    "resolution"};
 
-_Static_assert(sizeof own_keys / sizeof *own_keys == RP_CHECKPOINT_OWN_KEYS,
+_Static_assert(sizeof own_keys / sizeof *own_keys + RP_FEATURES ==
+                   RP_CHECKPOINT_OWN_KEYS,
                "as many keys as are announced");
 
 bool rp_checkpoint_own_key(const char *key)
 {
     for (size_t i = 0; i < sizeof own_keys / sizeof *own_keys; i++)
         if (!strcmp(own_keys[i], key))
+            return true;
+    for (int i = 0; i < RP_FEATURES; i++)
+        if (!strcmp(rp_feature_names[i], key))
             return true;
     return false;
 }
@@ -153,9 +156,27 @@ static rp_status metadata_number(const struct source *s, uint32_t metadata,
     return RP_OK;
 }
 
+/* The first two were there from the beginning; the others are off where they
+ * are not said. */
+static rp_status read_features(struct source *s, uint32_t metadata)
+{
+    for (int i = 0; i < RP_FEATURES; i++) {
+        uint32_t on = 0;
+        if (i > RP_HAS_VELOCITY &&
+            !rp_json_find(&s->json, metadata, rp_feature_names[i]))
+            continue;
+        rp_status status =
+            metadata_number(s, metadata, rp_feature_names[i], 1, &on);
+        if (status)
+            return status;
+        rp_vocabulary_set(&s->shape.vocabulary, (enum rp_feature)i, on != 0);
+    }
+    return RP_OK;
+}
+
 static rp_status read_shape(struct source *s, uint32_t metadata)
 {
-    uint32_t format, resolution = 0, metre = 0, velocity = 0;
+    uint32_t format, resolution = 0;
     struct rp_shape *shape = &s->shape;
     const struct {
         const char *key;
@@ -166,8 +187,6 @@ static rp_status read_shape(struct source *s, uint32_t metadata)
         {"hidden", RP_HIDDEN_MAX, &shape->hidden},
         {"head", RP_HEAD_MAX, &shape->head},
         {"resolution", 960, &resolution},
-        {"metre", 1, &metre},
-        {"velocity", 1, &velocity},
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -182,7 +201,10 @@ static rp_status read_shape(struct source *s, uint32_t metadata)
                            format, RP_CHECKPOINT_FORMAT);
     }
     shape->vocabulary =
-        (struct rp_vocabulary){(uint16_t)resolution, metre != 0, velocity != 0};
+        (struct rp_vocabulary){.resolution = (uint16_t)resolution};
+    rp_status status = read_features(s, metadata);
+    if (status)
+        return status;
     if (!shape->layers || !shape->hidden || shape->hidden % 16 ||
         !shape->head || shape->head % 16 || !resolution)
         return invalid(s, byte_of(s, metadata),

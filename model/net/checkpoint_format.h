@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "model/data/vocabulary.h"
+
 #define RP_CHECKPOINT_EXTRA "optimizer"
 
 enum {
@@ -12,7 +14,8 @@ enum {
     RP_CHECKPOINT_KEYS_MAX = 256 /* of __metadata__: the card's and our own */
 };
 
-enum { RP_CHECKPOINT_OWN_KEYS = 8 };
+/* The six of the shape, and the features of the vocabulary. */
+enum { RP_CHECKPOINT_OWN_KEYS = 6 + RP_FEATURES };
 
 /* Whether a metadata key says shape or vocabulary and is not the card's. */
 bool rp_checkpoint_own_key(const char *key);

@@ -17,10 +17,14 @@ static void write_metadata(FILE *out, const struct rp_shape *shape,
     fprintf(out,
             "{\"__metadata__\":{\"format\":\"pt\",\"riposte\":\"%d\","
             "\"layers\":\"%u\",\"hidden\":\"%u\",\"head\":\"%u\","
-            "\"resolution\":\"%u\",\"metre\":\"%d\",\"velocity\":\"%d\"",
+            "\"resolution\":\"%u\"",
             RP_CHECKPOINT_FORMAT, shape->layers, shape->hidden, shape->head,
-            shape->vocabulary.resolution, shape->vocabulary.metre,
-            shape->vocabulary.velocity);
+            shape->vocabulary.resolution);
+    for (int i = 0; i < RP_FEATURES; i++) {
+        bool on = rp_vocabulary_has(&shape->vocabulary, (enum rp_feature)i);
+        if (on || i <= RP_HAS_VELOCITY)
+            fprintf(out, ",\"%s\":\"%d\"", rp_feature_names[i], on);
+    }
     for (uint32_t i = 0; card && i < card->count; i++) {
         if (rp_checkpoint_own_key(card->entry[i].key))
             continue;

@@ -173,6 +173,7 @@ struct rp_mask rp_steer_mask(const struct rp_steer *steer,
     case RP_VELOCITY:
         mask_velocity(steer, &mask);
         break;
+    case RP_TIMING:
     case RP_FIELDS:
         break;
     }

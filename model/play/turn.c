@@ -154,6 +154,13 @@ static void weigh_closing(const struct rp_turn *turn,
             logits[class] += CLOSING;
 }
 
+/* Which random number a draw takes: times that are spelled in several draws
+ * take every sixth, so that those of dt and duration do not meet. */
+static uint32_t number_of(enum rp_field field, uint32_t escapes)
+{
+    return field == RP_TIMING ? 7 : (uint32_t)field + 6 * escapes;
+}
+
 /* One class; an escaped time takes several draws of the same field, each with
  * a random number of its own. */
 static enum rp_drawn draw_field(const struct rp_turn *turn,
@@ -166,10 +173,10 @@ static enum rp_drawn draw_field(const struct rp_turn *turn,
     struct rp_draw_key key = { .seed = turn->seed,
                                .turn = turn->number,
                                .candidate = turn->candidate,
-                               .note = turn->notes,
-                               .field = field };
+                               .note = turn->notes };
     struct rp_indices condition;
     float logits[128];
+    uint32_t escapes = 0;
     int class;
 
     rp_reader_condition(&sight->reader, draft, field, &condition);
@@ -181,12 +188,12 @@ static enum rp_drawn draw_field(const struct rp_turn *turn,
     do {
         struct rp_mask mask =
             rp_steer_mask(steer, &sight->reader, draft, field);
+        key.field = number_of(field, escapes++);
         class = rp_sample(logits, rp_vocabulary_classes(vocabulary, field),
                           mask, taste, rp_rng_uniform(key));
         if (class < 0)
             return RP_DRAWN_NONE;
         rp_draft_set(draft, field, (uint8_t)class);
-        key.field += RP_FIELDS;
     } while (class == RP_TIME_ESCAPE &&
              (field == RP_DT || field == RP_DURATION));
     return draft->end ? RP_DRAWN_END : RP_DRAWN;
