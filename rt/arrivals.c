@@ -31,3 +31,25 @@ RP_RT void rp_arrivals_add(struct rp_arrivals *arrivals, struct rp_stats *stats,
         rp_stats_add(&stats->stray, stray);
     }
 }
+
+RP_RT uint32_t rp_arrivals_due(const struct rp_arrivals *arrivals,
+                               uint32_t frames)
+{
+    uint32_t due = 0;
+
+    while (due < arrivals->count && arrivals->item[due].offset < frames) {
+        due++;
+    }
+    return due;
+}
+
+RP_RT void rp_arrivals_pass(struct rp_arrivals *arrivals, uint32_t frames)
+{
+    uint32_t due = rp_arrivals_due(arrivals, frames);
+
+    arrivals->count -= due;
+    for (uint32_t i = 0; i < arrivals->count; i++) {
+        arrivals->item[i] = arrivals->item[due + i];
+        arrivals->item[i].offset -= frames;
+    }
+}

@@ -22,4 +22,10 @@ struct rp_arrivals {
 RP_RT void rp_arrivals_add(struct rp_arrivals *arrivals, struct rp_stats *stats,
                            uint32_t offset, const uint8_t *bytes, size_t size);
 
+/* For a system without periods: how many of them belong to a period of that
+ * many frames; and after it: the rest is moved into the one that follows. */
+RP_RT uint32_t rp_arrivals_due(const struct rp_arrivals *arrivals,
+                               uint32_t frames);
+RP_RT void rp_arrivals_pass(struct rp_arrivals *arrivals, uint32_t frames);
+
 #endif

@@ -2,24 +2,20 @@
  * and hears the call it was given; with `realtime` its own thread keeps the
  * pace of CLOCK_MONOTONIC, for the computer keyboard. What is sent goes
  * nowhere; takes and the panel have it from the cycle. */
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "rt/backend.h"
 #include "rt/log.h"
+#include "rt/pace.h"
 
-enum { ARRIVALS = 4096, PERIOD_MAX = 1 << 16, PRIORITY = 60 };
+enum { ARRIVALS = 4096, PERIOD_MAX = 1 << 16 };
 
 struct null {
     struct rp_backend base;
-    bool realtime, running;
-    pthread_t thread;
-    _Atomic bool quit;
+    bool realtime;
+    struct rp_pace pace;
     rp_frame frame; /* of the next period; whoever runs periods */
     const struct rp_timed_event *call; /* what is left of it */
     uint32_t calls;
@@ -39,7 +35,7 @@ static RP_RT bool null_write(struct rp_io *io, enum rp_way way, uint32_t offset,
 }
 
 /* The call's events of this period; what does not fit comes in the next. */
-static uint32_t gather(struct null *null, uint32_t frames)
+static RP_RT uint32_t gather(struct null *null, uint32_t frames)
 {
     uint32_t count = 0;
 
@@ -56,7 +52,7 @@ static uint32_t gather(struct null *null, uint32_t frames)
     return count;
 }
 
-static void null_advance(struct rp_backend *backend, uint32_t frames)
+static RP_RT void null_advance(struct rp_backend *backend, uint32_t frames)
 {
     struct null *null = (struct null *)backend;
     struct rp_io io = {.rate = backend->rate,
@@ -71,45 +67,12 @@ static void null_advance(struct rp_backend *backend, uint32_t frames)
     null->frame += frames;
 }
 
-/* When a frame is due, ns since the start. */
-static uint64_t due_ns(const struct null *null, rp_frame frame)
+static RP_RT void pace(struct rp_backend *backend)
 {
-    return (uint64_t)((unsigned __int128)frame * 1000000000u / null->base.rate);
-}
+    struct null *null = (struct null *)backend;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
-}
-
-static void *pace(void *self)
-{
-    struct null *null = self;
-    uint32_t period = null->base.period;
-    uint64_t start = now_ns();
-    uint64_t slack = due_ns(null, period) + 20000000; /* 20 ms */
-
-    while (!atomic_load(&null->quit)) {
-        uint64_t due = start + due_ns(null, null->frame + period);
-        uint64_t now;
-        struct timespec until = {.tv_sec = due / 1000000000u,
-                                 .tv_nsec = due % 1000000000u};
-
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) ==
-               EINTR) {
-        }
-        now = now_ns();
-        if (now > due + slack) { /* the machine slept: time went on */
-            rp_stats_add(&null->base.cycle->stats.xruns, 1);
-            null->frame += (rp_frame)((unsigned __int128)(now - due) *
-                                      null->base.rate / 1000000000u);
-        }
-        null_advance(&null->base, period);
-    }
-    return NULL;
+    null->frame = null->pace.frame;
+    null_advance(backend, backend->period);
 }
 
 static rp_status null_open(struct rp_backend **backend,
@@ -150,32 +113,13 @@ static rp_status null_open(struct rp_backend **backend,
 static rp_status null_start(struct rp_backend *backend)
 {
     struct null *null = (struct null *)backend;
-    struct sched_param param = {.sched_priority = PRIORITY};
 
-    if (!null->realtime) {
-        return RP_OK;
-    }
-    atomic_store(&null->quit, false);
-    if ((errno = pthread_create(&null->thread, NULL, pace, null))) {
-        rp_log(RP_ERROR, "null", "no thread: %m");
-        return RP_EIO;
-    }
-    null->running = true;
-    if (pthread_setschedparam(null->thread, SCHED_FIFO, &param) == 0) {
-        backend->priority = PRIORITY;
-    }
-    return RP_OK;
+    return null->realtime ? rp_pace_start(&null->pace, backend, pace) : RP_OK;
 }
 
 static void null_stop(struct rp_backend *backend)
 {
-    struct null *null = (struct null *)backend;
-
-    if (null->running) {
-        atomic_store(&null->quit, true);
-        pthread_join(null->thread, NULL);
-        null->running = false;
-    }
+    rp_pace_stop(&((struct null *)backend)->pace);
 }
 
 static void null_close(struct rp_backend *backend)
@@ -187,7 +131,7 @@ static void null_close(struct rp_backend *backend)
 
 static bool null_alive(struct rp_backend *backend)
 {
-    return ((struct null *)backend)->running;
+    return ((struct null *)backend)->pace.running;
 }
 
 static void null_describe(struct rp_backend *backend, char *text, size_t size)
