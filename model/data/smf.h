@@ -61,6 +61,12 @@ double rp_smf_seconds(const struct rp_smf *smf, int64_t tick);
 double rp_smf_track_seconds(const struct rp_smf *smf, uint32_t track,
                             int64_t tick);
 
+/* Notes later than this are left out: sums of two still fit 32 bits. */
+#define RP_SMF_TICK_MAX (INT32_MAX / 2)
+/* A tick of the file at `resolution` ticks per beat, rounded. */
+int64_t rp_smf_ticks_at(const struct rp_smf *smf, uint32_t resolution,
+                        int64_t tick);
+
 /* Notes of one track (track < 0: all; of type 2, the first that has any),
  * those of channel 10 only where `drums`. Onset and end are each rounded to
  * `resolution` ticks per beat, duration at least 1, in canonical order. A note
@@ -76,6 +82,8 @@ RP_MUST rp_status rp_smf_notes(const struct rp_smf *smf, int track,
 RP_MUST rp_status rp_smf_melody(const struct rp_smf *smf, uint32_t resolution,
                                 struct rp_note **note, uint32_t *count);
 int rp_smf_melody_track(const struct rp_smf *smf);
+/* Whether a track is named chords. */
+bool rp_smf_track_is_chords(const struct rp_smf *smf, uint32_t track);
 /* Metre map at `resolution`, each change at a bar line, none said twice.
  * *change is malloc'ed; none in the file: count 0. `track` matters in a type 2
  * file alone. */

@@ -5,9 +5,6 @@
 #include "model/data/smf_pick.h"
 #include "rt/log.h"
 
-/* Notes later than this are left out: sums of two still fit 32 bits. */
-#define TICK_MAX (INT32_MAX / 2)
-
 /* A key that is down. Struck again while down, the note so far ends there;
  * then the note ends with the last of as many note-offs as strokes came, since
  * the file may hold two notes of the pitch at once (two voices) - or one, if
@@ -24,11 +21,11 @@ struct list {
     uint32_t resolution;
     struct rp_note *note;
     uint32_t count, room;
-    uint32_t beyond; /* notes left out, later than TICK_MAX */
+    uint32_t beyond; /* notes left out, later than RP_SMF_TICK_MAX */
     struct key key[16][128];
 };
 
-static int64_t ticks_at(const struct rp_smf *smf, uint32_t resolution,
+int64_t rp_smf_ticks_at(const struct rp_smf *smf, uint32_t resolution,
                         int64_t tick)
 {
     __int128 half = (__int128)tick * resolution * 2 + smf->division;
@@ -40,10 +37,10 @@ static void end_note(struct list *list, struct key *key, int64_t tick)
     if (key->note < 0)
         return;
     struct rp_note *note = &list->note[key->note];
-    int64_t end = ticks_at(list->smf, list->resolution,
-                           key->off >= 0 ? key->off : tick);
-    if (end > TICK_MAX)
-        end = TICK_MAX;
+    int64_t end = rp_smf_ticks_at(list->smf, list->resolution,
+                                  key->off >= 0 ? key->off : tick);
+    if (end > RP_SMF_TICK_MAX)
+        end = RP_SMF_TICK_MAX;
     note->duration = end > note->onset ? (int32_t)(end - note->onset) : 1;
     key->note = -1;
 }
@@ -53,8 +50,8 @@ static bool begin_note(struct list *list, struct key *key, int64_t tick,
 {
     bool down = key->note >= 0 && key->off < 0;
     end_note(list, key, tick);
-    int64_t onset = ticks_at(list->smf, list->resolution, tick);
-    if (onset >= TICK_MAX) {
+    int64_t onset = rp_smf_ticks_at(list->smf, list->resolution, tick);
+    if (onset >= RP_SMF_TICK_MAX) {
         list->beyond++;
         return true;
     }
@@ -149,7 +146,7 @@ rp_status rp_smf_pick_notes(const struct rp_smf *smf, struct rp_smf_pick pick,
     }
     if (list->beyond)
         rp_log(RP_WARN, "smf", "%u notes are later than beat %d: left out",
-               list->beyond, TICK_MAX / (int)resolution);
+               list->beyond, RP_SMF_TICK_MAX / (int)resolution);
     *count = list->count ? rp_notes_sort(list->note, list->count) : 0;
     *note = list->note;
     free(list);
@@ -184,6 +181,12 @@ static bool has_word(const char *name, const char *const *words)
     return false;
 }
 
+bool rp_smf_track_is_chords(const struct rp_smf *smf, uint32_t track)
+{
+    static const char *const chords[] = {"chords", "chord", NULL};
+    return has_word(smf->track[track].name, chords);
+}
+
 int rp_smf_melody_track(const struct rp_smf *smf)
 {
     static const char *const melody[] = {
@@ -192,11 +195,10 @@ int rp_smf_melody_track(const struct rp_smf *smf)
         "gesang", "stimme",   "singstimme",  "canto",   "cantus",  "chant",
         "singer", "singing",  "solostimme",  "tune",    "theme",   "song",
         "voix",   "voz",      "voce",        NULL};
-    static const char *const chords[] = {"chords", "chord", NULL};
     int first = -1;
     for (uint32_t i = 0; i < smf->tracks; i++) {
         const struct rp_smf_track *track = &smf->track[i];
-        if (has_word(track->name, chords) || !has_notes(track, false))
+        if (rp_smf_track_is_chords(smf, i) || !has_notes(track, false))
             continue;
         if (has_word(track->name, melody))
             return (int)i;
@@ -303,8 +305,8 @@ rp_status rp_smf_track_metres(const struct rp_smf *smf, uint32_t track,
     }
     for (uint32_t i = 0; i < smf->metres; i++) {
         const struct rp_smf_metre *metre = &smf->metre[i];
-        int64_t tick = ticks_at(smf, resolution, metre->tick);
-        if ((smf->type == 2 && metre->track != track) || tick > TICK_MAX)
+        int64_t tick = rp_smf_ticks_at(smf, resolution, metre->tick);
+        if ((smf->type == 2 && metre->track != track) || tick > RP_SMF_TICK_MAX)
             continue;
         struct rp_metre_change next = {(int32_t)tick, metre->metre};
         if (n && list[n - 1].tick == next.tick)
