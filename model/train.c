@@ -296,31 +296,6 @@ static rp_status read_data(struct rp_train *train)
     return status;
 }
 
-static rp_status make_shards(struct rp_train *train)
-{
-    const struct rp_train_options *options = &train->options;
-    uint32_t rows = options->batch < RP_TRAIN_ROWS ? options->batch
-                                                   : RP_TRAIN_ROWS;
-    rp_status status = RP_OK;
-
-    train->threads = options->threads;
-    if (!train->threads)
-        train->threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-    train->shards = (options->batch + RP_TRAIN_ROWS - 1) / RP_TRAIN_ROWS;
-    train->shard = calloc(train->shards, sizeof *train->shard);
-    train->batch = calloc(train->shards, sizeof *train->batch);
-    if (!train->shard || !train->batch)
-        return RP_EMEM;
-    for (uint32_t i = 0; i < train->shards && !status; i++) {
-        status = rp_train_batch_create(&train->batch[i], options->length,
-                                       rows);
-        if (!status)
-            status = rp_train_shard_create(&train->shard[i], &train->net,
-                                           options->length, rows);
-    }
-    return status;
-}
-
 static rp_status make_params(struct rp_train *train, const float *from)
 {
     size_t size;
@@ -348,7 +323,7 @@ static rp_status make_params(struct rp_train *train, const float *from)
         train->average = train->state + 2 * size;
         memcpy(train->average, train->params, size * sizeof(float));
     }
-    return make_shards(train);
+    return rp_train_step_create(train);
 }
 
 static rp_status prepare(struct rp_train *train)
@@ -389,16 +364,9 @@ static rp_status prepare(struct rp_train *train)
 
 static void fini(struct rp_train *train)
 {
-    for (uint32_t i = 0; i < train->shards; i++) {
-        if (train->shard)
-            rp_train_shard_fini(&train->shard[i]);
-        if (train->batch)
-            rp_train_batch_fini(&train->batch[i]);
-    }
+    rp_train_step_fini(train);
     for (int i = 0; i < 4; i++)
         free(train->text[i]);
-    free(train->shard);
-    free(train->batch);
     free(train->params);
     free(train->gradient);
     free(train->state);

@@ -57,6 +57,7 @@ static void back_down(const struct rp_train_net *net,
                     shard->gradient +
                         layout->view[layout->weight_ih[l]].offset,
                     H, shard->scratch);
+    rp_train_lap(shard, RP_STAGE_WEIGHTS);
     net->k->gemm(rows, H, 3 * H, dgi, 3 * H, net->ih_back[l], NULL, 0,
                  shard->dh + step, H);
     if (pass->dropout <= 0)
@@ -93,6 +94,7 @@ void rp_train_backward(const struct rp_train_net *net,
         const float *dgi = shard->gate[l] + 3 * step;
         const float *dgh = shard->gh[l] + 3 * step;
         back_in_time(net, shard, batch, l);
+        rp_train_lap(shard, RP_STAGE_BACKWARD);
         net->k->gemm_tn(3 * H, H, rows, dgh, 3 * H, shard->h[l], H, hh, H,
                         shard->scratch);
         if (net->recurrent_dropout > 0)
@@ -105,5 +107,6 @@ void rp_train_backward(const struct rp_train_net *net,
             back_down(net, shard, batch, l, pass);
         else
             spread_input(net, shard, batch);
+        rp_train_lap(shard, l > 0 ? RP_STAGE_BACKWARD : RP_STAGE_WEIGHTS);
     }
 }

@@ -80,8 +80,10 @@ static void layer_forward(const struct rp_train_net *net,
         const float *h = shard->h[l] + (t - 1) * step;
         if (l == 0)
             hear_sparse(net, batch, t, gi);
+        rp_train_lap(shard, RP_STAGE_INPUT);
         net->k->gemm(B, 3 * H, H, h, H, net->hh[l], bias, 0, gh, 3 * H);
         net->k->gates(H, B, gi, gh, h, shard->h[l] + t * step, gi);
+        rp_train_lap(shard, RP_STAGE_RECURRENT);
     }
 }
 

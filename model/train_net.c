@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "model/train_crop.h"
 #include "model/train_parts.h"
@@ -206,6 +207,18 @@ void rp_train_shard_fini(struct rp_train_shard *shard)
     memset(shard, 0, sizeof *shard);
 }
 
+void rp_train_lap(struct rp_train_shard *shard, enum rp_train_stage stage)
+{
+    struct timespec now;
+    double at;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    at = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    if (stage < RP_STAGES)
+        shard->spent[stage] += at - shard->lap;
+    shard->lap = at;
+}
+
 void rp_train_shard_run(const struct rp_train_net *net,
                         struct rp_train_shard *shard,
                         const struct rp_batch *batch,
@@ -222,6 +235,7 @@ void rp_train_shard_run(const struct rp_train_net *net,
         return;
     rp_train_forward(net, shard, batch, pass);
     rp_train_heads(net, shard, batch, pass);
+    rp_train_lap(shard, RP_STAGE_HEADS);
     if (pass->backward)
         rp_train_backward(net, shard, batch, pass);
 }

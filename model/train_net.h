@@ -46,8 +46,20 @@ struct rp_train_pass {
     uint64_t seed; /* of this shard in this step */
 };
 
+/* Where the time goes, for bench. */
+enum rp_train_stage {
+    RP_STAGE_FILL,      /* the rows, from notes */
+    RP_STAGE_INPUT,     /* forward: what is heard */
+    RP_STAGE_RECURRENT, /* forward: the state */
+    RP_STAGE_HEADS,     /* both ways, the loss between */
+    RP_STAGE_BACKWARD,  /* through the layers */
+    RP_STAGE_WEIGHTS,   /* the gradient of the layers' weights */
+    RP_STAGES
+};
+
 struct rp_train_shard {
     uint32_t T_max, B_max;
+    double spent[RP_STAGES], lap; /* seconds, and when the last stage ended */
     double loss[RP_FIELDS];  /* nats, summed */
     uint64_t drawn[RP_FIELDS]; /* times the field was asked for */
     double weight;           /* of all notes, END included */
@@ -78,6 +90,9 @@ void rp_train_shard_run(const struct rp_train_net *net,
                         struct rp_train_shard *shard,
                         const struct rp_batch *batch,
                         const struct rp_train_pass *pass);
+
+/* The time since the last lap goes to `stage`; RP_STAGES: to none. */
+void rp_train_lap(struct rp_train_shard *shard, enum rp_train_stage stage);
 
 /* The shards' gradients, added in order and times `scale`, as the layout
  * says. The first shard's own is lost. */

@@ -5,12 +5,12 @@
 #include <stdio.h>
 
 #include "model/net/checkpoint.h"
+#include "model/team.h"
 #include "model/train.h"
 #include "model/train_batch.h"
 #include "model/train_net.h"
 
-/* Rows of a shard. Fixed: it decides in which order gradients are added, so
- * it is part of what "the same run" means. */
+/* Most rows of a shard. */
 enum { RP_TRAIN_ROWS = 32 };
 
 struct rp_train_tally {
@@ -25,7 +25,8 @@ struct rp_train {
     struct rp_dataset dataset;
     struct rp_shape shape;
     struct rp_train_net net;
-    uint32_t threads, shards;
+    struct rp_team *team;
+    uint32_t rows, shards; /* rows: of a shard */
     struct rp_train_shard *shard; /* `shards` of each */
     struct rp_train_batch *batch;
     struct rp_train_plan plan, valid_plan;
@@ -65,8 +66,11 @@ double rp_train_spent(const struct rp_train *train);
 double rp_train_progress(const struct rp_train *train);
 float rp_train_rate(const struct rp_train *train); /* of the next step */
 
-/* train_step.c: one batch of a plan, over all threads. Adds to the tally.
- * With `backward`, gradient is the mean over the batch's notes. */
+/* train_step.c: the team and its shards, for train's options and net. */
+RP_MUST rp_status rp_train_step_create(struct rp_train *train);
+void rp_train_step_fini(struct rp_train *train);
+/* One batch of a plan, over all threads. Adds to the tally. With `backward`,
+ * gradient is the mean over the batch's notes. */
 void rp_train_batch_run(struct rp_train *train,
                         const struct rp_train_plan *plan, uint32_t index,
                         bool backward, struct rp_train_tally *tally);

@@ -1,25 +1,69 @@
-/* One batch, cut into shards of rows that threads take from a queue. */
-#include <pthread.h>
-#include <stdatomic.h>
+/* One batch, cut into shards of rows that the team's threads share. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/train_run.h"
 #include "rt/log.h"
 
-struct queue {
+/* Rows of a shard: two shards at least, so that two cores are busy with a
+ * small batch too, and no more than the weights are worth reading for. What
+ * it is decides in which order gradients are added, so it looks at the batch
+ * alone, never at the machine. */
+static uint32_t shard_rows(uint32_t batch)
+{
+    uint32_t half = (batch + 1) / 2;
+    return half < RP_TRAIN_ROWS ? half : RP_TRAIN_ROWS;
+}
+
+rp_status rp_train_step_create(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    uint32_t rows = shard_rows(options->batch);
+    rp_status status = rp_team_create(&train->team, options->threads);
+
+    train->rows = rows;
+    train->shards = (options->batch + rows - 1) / rows;
+    train->shard = calloc(train->shards, sizeof *train->shard);
+    train->batch = calloc(train->shards, sizeof *train->batch);
+    if (!status && (!train->shard || !train->batch))
+        return RP_EMEM;
+    for (uint32_t i = 0; i < train->shards && !status; i++) {
+        status = rp_train_batch_create(&train->batch[i], options->length,
+                                       rows);
+        if (!status)
+            status = rp_train_shard_create(&train->shard[i], &train->net,
+                                           options->length, rows);
+    }
+    return status;
+}
+
+void rp_train_step_fini(struct rp_train *train)
+{
+    for (uint32_t i = 0; i < train->shards; i++) {
+        if (train->shard)
+            rp_train_shard_fini(&train->shard[i]);
+        if (train->batch)
+            rp_train_batch_fini(&train->batch[i]);
+    }
+    free(train->shard);
+    free(train->batch);
+    rp_team_destroy(train->team);
+}
+
+struct step {
     struct rp_train *train;
     const struct rp_train_crop *crop;
     uint32_t rows;
     bool backward;
-    atomic_uint next;
 };
 
-static void run_shard(struct queue *queue, uint32_t s)
+static void run_shard(void *self, uint32_t s)
 {
-    struct rp_train *train = queue->train;
+    struct step *step = self;
+    struct rp_train *train = step->train;
     const struct rp_train_options *options = &train->options;
-    uint32_t first = s * RP_TRAIN_ROWS, left = queue->rows - first;
-    bool learn = queue->backward;
+    uint32_t first = s * train->rows, left = step->rows - first;
+    bool learn = step->backward;
     struct rp_train_batch_options heard = {
         .seed = options->seed,
         .epoch = train->epoch,
@@ -33,23 +77,12 @@ static void run_shard(struct queue *queue, uint32_t s)
         .seed = options->seed * 1000003 + train->step * 64 + s,
     };
 
-    rp_train_batch_fill(&train->batch[s], &train->dataset, queue->crop + first,
-                        left < RP_TRAIN_ROWS ? left : RP_TRAIN_ROWS, &heard);
+    rp_train_lap(&train->shard[s], RP_STAGES);
+    rp_train_batch_fill(&train->batch[s], &train->dataset, step->crop + first,
+                        left < train->rows ? left : train->rows, &heard);
+    rp_train_lap(&train->shard[s], RP_STAGE_FILL);
     rp_train_shard_run(&train->net, &train->shard[s], &train->batch[s].batch,
                        &pass);
-}
-
-static void *take_shards(void *self)
-{
-    struct queue *queue = self;
-    uint32_t shards = (queue->rows + RP_TRAIN_ROWS - 1) / RP_TRAIN_ROWS;
-
-    for (;;) {
-        uint32_t s = atomic_fetch_add(&queue->next, 1);
-        if (s >= shards)
-            return NULL;
-        run_shard(queue, s);
-    }
 }
 
 /* In the order of the shards, whoever ran them. */
@@ -74,22 +107,14 @@ void rp_train_batch_run(struct rp_train *train,
                         const struct rp_train_plan *plan, uint32_t index,
                         bool backward, struct rp_train_tally *tally)
 {
-    struct queue queue = { .train = train, .backward = backward };
-    uint32_t first = index * plan->batch, shards, more = 0;
-    pthread_t thread[64];
+    struct step step = { .train = train, .backward = backward };
+    uint32_t first = index * plan->batch, shards;
 
-    queue.crop = plan->crop + first;
-    queue.rows = plan->count - first < plan->batch ? plan->count - first
-                                                   : plan->batch;
-    shards = (queue.rows + RP_TRAIN_ROWS - 1) / RP_TRAIN_ROWS;
-    while (more + 1 < train->threads && more + 1 < shards && more < 64) {
-        if (pthread_create(&thread[more], NULL, take_shards, &queue))
-            break; /* fewer threads then: the result is the same */
-        more++;
-    }
-    take_shards(&queue);
-    for (uint32_t i = 0; i < more; i++)
-        pthread_join(thread[i], NULL);
+    step.crop = plan->crop + first;
+    step.rows = plan->count - first < plan->batch ? plan->count - first
+                                                  : plan->batch;
+    shards = (step.rows + train->rows - 1) / train->rows;
+    rp_team_run(train->team, shards, run_shard, &step);
     add_up(train, shards, backward, tally);
 }
 

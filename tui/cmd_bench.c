@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/bench_train.h"
 #include "model/net/bench_engine.h"
 #include "model/play/bench_answers.h"
 #include "model/play/bench_phrases.h"
@@ -16,6 +17,7 @@ struct wish {
     uint32_t notes, turns, count, seed;
     double sigma, seconds;
     bool json, each;
+    struct rp_bench_train_options train;
 };
 
 #define AT(field) offsetof(struct wish, field)
@@ -107,6 +109,33 @@ static const struct rp_cli answers_cli = {
     .least_args = 1,
     .most_args = 1000,
     .options = answers_options,
+};
+
+#define SHAPE_OPTION(name, least, most, help)                                  \
+    {                                                                          \
+        #name, "N", help, RP_OPTION_COUNT, AT(train.name), least, most         \
+    }
+
+static const struct rp_option train_options[] = {
+    SHAPE_OPTION(layers, 1, RP_LAYERS_MAX, "GRU layers (2)"),
+    SHAPE_OPTION(hidden, 16, RP_HIDDEN_MAX, "units of a layer (512)"),
+    SHAPE_OPTION(head, 16, RP_HEAD_MAX, "units of an output head (128)"),
+    SHAPE_OPTION(batch, 1, 1024, "phrases learned at once (64)"),
+    SHAPE_OPTION(length, 8, 4096, "notes of such a phrase (128)"),
+    SHAPE_OPTION(threads, 0, 256, "0: one per core (0)"),
+    SHAPE_OPTION(rounds, 1, 1000, "how often it is measured (7)"),
+    SHAPE_OPTION(steps, 1, 1000, "steps of a round (2)"),
+    {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
+    RP_OPTION_END,
+};
+static const struct rp_cli train_cli = {
+    .name = "bench train",
+    .args = "[DIR...]",
+    .about = "How many notes a second training learns from, and where the "
+             "time goes: whole\nsteps, on the notes of DIRs, or on made-up "
+             "ones.",
+    .most_args = 1000,
+    .options = train_options,
 };
 
 /* The preset's knobs, and what was given. */
@@ -267,11 +296,39 @@ static int bench_answers(int argc, char **argv)
     return rp_exit_code(status);
 }
 
+static int bench_train(int argc, char **argv)
+{
+    struct wish wish = {.train = {.layers = 2,
+                                  .hidden = 512,
+                                  .head = 128,
+                                  .batch = 64,
+                                  .length = 128,
+                                  .rounds = 7,
+                                  .steps = 2}};
+    struct rp_texts dirs = {0};
+    int exit_code = rp_cli_parse(&train_cli, argc, argv, &wish, &dirs);
+    struct rp_bench_train bench;
+    rp_status status;
+
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    wish.train.dir = dirs.text;
+    wish.train.dirs = dirs.count;
+    status = rp_bench_train_run(&bench, &wish.train);
+    if (status == RP_OK) {
+        rp_bench_train_print(&bench, wish.json, stdout);
+    }
+    rp_texts_fini(&dirs);
+    return rp_exit_code(status);
+}
+
 static const struct rp_command benches[] = {
     {"engine", bench_engine, "what a note costs, beside reading the weights"},
     {"latency", bench_latency, "key press to thru, decision to answer"},
     {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
+    {"train", bench_train, "notes learned from in a second"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
 

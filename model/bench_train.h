@@ -1,0 +1,44 @@
+/* How fast training is: whole steps (rows from notes, forward, backward,
+ * update), the same as a run's, on notes of .mid files or made-up ones. */
+#ifndef RP_BENCH_TRAIN_H
+#define RP_BENCH_TRAIN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/train_net.h"
+
+struct rp_bench_train_options {
+    const char *const *dir; /* folders of .mid; none: made-up notes */
+    uint32_t dirs;
+    uint32_t layers, hidden, head, batch, length;
+    uint32_t threads; /* 0: one per core */
+    uint32_t rounds, steps; /* steps of a round */
+};
+
+/* One way of training, measured in rounds. */
+struct rp_bench_train_row {
+    const char *name, *kernels;
+    double notes_s;   /* GRU steps in a second, median of the rounds */
+    double least_s, most_s; /* of a round */
+    double gflops;    /* in a second, of dense products */
+    double share[RP_STAGES + 1]; /* of the time; the last is the update */
+};
+
+enum { RP_BENCH_TRAIN_ROWS = 4 };
+
+struct rp_bench_train {
+    struct rp_bench_train_options options;
+    uint32_t threads, inputs;
+    double bits; /* of a row of input */
+    size_t weights;
+    uint32_t rows;
+    struct rp_bench_train_row row[RP_BENCH_TRAIN_ROWS];
+};
+
+RP_MUST rp_status rp_bench_train_run(
+    struct rp_bench_train *bench, const struct rp_bench_train_options *options);
+void rp_bench_train_print(const struct rp_bench_train *bench, bool json,
+                          FILE *out);
+
+#endif
