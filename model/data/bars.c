@@ -89,6 +89,22 @@ static void cut_map(struct rp_metre_change *change, uint32_t *changes,
     *changes = kept;
 }
 
+/* The same for chords: the one in force at `to` begins at `from`. */
+static void cut_chords(struct rp_bars_chords *chords, int32_t from, int32_t to)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < chords->count; i++) {
+        struct rp_chord_change c = chords->chord[i];
+        bool last = i + 1 == chords->count || chords->chord[i + 1].tick > to;
+        if (c.tick >= from && c.tick <= to && !last)
+            continue;
+        if (c.tick >= from)
+            c.tick = c.tick > to ? c.tick - (to - from) : from;
+        chords->chord[kept++] = c;
+    }
+    chords->count = kept;
+}
+
 /* The bars that end at the bar line `from`, down to `first`, alike and at
  * least `ticks` long together if so many are there: how many, and their
  * length. */
@@ -134,7 +150,8 @@ static uint32_t find_cut(const struct rp_bars *bars, int32_t end,
 
 uint32_t rp_bars_shorten(struct rp_note *note, uint32_t count,
                          struct rp_metre_change *change, uint32_t *changes,
-                         uint32_t resolution, int32_t most)
+                         struct rp_bars_chords *chords, uint32_t resolution,
+                         int32_t most)
 {
     int32_t end = count ? note[0].onset : 0; /* all before is silent here */
     uint32_t gone = 0;
@@ -146,6 +163,8 @@ uint32_t rp_bars_shorten(struct rp_note *note, uint32_t count,
             cut = find_cut(&bars, end, note[i].onset, most, &from, &to);
         if (cut) {
             cut_map(change, changes, from, to);
+            if (chords)
+                cut_chords(chords, from, to);
             for (uint32_t k = i; k < count; k++)
                 note[k].onset -= to - from;
             gone += cut;

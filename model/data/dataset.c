@@ -12,6 +12,7 @@
 #include "model/data/pickup.h"
 #include "model/data/sha256.h"
 #include "model/data/smf.h"
+#include "model/data/smf_chords.h"
 #include "rt/log.h"
 
 enum { DEPTH_MAX = 32 }; /* folders in folders; a loop of links ends here */
@@ -134,6 +135,17 @@ static void set_origin(struct rp_piece *piece, uint32_t resolution)
         piece->metre[kept++] = change;
     }
     piece->metres = (uint32_t)kept;
+    kept = 0;
+    for (uint32_t i = 0; i < piece->chords; i++) {
+        struct rp_chord_change change = piece->chord[i];
+        change.tick -= origin;
+        if (change.tick <= 0) {
+            change.tick = 0; /* the one before is over */
+            kept = 0;
+        }
+        piece->chord[kept++] = change;
+    }
+    piece->chords = (uint32_t)kept;
     piece->origin = 0;
 }
 
@@ -212,12 +224,40 @@ static rp_status set_pickup(const struct rp_smf *smf, uint32_t resolution,
     return RP_OK;
 }
 
+/* What the vocabulary has and melodies need not: chords, offsets. */
+static rp_status take_features(const struct rp_smf *smf,
+                               const struct rp_dataset_options *options,
+                               struct rp_piece *piece)
+{
+    const struct rp_vocabulary *vocabulary = &options->vocabulary;
+    enum rp_chord_source source;
+    int melody =
+        strcmp(options->role, "melody") ? -1 : rp_smf_melody_track(smf);
+    for (uint32_t i = 0; !vocabulary->timing && i < piece->count; i++)
+        piece->note[i].offset = 0;
+    if (!vocabulary->chord)
+        return RP_OK;
+    return rp_smf_chords(smf, melody, vocabulary->resolution, &piece->chord,
+                         &piece->chords, &source);
+}
+
 static void piece_fini(struct rp_piece *piece)
 {
     free(piece->path);
     free(piece->note);
     free(piece->metre);
+    free(piece->chord);
     *piece = (struct rp_piece){0};
+}
+
+static void shorten_rests(const struct rp_dataset_options *options,
+                          struct rp_dataset *dataset, struct rp_piece *piece)
+{
+    struct rp_bars_chords chords = {piece->chord, piece->chords};
+    dataset->rest_bars += rp_bars_shorten(
+        piece->note, piece->count, piece->metre, &piece->metres, &chords,
+        options->vocabulary.resolution, options->max_rest_bars);
+    piece->chords = chords.count;
 }
 
 /* RP_ENONE, logged and counted, where the file is of no use. */
@@ -236,6 +276,8 @@ static rp_status read_piece(const char *path,
     status = take_notes(&smf, options, piece);
     if (!status)
         status = set_pickup(&smf, options->vocabulary.resolution, piece);
+    if (!status)
+        status = take_features(&smf, options, piece);
     rp_smf_fini(&smf);
     if (!status && !(piece->path = strdup(path)))
         status = no_memory();
@@ -250,9 +292,7 @@ static rp_status read_piece(const char *path,
         return status;
     }
     if (options->max_rest_bars > 0)
-        dataset->rest_bars += rp_bars_shorten(
-            piece->note, piece->count, piece->metre, &piece->metres,
-            options->vocabulary.resolution, options->max_rest_bars);
+        shorten_rests(options, dataset, piece);
     set_origin(piece, options->vocabulary.resolution);
     set_range(piece);
     set_split(entry);
@@ -304,12 +344,20 @@ static void set_hash(struct rp_dataset *dataset, const struct entry *entry)
             rp_sha256_add_i32(&sha, piece->note[k].duration);
             rp_sha256_add_i32(&sha, piece->note[k].pitch);
             rp_sha256_add_i32(&sha, piece->note[k].velocity);
+            if (piece->note[k].offset)
+                rp_sha256_add_i32(&sha, piece->note[k].offset);
         }
         rp_sha256_add_i32(&sha, (int32_t)piece->metres);
         for (uint32_t k = 0; k < piece->metres; k++) {
             rp_sha256_add_i32(&sha, piece->metre[k].tick);
             rp_sha256_add_i32(&sha, piece->metre[k].metre.beats);
             rp_sha256_add_i32(&sha, piece->metre[k].metre.unit);
+        }
+        /* Nothing where there are none, as before there were any. */
+        for (uint32_t k = 0; k < piece->chords; k++) {
+            rp_sha256_add_i32(&sha, piece->chord[k].tick);
+            rp_sha256_add_i32(&sha, piece->chord[k].chord.root);
+            rp_sha256_add_i32(&sha, piece->chord[k].chord.quality);
         }
     }
     rp_sha256_end(&sha, digest);

@@ -97,7 +97,8 @@ static void check_meaning(const struct rp_smf *smf, uint32_t resolution)
         HOLD(change[i].metre.beats && change[i].metre.unit &&
              change[i].tick >= 0 &&
              (!i || change[i].tick > change[i - 1].tick));
-    (void)rp_bars_shorten(note, count, change, &changes, resolution, 2);
+    (void)rp_bars_shorten(note, count, change, &changes, NULL, resolution,
+                          2);
     check_notes(note, count, true);
     free(note);
     free(change);
