@@ -245,10 +245,14 @@ class Crop:
                                     like[i - 1, :i - 1] + 1, 0)
         return like
 
-    def add_match(self):
+    def add_match(self, beats):
         """Row i: the note j that followed the phrase most like the one before
-        i (the same key before others, then the latest), and how alike."""
+        i (the same key before others, then the latest), and how alike; j at
+        most so many beats ago (0: any)."""
         n, like = self.n, self.like()
+        if beats:
+            first = np.append(0, self.onset) - beats * self.piece.resolution
+            like[:, :n][self.onset < first[:, None]] = 0
         back = np.append(NONE, self.pitch)
         score = np.minimum(like, 31) * 2 + (back[:, None] == back)
         score = np.where(like[:, :n] > 0, score[:, :n], 0)
@@ -292,7 +296,8 @@ class Plan:
     """Which groups the network hears and each head sees. `heard` are of the
     note just played, `ahead` are known of the next before it is drawn."""
 
-    def __init__(self, options, bars):
+    def __init__(self, options, bars, recall=0):
+        self.bars, self.recall = bars, recall
         place = ['metre', 'beat', 'grid']
         self.heard = ['dt', 'dt_rest', 'pitch', 'duration', 'duration_rest',
                       'sounding'] + place
@@ -323,12 +328,12 @@ class Plan:
         self.scale = 'scale' in options
         self.direct = 'match-direct' in options
 
-    def crop(self, crop, bars):
-        made = Crop(crop, bars)
+    def crop(self, crop):
+        made = Crop(crop, self.bars)
         if self.lookback:
             made.add_lookback()
         if self.match:
-            made.add_match()
+            made.add_match(self.recall)
         if self.scale:
             made.add_scale()
         return made

@@ -13,8 +13,10 @@ Data: what dump_pieces prints, or piano rolls {"train": [[[60, 64], ...]], ...}
 where a note is a maximal run of a pitch. Needs PyTorch and NumPy."""
 import argparse
 import copy
+import json
 import math
 import os
+import struct
 import time
 
 # More threads than rows to share spin; set before the libraries load.
@@ -327,6 +329,73 @@ def impossible(field, batch, at):
     return off[:, :-1]
 
 
+# Weights of riposte --------------------------------------------------------
+
+HEARD = ['dt', 'dt_rest', 'pitch', 'duration', 'duration_rest', 'sounding',
+         'metre', 'beat', 'grid']
+SEEN = ['dt', 'dt_rest', 'metre', 'beat', 'grid', 'sounding', 'pitch',
+        'duration']
+
+
+def read_safetensors(path):
+    kinds = {'F32': (np.float32, 0), 'F16': (np.float16, 0),
+             'BF16': (np.uint16, 16)}
+    with open(path, 'rb') as file:
+        size, = struct.unpack('<Q', file.read(8))
+        header = json.loads(file.read(size))
+        data = file.read()
+    found = {}
+    for name, about in header.items():
+        if name == '__metadata__':
+            continue
+        kind, shift = kinds[about['dtype']]
+        begin, end = about['data_offsets']
+        values = np.frombuffer(data[begin:end], kind)
+        if shift:
+            values = (values.astype(np.uint32) << shift).view(np.float32)
+        found[name] = torch.from_numpy(
+            values.astype(np.float32).reshape(about['shape']))
+    return found
+
+
+def place_columns(weight, names, table, mine):
+    """Columns of riposte's `weight` become rows of `table`, by name; what
+    riposte does not know begins as nothing."""
+    at, rows = {}, 0
+    for name in mine:
+        at[name] = rows
+        rows += WIDTHS[name]
+    table.zero_()
+    first = 0
+    for name in names:
+        if first == weight.shape[1]:
+            break
+        width = WIDTHS[name]
+        table[at[name]:at[name] + width] = weight[:, first:first + width].t()
+        first += width
+
+
+@torch.no_grad()
+def take_weights(net, path):
+    """Begins with the weights of a riposte checkpoint of the same size."""
+    w = read_safetensors(path)
+    place_columns(w['gru.weight_ih_l0'], HEARD, net.table, net.reads())
+    net.bias.copy_(w['gru.bias_ih_l0'].flatten())
+    for l in range(len(net.weight)):
+        net.weight[l].copy_(w[f'gru.weight_hh_l{l}'])
+        net.above[l].copy_(w[f'gru.bias_hh_l{l}'].flatten())
+    for l, below in enumerate(net.below, 1):
+        below.weight.copy_(w[f'gru.weight_ih_l{l}'])
+        below.bias.copy_(w[f'gru.bias_ih_l{l}'].flatten())
+    for field, head in net.heads.items():
+        for part in ('hidden', 'out'):
+            linear = getattr(head, part)
+            linear.weight.copy_(w[f'head.{field}.{part}.weight'])
+            linear.bias.copy_(w[f'head.{field}.{part}.bias'].flatten())
+        cond = w.get(f'head.{field}.cond.weight', torch.zeros(1, 0))
+        place_columns(cond, SEEN, head.cond, net.sees(field))
+
+
 # Training ------------------------------------------------------------------
 
 class Average:
@@ -377,7 +446,7 @@ def evaluate(net, plan, pieces, args):
     net.eval()
     total, notes = {}, 0
     for part in batches_of([whole(p) for p in pieces], args.batch):
-        batch = Batch([plan.crop(c, args.bars) for c in part], 0, 0, None)
+        batch = Batch([plan.crop(c) for c in part], 0, 0, None)
         notes += batch.notes
         for field, nats in net.loss(batch).items():
             total[field] = total.get(field, 0) + nats.item()
@@ -430,7 +499,7 @@ def train(net, plan, data, args):
         for part in parts:
             for group in optim.param_groups:
                 group['lr'] = rate(args, step, steps)
-            batch = Batch([plan.crop(c, args.bars) for c in part], args.held,
+            batch = Batch([plan.crop(c) for c in part], args.held,
                           args.input_dropout, rng)
             total += learn(net, batch, optim, args)
             notes += batch.notes
@@ -466,11 +535,14 @@ def arguments():
     add('data')
     add('--options', default='', help='names from below, with commas')
     add('--bars', default='1,2', help='bars back that lookback looks')
+    add('--from', dest='start', metavar='FILE', help='riposte weights to '
+        'begin with; with --epochs 0 they are only measured')
     add('--share', type=float, default=1, help='of the training pieces')
     for name, value in (('layers', 1), ('hidden', 256), ('head', 128),
                         ('batch', 32), ('length', 128), ('epochs', 6),
                         ('warmup', 100), ('patience', 100), ('last', 3),
-                        ('seed', 1), ('threads', 1), ('resolution', 4)):
+                        ('seed', 1), ('threads', 1), ('resolution', 4),
+                        ('recall', 0)):
         add('--' + name, type=int, default=value)
     for name, value in (('lr', 3e-3), ('weight-decay', 0.05), ('clip', 1.0),
                         ('dropout', 0.2), ('recurrent-dropout', 0.0),
@@ -493,14 +565,20 @@ def main():
     data = read_data(args.data, args.resolution)
     pick = np.random.default_rng(0).random(len(data['train'])) < args.share
     data['train'] = [p for p, keep in zip(data['train'], pick) if keep]
-    plan = Plan(args.options, args.bars)
+    plan = Plan(args.options, args.bars, args.recall)
     net = Net(args, plan)
+    if args.start:
+        take_weights(net, args.start)
     print('# ' + ', '.join(f'{k} {len(v)} pieces, '
                            f'{sum(len(p.notes) for p in v)} notes'
                            for k, v in data.items()),
           f'{sum(p.numel() for p in net.parameters())} parameters')
-    best, average = train(net, plan, data, args)
     name = ' '.join(args.options) or 'none'
+    if args.start:
+        show(name + ', begun with', net, plan, data, args)
+    if not args.epochs:
+        return
+    best, average = train(net, plan, data, args)
     show(name, best, plan, data, args)
     for mean, averaged in average.nets().items():
         show(f'{name}, {mean}', averaged, plan, data, args)
