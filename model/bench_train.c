@@ -136,10 +136,7 @@ static void fini(struct rp_train *train)
 /* One step as a run takes it. Returns the seconds of the update. */
 static double step(struct rp_train *train, struct rp_train_tally *tally)
 {
-    struct rp_train_update update = {.step = train->step + 1,
-                                     .lr = 1e-4f,
-                                     .weight_decay = 0.05f,
-                                     .scale = 1};
+    struct rp_optimizer_step update = rp_optimizers[RP_ADAMW].usual;
     double begun = rp_train_now(), spent, norm;
 
     rp_train_net_set(&train->net, train->params, 0, 0);
@@ -148,10 +145,13 @@ static double step(struct rp_train *train, struct rp_train_tally *tally)
                        (uint32_t)(train->step % train->plan.batches), true,
                        tally);
     begun = rp_train_now();
-    norm = rp_train_norm(train->gradient, train->net.layout.size);
+    norm = rp_train_norm(&train->net.layout, train->frozen, train->gradient);
+    update.step = train->step + 1;
+    update.lr = 1e-4f;
     update.scale = norm > 1 ? (float)(1 / norm) : 1;
-    rp_train_update(&train->net.layout, &update, train->gradient,
-                    train->params, train->state);
+    rp_train_update(&train->net.layout, &rp_optimizers[RP_ADAMW], &update,
+                    train->frozen, train->gradient, train->params,
+                    train->state);
     train->step++;
     return spent + rp_train_now() - begun;
 }

@@ -19,10 +19,15 @@ struct rp_train_options {
     uint32_t dirs;
     bool frames;      /* dir[0] is a file of piano rolls (data/frames.h) */
     const char *role; /* "melody" or "all" */
+    uint32_t resolution; /* ticks per beat */
     uint32_t layers, hidden, head;
-    uint32_t batch, length; /* rows, positions of a row */
+    uint32_t batch, length; /* rows (0: auto), positions of a row */
     uint32_t epochs;
-    float lr, weight_decay, clip;
+    const char *optimizer; /* model/train_optimizer.h */
+    /* NAN: the optimizer's own. */
+    float lr, momentum, beta2, epsilon, weight_decay;
+    bool nesterov;
+    float clip;
     uint32_t warmup; /* steps */
     const char *schedule; /* "cosine" or "plateau" */
     float decay;   /* plateau: of the rate, after an epoch without a better
@@ -37,7 +42,7 @@ struct rp_train_options {
     uint64_t seed;
     uint32_t threads; /* 0: one per core */
     bool velocity, metre;
-    uint16_t resolution;
+    const char *freeze; /* patterns of names of weights, or NULL */
     double time_limit; /* minutes; 0: none. The rate then falls to its end
                           (cosine) by what is further on, the steps or the
                           time */
@@ -47,6 +52,7 @@ struct rp_train_options {
     const char *message, *licence, *attribution; /* for the card, or NULL */
     const char *command;                         /* for the card, or NULL */
     uint32_t steps_max; /* stop after so many steps as if told to; 0: none */
+    uint64_t given; /* bit i: rp_train_knobs[i] was set by someone */
 };
 
 struct rp_train_result {

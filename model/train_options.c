@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/train_optimizer.h"
 #include "rt/log.h"
 
 #define AT(field) offsetof(struct rp_train_options, field)
@@ -15,32 +16,49 @@ static const char *const roles[] = { "melody", "all", NULL };
 static const char *const schedules[] = { "cosine", "plateau", NULL };
 
 const struct rp_train_knob rp_train_knobs[] = {
-    { "role", RP_TRAIN_WORD, AT(role), 0, 0,
-      "which notes of a file", roles },
+    { "role", RP_TRAIN_WORD, AT(role), 0, 0, "which notes of a file",
+      .words = roles },
+    { "resolution", RP_TRAIN_U32, AT(resolution), 1, 960, "ticks per beat" },
     { "layers", RP_TRAIN_U32, AT(layers), 1, RP_LAYERS_MAX, "GRU layers" },
     { "hidden", RP_TRAIN_U32, AT(hidden), 16, RP_HIDDEN_MAX,
       "units of a layer, a multiple of 16" },
     { "head", RP_TRAIN_U32, AT(head), 16, RP_HEAD_MAX,
       "units of an output head, a multiple of 16" },
-    { "batch", RP_TRAIN_U32, AT(batch), 1, 1024, "phrases learned at once" },
+    { "batch", RP_TRAIN_U32, AT(batch), 1, 1024,
+      "phrases learned at once (auto: 16 to 64, by how many there are)",
+      .automatic = true },
     { "length", RP_TRAIN_U32, AT(length), 8, 4096, "notes of such a phrase" },
     { "epochs", RP_TRAIN_U32, AT(epochs), 1, 100000,
       "times through the data" },
-    { "lr", RP_TRAIN_FLOAT, AT(lr), 1e-7, 1, "learning rate at its highest" },
+    { "optimizer", RP_TRAIN_WORD, AT(optimizer), 0, 0, "what makes the steps",
+      .words = rp_optimizer_names, .value = "NAME" },
+    { "lr", RP_TRAIN_FLOAT, AT(lr), 1e-7, 100,
+      "learning rate at its highest (auto: the optimizer's usual)",
+      .automatic = true },
+    { "momentum", RP_TRAIN_FLOAT, AT(momentum), 0, 0.9999,
+      "share of the past in a step's direction; beta1 of the adams",
+      .automatic = true },
+    { "beta2", RP_TRAIN_FLOAT, AT(beta2), 0, 0.99999,
+      "share of the past in a step's size; alpha of rmsprop, rho of adadelta",
+      .automatic = true },
+    { "epsilon", RP_TRAIN_FLOAT, AT(epsilon), 0, 1,
+      "what keeps a step's size from 0", .automatic = true },
+    { "nesterov", RP_TRAIN_BOOL, AT(nesterov), 0, 1,
+      "sgd: look ahead along the momentum" },
+    { "weight-decay", RP_TRAIN_FLOAT, AT(weight_decay), 0, 10,
+      "of weights, not of biases, times the rate", .automatic = true },
+    { "clip", RP_TRAIN_FLOAT, AT(clip), 0, 1e6,
+      "longest gradient, as a norm (0: any)" },
     { "warmup", RP_TRAIN_U32, AT(warmup), 0, 1e6,
       "steps until the rate is reached" },
     { "schedule", RP_TRAIN_WORD, AT(schedule), 0, 0,
       "the rate falls to the end, or when validation stands still",
-      schedules },
+      .words = schedules },
     { "decay", RP_TRAIN_FLOAT, AT(decay), 0.01, 1,
       "plateau: the rate times this after an epoch without a better loss" },
     { "average", RP_TRAIN_FLOAT, AT(average), 0, 0.99999,
       "share of the past in averaged weights, which are validated and kept "
       "as best (0: none)" },
-    { "weight-decay", RP_TRAIN_FLOAT, AT(weight_decay), 0, 10,
-      "of weights, not of biases" },
-    { "clip", RP_TRAIN_FLOAT, AT(clip), 0, 1e6,
-      "longest gradient, as a norm (0: any)" },
     { "dropout", RP_TRAIN_FLOAT, AT(dropout), 0, 0.9,
       "of units between layers and before the heads" },
     { "recurrent-dropout", RP_TRAIN_FLOAT, AT(recurrent_dropout), 0, 0.9,
@@ -59,35 +77,80 @@ const struct rp_train_knob rp_train_knobs[] = {
       "learn velocities too (no: they follow the call)" },
     { "metre", RP_TRAIN_BOOL, AT(metre), 0, 1,
       "tell the network the position in the bar" },
+    { "freeze", RP_TRAIN_TEXT, AT(freeze), 0, 0,
+      "with --from: weights that stay as they are, such as "
+      "'gru.*_l0,head.pitch.*'",
+      .value = "NAMES" },
+    { "from", RP_TRAIN_TEXT, AT(from), 0, 0,
+      "begin with the weights of a checkpoint, in its shape",
+      .value = "FILE", .passing = true },
+    { "out", RP_TRAIN_TEXT, AT(out), 0, 0,
+      "where runs are kept, 001, 002, ...", .value = "DIR",
+      .passing = true },
+    { "threads", RP_TRAIN_U32, AT(threads), 0, 64,
+      "0: one per core (the result is the same)", .passing = true },
+    { "time-limit", RP_TRAIN_REAL, AT(time_limit), 0, 1e6,
+      "end by then; the result then depends on the machine's speed",
+      .value = "MINUTES", .passing = true },
+    { "message", RP_TRAIN_TEXT, AT(message), 0, 0,
+      "a note for the model card", .value = "TEXT", .passing = true },
+    { "licence", RP_TRAIN_TEXT, AT(licence), 0, 0,
+      "of the data, for the model card", .value = "TEXT", .passing = true },
+    { "attribution", RP_TRAIN_TEXT, AT(attribution), 0, 0,
+      "of the data, for the model card", .value = "TEXT", .passing = true },
 };
 const uint32_t rp_train_knob_count =
     sizeof rp_train_knobs / sizeof *rp_train_knobs;
+_Static_assert(sizeof rp_train_knobs / sizeof *rp_train_knobs <= 64,
+               "struct rp_train_options.given has 64 bits");
 
 void rp_train_defaults(struct rp_train_options *options)
 {
     *options = (struct rp_train_options){
-        .role = "melody",
+        .role = roles[0],
+        .resolution = 24,
         .layers = 2,
         .hidden = 256,
         .head = 128,
-        .batch = 64,
         .length = 128,
         .epochs = 40,
-        .lr = 2e-3f,
-        .warmup = 200,
-        .schedule = "cosine",
-        .decay = 0.9f,
-        .weight_decay = 0.05f,
+        .optimizer = rp_optimizer_names[RP_ADAMW],
+        .lr = NAN,
+        .momentum = NAN,
+        .beta2 = NAN,
+        .epsilon = NAN,
+        .weight_decay = NAN,
         .clip = 1.0f,
+        .warmup = 200,
+        .schedule = schedules[0],
+        .decay = 0.9f,
         .dropout = 0.3f,
         .input_dropout = 0.03f,
         .held = 0.03f,
         .metre_drop = 0.1f,
         .seed = 1,
         .metre = true,
-        .resolution = 24,
         .out = "runs",
     };
+}
+
+static void settle(float *value, float usual)
+{
+    if (isnan(*value))
+        *value = usual;
+}
+
+void rp_train_options_settle(struct rp_train_options *options)
+{
+    const struct rp_optimizer *optimizer =
+        rp_optimizer_find(options->optimizer);
+    const struct rp_optimizer_step *usual = &optimizer->usual;
+
+    settle(&options->lr, usual->lr);
+    settle(&options->momentum, usual->momentum);
+    settle(&options->beta2, usual->beta2);
+    settle(&options->epsilon, usual->epsilon);
+    settle(&options->weight_decay, usual->weight_decay);
 }
 
 const struct rp_train_knob *rp_train_knob_find(const char *name)
@@ -112,24 +175,29 @@ static void list_words(const char *const *word, const char *between,
 void rp_train_knob_value(const struct rp_train_knob *knob, char *text,
                          size_t size)
 {
-    if (knob->kind == RP_TRAIN_WORD)
+    const char *value = knob->value;
+
+    if (!value && knob->kind == RP_TRAIN_WORD) {
         list_words(knob->words, "|", text, size);
-    else
-        snprintf(text, size, "%s",
-                 knob->kind == RP_TRAIN_BOOL    ? "yes|no"
-                 : knob->kind == RP_TRAIN_FLOAT ? "X"
-                                                : "N");
+        return;
+    }
+    if (!value)
+        value = knob->kind == RP_TRAIN_BOOL    ? "yes|no"
+                : knob->kind == RP_TRAIN_FLOAT ? "X"
+                                               : "N";
+    snprintf(text, size, "%s", value);
 }
 
-static rp_status refuse(const struct rp_train_knob *knob, const char *text,
-                        const char *wanted)
+static rp_status refuse(const struct rp_train_knob *knob, const char *where,
+                        const char *text, const char *wanted)
 {
-    rp_log(RP_ERROR, "train", "%s: '%s' is not %s", knob->name, text, wanted);
+    rp_log(RP_ERROR, "train", "%s%s: '%s' is not %s", where, knob->name, text,
+           wanted);
     return RP_EARG;
 }
 
 static rp_status set_word(const struct rp_train_knob *knob, const char **word,
-                          const char *text)
+                          const char *where, const char *text)
 {
     char listed[160], wanted[180];
 
@@ -140,50 +208,129 @@ static rp_status set_word(const struct rp_train_knob *knob, const char **word,
         }
     list_words(knob->words, ", ", listed, sizeof listed);
     snprintf(wanted, sizeof wanted, "one of %s", listed);
-    return refuse(knob, text, wanted);
+    return refuse(knob, where, text, wanted);
+}
+
+static rp_status set_text(const struct rp_train_knob *knob, const char **at,
+                          const char *where, const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            return refuse(knob, where, text, "one line of text");
+    *at = *text ? text : NULL;
+    return RP_OK;
 }
 
 static rp_status set_bool(const struct rp_train_knob *knob, bool *yes,
-                          const char *text)
+                          const char *where, const char *text)
 {
     if (strcmp(text, "yes") && strcmp(text, "no"))
-        return refuse(knob, text, "'yes' or 'no'");
+        return refuse(knob, where, text, "'yes' or 'no'");
     *yes = !strcmp(text, "yes");
     return RP_OK;
 }
 
-rp_status rp_train_knob_set(const struct rp_train_knob *knob,
-                            struct rp_train_options *options, const char *text)
+static bool is_whole(const struct rp_train_knob *knob)
 {
-    void *at = (char *)options + knob->offset;
-    char wanted[80], *end = NULL;
-    double value;
+    return knob->kind == RP_TRAIN_U32 || knob->kind == RP_TRAIN_U64;
+}
 
-    if (knob->kind == RP_TRAIN_WORD)
-        return set_word(knob, at, text);
-    if (knob->kind == RP_TRAIN_BOOL)
-        return set_bool(knob, at, text);
-    errno = 0;
-    value = strtod(text, &end);
-    snprintf(wanted, sizeof wanted, "a%s number from %g to %g",
-             knob->kind == RP_TRAIN_FLOAT ? "" : " whole", knob->least,
-             knob->most);
-    if (end == text || *end || errno ||
-        !(value >= knob->least && value <= knob->most) ||
-        (knob->kind != RP_TRAIN_FLOAT && value != floor(value)))
-        return refuse(knob, text, wanted);
+static void put_number(const struct rp_train_knob *knob, void *at,
+                       double value)
+{
     if (knob->kind == RP_TRAIN_U32)
         memcpy(at, &(uint32_t){ (uint32_t)value }, sizeof(uint32_t));
     else if (knob->kind == RP_TRAIN_U64)
         memcpy(at, &(uint64_t){ (uint64_t)value }, sizeof(uint64_t));
+    else if (knob->kind == RP_TRAIN_REAL)
+        memcpy(at, &value, sizeof value);
     else
         memcpy(at, &(float){ (float)value }, sizeof(float));
-    return RP_OK;
 }
 
-void rp_train_knob_text(const struct rp_train_knob *knob,
-                        const struct rp_train_options *options, char *text,
-                        size_t size)
+static rp_status set_number(const struct rp_train_knob *knob, void *at,
+                            const char *where, const char *text)
+{
+    char wanted[80], *end = NULL;
+    double value;
+
+    if (knob->automatic && !strcmp(text, "auto")) {
+        put_number(knob, at, is_whole(knob) ? 0 : (double)NAN);
+        return RP_OK;
+    }
+    errno = 0;
+    value = strtod(text, &end);
+    if (end != text && !*end && !errno && value >= knob->least &&
+        value <= knob->most && (!is_whole(knob) || value == floor(value))) {
+        put_number(knob, at, value);
+        return RP_OK;
+    }
+    snprintf(wanted, sizeof wanted, "%sa%s number from %g to %g",
+             knob->automatic ? "'auto' or " : "",
+             is_whole(knob) ? " whole" : "", knob->least, knob->most);
+    return refuse(knob, where, text, wanted);
+}
+
+rp_status rp_train_knob_set(const struct rp_train_knob *knob,
+                            struct rp_train_options *options,
+                            const char *where, const char *text)
+{
+    void *at = (char *)options + knob->offset;
+    rp_status status;
+
+    if (knob->kind == RP_TRAIN_WORD)
+        status = set_word(knob, at, where, text);
+    else if (knob->kind == RP_TRAIN_TEXT)
+        status = set_text(knob, at, where, text);
+    else if (knob->kind == RP_TRAIN_BOOL)
+        status = set_bool(knob, at, where, text);
+    else
+        status = set_number(knob, at, where, text);
+    if (!status)
+        options->given |= UINT64_C(1) << (knob - rp_train_knobs);
+    return status;
+}
+
+bool rp_train_knob_given(const struct rp_train_knob *knob,
+                         const struct rp_train_options *options)
+{
+    return options->given >> (knob - rp_train_knobs) & 1;
+}
+
+rp_status rp_train_set(struct rp_train_options *options, const char *where,
+                       const char *name, const char *value)
+{
+    char key[40];
+    const char *equals = value ? NULL : strchr(name, '=');
+    const struct rp_train_knob *knob;
+
+    snprintf(key, sizeof key, "%.*s",
+             (int)(equals ? equals - name : (long)strlen(name)), name);
+    knob = rp_train_knob_find(key);
+    value = equals ? equals + 1 : value;
+    if (knob && value)
+        return rp_train_knob_set(knob, options, where, value);
+    if (knob)
+        rp_log(RP_ERROR, "train", "%s'%s': expected %s=VALUE", where, name,
+               key);
+    else
+        rp_log(RP_ERROR, "train",
+               "%sunknown key '%s' ('riposte train --help' lists them)",
+               where, key);
+    return RP_EARG;
+}
+
+static bool is_auto(const struct rp_train_knob *knob, const void *at)
+{
+    if (!knob->automatic)
+        return false;
+    return knob->kind == RP_TRAIN_FLOAT ? isnan(*(const float *)at)
+                                        : *(const uint32_t *)at == 0;
+}
+
+const char *rp_train_knob_text(const struct rp_train_knob *knob,
+                               const struct rp_train_options *options,
+                               char *text, size_t size)
 {
     const void *at = (const char *)options + knob->offset;
 
@@ -198,13 +345,17 @@ void rp_train_knob_text(const struct rp_train_knob *knob,
     case RP_TRAIN_FLOAT:
         snprintf(text, size, "%.9g", (double)*(const float *)at);
         break;
+    case RP_TRAIN_REAL:
+        snprintf(text, size, "%.17g", *(const double *)at);
+        break;
     case RP_TRAIN_BOOL:
         snprintf(text, size, "%s", *(const bool *)at ? "yes" : "no");
         break;
     case RP_TRAIN_WORD:
-        snprintf(text, size, "%s", *(const char *const *)at);
-        break;
+    case RP_TRAIN_TEXT:
+        return *(const char *const *)at;
     }
+    return is_auto(knob, at) ? "auto" : text;
 }
 
 rp_status rp_train_options_save(const struct rp_train_options *options,
@@ -214,9 +365,12 @@ rp_status rp_train_options_save(const struct rp_train_options *options,
     rp_status status = RP_OK;
 
     for (uint32_t i = 0; i < rp_train_knob_count && !status; i++) {
-        snprintf(key, sizeof key, "train.%s", rp_train_knobs[i].name);
-        rp_train_knob_text(&rp_train_knobs[i], options, text, sizeof text);
-        status = rp_card_set(card, key, text);
+        const struct rp_train_knob *knob = &rp_train_knobs[i];
+        const char *value =
+            rp_train_knob_text(knob, options, text, sizeof text);
+        snprintf(key, sizeof key, "train.%s", knob->name);
+        if (value && !knob->passing)
+            status = rp_card_set(card, key, value);
     }
     return status;
 }
@@ -225,17 +379,15 @@ rp_status rp_train_options_load(struct rp_train_options *options,
                                 const struct rp_card *card)
 {
     char key[64];
+    rp_status status = RP_OK;
 
-    for (uint32_t i = 0; i < rp_train_knob_count; i++) {
+    for (uint32_t i = 0; i < rp_train_knob_count && !status; i++) {
+        const struct rp_train_knob *knob = &rp_train_knobs[i];
         const char *text;
-        rp_status status;
-        snprintf(key, sizeof key, "train.%s", rp_train_knobs[i].name);
-        text = rp_card_get(card, key);
-        if (!text)
-            continue;
-        status = rp_train_knob_set(&rp_train_knobs[i], options, text);
-        if (status)
-            return status;
+        snprintf(key, sizeof key, "train.%s", knob->name);
+        text = knob->passing ? NULL : rp_card_get(card, key);
+        if (text)
+            status = rp_train_knob_set(knob, options, "", text);
     }
-    return RP_OK;
+    return status;
 }

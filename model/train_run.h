@@ -9,6 +9,7 @@
 #include "model/train.h"
 #include "model/train_batch.h"
 #include "model/train_net.h"
+#include "model/train_optimizer.h"
 
 /* Most rows of a shard. */
 enum { RP_TRAIN_ROWS = 32 };
@@ -31,8 +32,10 @@ struct rp_train {
     struct rp_train_batch *batch;
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
-    /* All else that a step changes, state_size floats: the optimizer's
-     * moments, first and second, and the averaged weights. */
+    const struct rp_optimizer *optimizer;
+    bool frozen[RP_VIEWS_MAX];
+    /* All else that a step changes, state_size floats: the optimizer's slots
+     * and the averaged weights. */
     float *state;
     size_t state_size;
     float *average; /* within state; NULL: none */
@@ -53,10 +56,15 @@ struct rp_train {
     uint64_t steps_here, notes_here;
     double began, shown, spent; /* seconds */
     char folder[512];
-    char *text[4]; /* of the card of a resumed run */
+    struct rp_card begun; /* of a resumed run; its texts are the options' */
 };
 
 double rp_train_nats(const struct rp_train_tally *tally); /* per note */
+
+/* train_setup.c */
+RP_MUST rp_status rp_train_setup(struct rp_train *train);
+void rp_train_fini(struct rp_train *train);
+RP_MUST rp_status rp_train_plan_epoch(struct rp_train *train);
 
 /* train_rate.c */
 double rp_train_now(void); /* seconds, of no particular beginning */

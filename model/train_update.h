@@ -1,23 +1,28 @@
-/* One step of the optimizer. */
+/* What a step does to the weights, once their gradient is known. */
 #ifndef RP_TRAIN_UPDATE_H
 #define RP_TRAIN_UPDATE_H
 
 #include "model/net/shape.h"
+#include "model/train_optimizer.h"
 
-struct rp_train_update {
-    uint64_t step; /* 1 for the first */
-    float lr, weight_decay;
-    float scale; /* of the gradient: what clipping leaves */
-};
-
-double rp_train_norm(const float *gradient, size_t size);
-/* moments: first, then second, each layout->size. */
+/* Lets go of the gradient where `frozen` (of each view), and says how long
+ * what is left is. */
+double rp_train_norm(const struct rp_layout *layout, const bool *frozen,
+                     float *gradient);
+/* All weights but the frozen; biases do not decay. `slots`: the optimizer's,
+ * each layout->size. */
 void rp_train_update(const struct rp_layout *layout,
-                     const struct rp_train_update *update,
-                     const float *gradient, float *params, float *moments);
+                     const struct rp_optimizer *optimizer,
+                     const struct rp_optimizer_step *step, const bool *frozen,
+                     const float *gradient, float *params, float *slots);
 /* Draws the average towards params after so many steps; early on it forgets
  * faster, so that it never remembers the weights of the beginning. */
 void rp_train_average(size_t size, float share, uint64_t steps,
                       const float *params, float *average);
+
+/* Which views a list of shell patterns ("gru.*_l0,head.pitch.*") names.
+ * RP_EARG with one logged line when one names none, or all are named. */
+RP_MUST rp_status rp_train_freeze(const struct rp_layout *layout,
+                                  const char *list, bool *frozen);
 
 #endif

@@ -166,6 +166,57 @@ static void test_resume(void)
     CHECK(said(out, "resume.decayed") >= 1.0 / 256);
 }
 
+/* Each optimizer learns, and its state survives. */
+static void test_optimizers(void)
+{
+    for (int i = 0; i < RP_OPTIMIZERS; i++) {
+        struct rp_train_options options = small(NULL);
+        options.optimizer = rp_optimizer_names[i];
+        options.lr = NAN;
+        options.batch = 20;
+        check_resumes(options.optimizer, &options);
+    }
+}
+
+/* What is frozen is the same to the bit in the new best. */
+static void test_freeze(const char *one)
+{
+    struct rp_train_options options;
+    char out[300];
+    float *before, *after;
+    struct rp_shape shape;
+    struct rp_layout layout;
+    struct rp_card card = { 0 };
+    uint32_t stayed = 0;
+
+    snprintf(out, sizeof out, "%s/freeze", folder);
+    options = small(out);
+    options.epochs = 1;
+    options.freeze = "gru.*,head.pitch.out.bias";
+    CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EARG);
+    CHECK(strstr(logged, "expected --from too"));
+    options.from = path_of(one, "best.safetensors");
+    run(&options);
+    CHECK_INT(rp_checkpoint_load(options.from, &shape, &before, &card, NULL,
+                                 NULL), RP_OK);
+    rp_card_fini(&card);
+    CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
+                                 &after, &card, NULL, NULL), RP_OK);
+    rp_card_fini(&card);
+    rp_shape_layout(&shape, &layout);
+    for (uint32_t v = 0; v < layout.count; v++) {
+        const struct rp_view *view = &layout.view[v];
+        bool same = !memcmp(before + view->offset, after + view->offset,
+                            (size_t)view->rows * view->columns * 4);
+        CHECK(same == (!strncmp(view->name, "gru.", 4) ||
+                       !strcmp(view->name, "head.pitch.out.bias")));
+        stayed += same;
+    }
+    CHECK(stayed == 9);
+    free(before);
+    free(after);
+}
+
 /* The best is the average, which is not the last. */
 static void test_average(void)
 {
@@ -232,6 +283,9 @@ static void test_from(const char *one)
     options.epochs = 1;
     result = run(&options);
     CHECK_INT(result.epoch, 1);
+    CHECK_INT(rp_train_set(&options, "", "hidden=64", NULL), RP_OK);
+    CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EARG);
+    CHECK(strstr(logged, "another shape: hidden 32, and 64 was asked for"));
 }
 
 static void test_stop(void)
@@ -442,9 +496,10 @@ static void test_refused(const char *one)
 
     CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EIO);
     CHECK(strstr(logged, "/nowhere/at/all"));
-    CHECK_INT(rp_train_knob_set(knob, &options, "1.5"), RP_EARG);
+    CHECK_INT(rp_train_knob_set(knob, &options, "", "1.5"), RP_EARG);
     CHECK(strstr(logged, "dropout: '1.5' is not a number from 0 to 0.9"));
-    CHECK_INT(rp_train_knob_set(rp_train_knob_find("layers"), &options, "2.5"),
+    CHECK_INT(rp_train_knob_set(rp_train_knob_find("layers"), &options, "",
+                                "2.5"),
               RP_EARG);
     CHECK(!rp_train_knob_find("drop"));
     snprintf(other, sizeof other, "%s/other", folder);
@@ -468,18 +523,27 @@ static void test_card(void)
 {
     struct rp_train_options options, back;
     struct rp_card card = { 0 };
+    uint32_t passing = 0;
 
     rp_train_defaults(&options);
+    rp_train_options_settle(&options);
+    options.batch = 17;
+    options.freeze = "gru.*";
     options.lr = 0.1f / 3;
     options.seed = 123456789012345;
     options.role = "all";
     options.metre = false;
     CHECK_INT(rp_train_options_save(&options, &card), RP_OK);
-    CHECK_INT(card.count, rp_train_knob_count);
+    for (uint32_t i = 0; i < rp_train_knob_count; i++)
+        passing += rp_train_knobs[i].passing;
+    CHECK(passing > 5);
+    CHECK_INT(card.count, rp_train_knob_count - passing);
     rp_train_defaults(&back);
     CHECK_INT(rp_train_options_load(&back, &card), RP_OK);
     CHECK(back.lr == options.lr && back.seed == options.seed);
     CHECK_TEXT(back.role, "all");
+    CHECK_TEXT(back.freeze, "gru.*");
+    CHECK_INT(back.batch, 17);
     CHECK(!back.metre);
     rp_card_fini(&card);
 }
@@ -504,6 +568,8 @@ int main(void)
     test_threads(one);
     test_resume();
     test_average();
+    test_optimizers();
+    test_freeze(one);
     test_from(one);
     test_stop();
     test_time_limit();

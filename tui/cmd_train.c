@@ -12,14 +12,12 @@
 #include "tui/cli.h"
 #include "tui/cmd.h"
 
-enum { KNOBS_MAX = 40, OTHERS = 12 };
+enum { KNOBS_MAX = 64, OTHERS = 4 };
 
 struct wish {
     const char *knob[KNOBS_MAX]; /* as given; NULL: not given */
-    const char *frames, *out, *from, *message, *licence, *attribution;
+    const char *frames;
     bool resume, quiet;
-    uint32_t threads, resolution;
-    double time_limit;
 };
 
 #define AT(field) offsetof(struct wish, field)
@@ -27,25 +25,8 @@ struct wish {
 static const struct rp_option others[OTHERS] = {
     {"frames", "FILE.json", "learn from piano rolls instead of folders",
      RP_OPTION_TEXT, AT(frames)},
-    {"out", "DIR", "where runs are kept, 001, 002, ... (runs)",
-     RP_OPTION_TEXT, AT(out)},
     {"resume", NULL, "go on with the newest run there, as it was begun",
      RP_OPTION_FLAG, AT(resume)},
-    {"from", "FILE", "begin with the weights of a checkpoint",
-     RP_OPTION_TEXT, AT(from)},
-    {"threads", "N", "0: one per core (the result is the same)",
-     RP_OPTION_COUNT, AT(threads), 0, 64},
-    {"resolution", "N", "ticks per beat (24)", RP_OPTION_COUNT,
-     AT(resolution), 1, 960},
-    {"time-limit", "MINUTES",
-     "end by then; the result then depends on the machine's speed",
-     RP_OPTION_REAL, AT(time_limit), 0, 1e6},
-    {"message", "TEXT", "a note for the model card", RP_OPTION_TEXT,
-     AT(message)},
-    {"licence", "TEXT", "of the data, for the model card", RP_OPTION_TEXT,
-     AT(licence)},
-    {"attribution", "TEXT", "of the data, for the model card",
-     RP_OPTION_TEXT, AT(attribution)},
     {"quiet", NULL, "no progress lines", RP_OPTION_FLAG, AT(quiet)},
     RP_OPTION_END,
 };
@@ -150,24 +131,16 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
     rp_train_defaults(&options);
     for (uint32_t i = 0; i < rp_train_knob_count && !status; i++)
         if (wish->knob[i])
-            status = rp_train_knob_set(&rp_train_knobs[i], &options,
+            status = rp_train_knob_set(&rp_train_knobs[i], &options, "",
                                        wish->knob[i]);
     if (status)
         return status;
     options.dir = wish->frames ? &wish->frames : dirs->text;
     options.dirs = wish->frames ? 1 : dirs->count;
     options.frames = wish->frames != NULL;
-    options.out = wish->out;
-    options.from = wish->from;
-    options.threads = wish->threads;
-    options.resolution = (uint16_t)wish->resolution;
-    options.time_limit = wish->time_limit;
-    options.message = wish->message;
-    options.licence = wish->licence;
-    options.attribution = wish->attribution;
     options.command = command;
     if (wish->resume) {
-        if (!newest_run(wish->out, folder, sizeof folder))
+        if (!newest_run(options.out, folder, sizeof folder))
             return RP_ENONE;
         options.resume = folder;
     }
@@ -186,7 +159,7 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
 
 int rp_cmd_train(int argc, char **argv)
 {
-    struct wish wish = { .out = "runs", .resolution = 24 };
+    struct wish wish = { 0 };
     struct sigaction action = { .sa_handler = on_signal };
     struct rp_texts dirs = { 0 };
     char command[2048];

@@ -1,0 +1,272 @@
+/* What a run needs before its first step, and to be rid of after its last. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/data/frames.h"
+#include "model/train_options.h"
+#include "model/train_run.h"
+#include "model/train_update.h"
+#include "rt/log.h"
+
+enum {
+    VALID_NOTES = 60000, /* about so many are looked at per epoch */
+    BATCH_LEAST = 16, BATCH_MOST = 64,
+    BATCH_STEPS = 100 /* of an epoch, at least, that a larger batch leaves */
+};
+
+rp_status rp_train_plan_epoch(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_train_plan_options how = {
+        .split = RP_TRAIN,
+        .length = options->length,
+        .batch = options->batch,
+        .seed = options->seed,
+        .epoch = train->epoch,
+        .augment = true,
+        .metre_drop = options->metre_drop,
+    };
+
+    rp_train_plan_fini(&train->plan);
+    return rp_train_plan_create(&train->dataset, &how, &train->plan);
+}
+
+/* A shape that was asked for in so many words must be the file's. */
+static rp_status check_from(const struct rp_train *train,
+                            const struct rp_train_options *has)
+{
+    static const char *const names[] = { "layers",   "hidden", "head",
+                                         "velocity", "metre",  "resolution" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct rp_train_knob *knob = rp_train_knob_find(names[i]);
+        char is[32], want[32];
+        rp_train_knob_text(knob, has, is, sizeof is);
+        rp_train_knob_text(knob, &train->options, want, sizeof want);
+        if (!strcmp(is, want) || !rp_train_knob_given(knob, &train->options))
+            continue;
+        rp_log(RP_ERROR, "train",
+               "%s: a network of another shape: %s %s, and %s was asked for",
+               has->from, names[i], is, want);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
+/* `from`: weights of another run, whose shape this one takes. */
+static rp_status take_from(struct rp_train *train, float **params)
+{
+    struct rp_train_options has = train->options;
+    struct rp_card card = { 0 };
+    struct rp_shape shape;
+    rp_status status =
+        rp_checkpoint_load(has.from, &shape, params, &card, NULL, NULL);
+
+    if (status)
+        return status;
+    rp_card_fini(&card);
+    has.layers = shape.layers;
+    has.hidden = shape.hidden;
+    has.head = shape.head;
+    has.metre = shape.vocabulary.metre;
+    has.velocity = shape.vocabulary.velocity;
+    has.resolution = shape.vocabulary.resolution;
+    status = check_from(train, &has);
+    train->shape = shape;
+    train->options = has;
+    return status;
+}
+
+/* The largest power of two that leaves an epoch steps enough. */
+static void settle_batch(struct rp_train *train)
+{
+    struct rp_train_options *options = &train->options;
+    uint64_t rows = 0;
+
+    if (options->batch)
+        return;
+    for (uint32_t i = 0; i < train->dataset.count; i++) {
+        const struct rp_piece *piece = &train->dataset.piece[i];
+        if (piece->split == RP_TRAIN)
+            rows += (piece->count + options->length - 1) / options->length;
+    }
+    options->batch = BATCH_LEAST;
+    while (options->batch < BATCH_MOST &&
+           rows >= 2 * options->batch * BATCH_STEPS)
+        options->batch *= 2;
+}
+
+static rp_status read_data(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_dataset_options how = {
+        .vocabulary = train->shape.vocabulary,
+        .role = options->role,
+        .min_notes = 16,
+        .max_rest_bars = 2,
+    };
+    struct rp_train_plan_options valid = {
+        .split = RP_VALID,
+        .length = options->length,
+        .seed = options->seed,
+        .notes_max = VALID_NOTES,
+    };
+    rp_status status =
+        options->frames
+            ? rp_dataset_read_frames(options->dir[0], &how.vocabulary,
+                                     &train->dataset)
+            : rp_dataset_read(options->dir, options->dirs, &how,
+                              &train->dataset);
+
+    if (status)
+        return status;
+    settle_batch(train);
+    valid.batch = options->batch;
+    status = rp_train_plan_create(&train->dataset, &valid, &train->valid_plan);
+    if (status == RP_ENONE)
+        rp_log(RP_WARN, "train",
+               "no piece fell into the validation split: every epoch counts "
+               "as the best");
+    if (status && status != RP_ENONE)
+        return status;
+    status = rp_train_plan_epoch(train);
+    if (status == RP_ENONE)
+        rp_log(RP_ERROR, "train", "no piece fell into the training split");
+    train->planned = (uint64_t)train->plan.batches * options->epochs;
+    return status;
+}
+
+static rp_status make_params(struct rp_train *train, const float *from)
+{
+    size_t size, slots;
+    bool averaged = train->options.average > 0;
+    rp_status status = rp_train_net_create(&train->net, &train->shape);
+
+    if (status)
+        return status;
+    size = train->net.layout.size;
+    /* Kernels may read and write a little past the end. */
+    train->params = rp_floats_create(size + 64);
+    train->gradient = rp_floats_create(size + 64);
+    slots = train->optimizer->slots * size;
+    train->state_size = slots + (averaged ? size : 0);
+    train->state = rp_floats_create(train->state_size + (averaged ? 64 : 0));
+    train->good = rp_floats_create(size + train->state_size);
+    if (!train->params || !train->gradient || !train->state || !train->good)
+        return RP_EMEM;
+    if (from)
+        memcpy(train->params, from, size * sizeof *from);
+    else
+        rp_shape_init_params(&train->shape, (uint32_t)train->options.seed,
+                             train->params);
+    if (averaged) {
+        train->average = train->state + slots;
+        memcpy(train->average, train->params, size * sizeof(float));
+    }
+    status = rp_train_freeze(&train->net.layout, train->options.freeze,
+                             train->frozen);
+    return status ? status : rp_train_step_create(train);
+}
+
+static rp_status prepare(struct rp_train *train)
+{
+    struct rp_train_options *options = &train->options;
+    float *from = NULL;
+    rp_status status = RP_OK;
+
+    train->shape = (struct rp_shape){
+        .layers = options->layers,
+        .hidden = options->hidden,
+        .head = options->head,
+        .vocabulary = { .resolution = (uint16_t)options->resolution,
+                        .metre = options->metre,
+                        .velocity = options->velocity },
+    };
+    train->slower = train->decayed = 1;
+    train->best = INFINITY;
+    if (options->from && !options->resume)
+        status = take_from(train, &from);
+    if (!status && options->freeze && !options->from && !options->resume) {
+        rp_log(RP_ERROR, "train",
+               "freeze: '%s' would keep random weights; expected --from too",
+               options->freeze);
+        status = RP_EARG;
+    }
+    if (!status)
+        status = rp_shape_check(&train->shape);
+    if (!status)
+        status = read_data(train);
+    if (!status)
+        status = make_params(train, from);
+    free(from);
+    if (status == RP_EMEM)
+        rp_log(RP_ERROR, "train", "out of memory");
+    if (status)
+        return status;
+    if (!options->resume)
+        return rp_train_folder_create(train);
+    snprintf(train->folder, sizeof train->folder, "%s", options->resume);
+    return rp_train_resume(train);
+}
+
+/* What the card says where nothing else was said now. */
+static const char *recall_text(const struct rp_train *train, const char *key,
+                               const char *given)
+{
+    return given ? given : rp_card_get(&train->begun, key);
+}
+
+/* A resumed run goes on with the options it was begun with. */
+static rp_status recall(struct rp_train *train)
+{
+    struct rp_train_options *options = &train->options;
+    struct rp_shape shape;
+    float *params = NULL;
+    char path[600];
+    rp_status status;
+
+    snprintf(path, sizeof path, "%s/last.safetensors", options->resume);
+    status = rp_checkpoint_load(path, &shape, &params, &train->begun, NULL,
+                                NULL);
+    if (status)
+        return status;
+    free(params);
+    status = rp_train_options_load(options, &train->begun);
+    options->resolution = shape.vocabulary.resolution;
+    options->message = recall_text(train, "message", options->message);
+    options->licence = recall_text(train, "licence", options->licence);
+    options->attribution =
+        recall_text(train, "attribution", options->attribution);
+    /* How it was begun is what reproduces it. */
+    options->command = recall_text(train, "command", NULL);
+    return status;
+}
+
+rp_status rp_train_setup(struct rp_train *train)
+{
+    rp_status status = RP_OK;
+
+    if (train->options.resume)
+        status = recall(train);
+    if (status)
+        return status;
+    rp_train_options_settle(&train->options);
+    train->optimizer = rp_optimizer_find(train->options.optimizer);
+    return prepare(train);
+}
+
+void rp_train_fini(struct rp_train *train)
+{
+    rp_train_step_fini(train);
+    free(train->params);
+    free(train->gradient);
+    free(train->state);
+    free(train->good);
+    rp_card_fini(&train->begun);
+    rp_train_plan_fini(&train->plan);
+    rp_train_plan_fini(&train->valid_plan);
+    rp_train_net_fini(&train->net);
+    rp_dataset_fini(&train->dataset);
+}
