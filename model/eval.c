@@ -96,6 +96,8 @@ static rp_status run_batch(struct run *run, uint32_t count)
         slots[i] = i;
         rp_reader_init(&run->lane[i].reader, run->vocabulary, piece->metre,
                        piece->metres, piece->origin);
+        rp_reader_chords(&run->lane[i].reader, piece->chord, piece->chords,
+                         0);
         status = run->engine->ops->slot_reset(run->engine, i);
     }
     while (!status) {

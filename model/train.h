@@ -37,6 +37,8 @@ struct rp_train_options {
     float recurrent_dropout; /* of single weights of weight_hh, per step */
     float input_dropout;     /* of whole fields of the input */
     float held, metre_drop;  /* model/train_batch.h, train_crop.h */
+    float chord_drop;
+    bool chord, timing; /* of the vocabulary */
     float smoothing;         /* of labels; 0 off */
     uint32_t patience;       /* epochs without a better valid; 0: none */
     uint64_t seed;

@@ -234,6 +234,8 @@ static void take_place(struct taker *taker, struct rp_train *train)
     train->tally.notes = take_u64(taker, "resume.notes");
     train->valid.notes = take_u64(taker, "resume.valid_notes");
     for (int f = 0; f < RP_FIELDS; f++) {
+        if (!rp_vocabulary_classes(&train->shape.vocabulary, (enum rp_field)f))
+            continue;
         snprintf(key, sizeof key, "resume.loss_%s", rp_field_names[f]);
         train->tally.loss[f] = take_within(taker, key, 0, DBL_MAX);
         /* A validation may well have ended in no number. */
@@ -287,6 +289,30 @@ static rp_status check_data(const struct rp_train *train, const char *path,
     return RP_EARG;
 }
 
+/* "metre 1, velocity 0, ..." */
+static const char *spell_features(const struct rp_vocabulary *vocabulary,
+                                  char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (int i = 0; i < RP_FEATURES && used < size; i++)
+        used += (size_t)snprintf(
+            text + used, size - used, "%s%s %d", i ? ", " : "",
+            rp_feature_names[i],
+            rp_vocabulary_has(vocabulary, (enum rp_feature)i));
+    return text;
+}
+
+static bool same_features(const struct rp_vocabulary *a,
+                          const struct rp_vocabulary *b)
+{
+    for (int i = 0; i < RP_FEATURES; i++)
+        if (rp_vocabulary_has(a, (enum rp_feature)i) !=
+            rp_vocabulary_has(b, (enum rp_feature)i))
+            return false;
+    return a->resolution == b->resolution;
+}
+
 /* The card's options made the net; the file's own shape says how many weights
  * follow. */
 static rp_status check_shape(const struct rp_train *train, const char *path,
@@ -296,17 +322,17 @@ static rp_status check_shape(const struct rp_train *train, const char *path,
     const struct rp_vocabulary *has = &got->vocabulary;
     const struct rp_vocabulary *says = &want->vocabulary;
     size_t size = train->state_size;
+    char had[160], said[160];
 
     if (got->layers != want->layers || got->hidden != want->hidden ||
-        got->head != want->head || has->resolution != says->resolution ||
-        has->metre != says->metre || has->velocity != says->velocity) {
+        got->head != want->head || !same_features(has, says)) {
         rp_log(RP_ERROR, "train",
-               "%s: layers %u, hidden %u, head %u, resolution %u, metre %d, "
-               "velocity %d, expected those of its card: %u, %u, %u, %u, %d, "
-               "%d",
+               "%s: layers %u, hidden %u, head %u, resolution %u, %s, "
+               "expected those of its card: %u, %u, %u, %u, %s",
                path, got->layers, got->hidden, got->head, has->resolution,
-               has->metre, has->velocity, want->layers, want->hidden,
-               want->head, says->resolution, says->metre, says->velocity);
+               spell_features(has, had, sizeof had), want->layers,
+               want->hidden, want->head, says->resolution,
+               spell_features(says, said, sizeof said));
         return RP_EFORMAT;
     }
     if (extra_size == size)

@@ -27,18 +27,29 @@ rp_status rp_train_plan_epoch(struct rp_train *train)
         .epoch = train->epoch,
         .augment = true,
         .metre_drop = options->metre_drop,
+        .chord_drop = options->chord_drop,
     };
 
     rp_train_plan_fini(&train->plan);
     return rp_train_plan_create(&train->dataset, &how, &train->plan);
 }
 
+/* A feature of the vocabulary is the knob of the same name. */
+static bool *feature_of(struct rp_train_options *options,
+                        enum rp_feature feature)
+{
+    const struct rp_train_knob *knob =
+        rp_train_knob_find(rp_feature_names[feature]);
+    return (bool *)((char *)options + knob->offset);
+}
+
 /* A shape that was asked for in so many words must be the file's. */
 static rp_status check_from(const struct rp_train *train,
                             const struct rp_train_options *has)
 {
-    static const char *const names[] = { "layers",   "hidden", "head",
-                                         "velocity", "metre",  "resolution" };
+    static const char *const names[] = { "layers", "hidden", "head",
+                                         "velocity", "metre", "chord",
+                                         "timing", "resolution" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct rp_train_knob *knob = rp_train_knob_find(names[i]);
@@ -70,8 +81,9 @@ static rp_status take_from(struct rp_train *train, float **params)
     has.layers = shape.layers;
     has.hidden = shape.hidden;
     has.head = shape.head;
-    has.metre = shape.vocabulary.metre;
-    has.velocity = shape.vocabulary.velocity;
+    for (int i = 0; i < RP_FEATURES; i++)
+        *feature_of(&has, (enum rp_feature)i) =
+            rp_vocabulary_has(&shape.vocabulary, (enum rp_feature)i);
     has.resolution = shape.vocabulary.resolution;
     status = check_from(train, &has);
     train->shape = shape;
@@ -180,10 +192,11 @@ static rp_status prepare(struct rp_train *train)
         .layers = options->layers,
         .hidden = options->hidden,
         .head = options->head,
-        .vocabulary = { .resolution = (uint16_t)options->resolution,
-                        .metre = options->metre,
-                        .velocity = options->velocity },
+        .vocabulary = { .resolution = (uint16_t)options->resolution },
     };
+    for (int i = 0; i < RP_FEATURES; i++)
+        rp_vocabulary_set(&train->shape.vocabulary, (enum rp_feature)i,
+                          *feature_of(options, (enum rp_feature)i));
     train->slower = train->decayed = 1;
     train->best = INFINITY;
     if (options->from && !options->resume)

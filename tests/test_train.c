@@ -445,6 +445,8 @@ static void test_hostile_card(void)
         { "train.head", "64", "head 16" },
         { "train.metre", "no", "metre 1" },
         { "train.velocity", "yes", "velocity 0" },
+        { "train.chord", "yes", "chord 0" },
+        { "train.timing", "yes", "timing 0" },
         { "resume.step", "-1", "'resume.step' is -1, expected 0 to" },
         { "resume.notes", "1e300", "'resume.notes' is 1e300" },
         { "resume.epoch", "4294967296", "'resume.epoch' is 4294967296" },
