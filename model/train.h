@@ -43,7 +43,7 @@ struct rp_train_options {
     uint32_t patience;       /* epochs without a better valid; 0: none */
     uint64_t seed;
     uint32_t threads; /* 0: one per core */
-    bool velocity, metre;
+    bool velocity, metre, recall;
     const char *freeze; /* patterns of names of weights, or NULL */
     double time_limit; /* minutes; 0: none. The rate then falls to its end
                           (cosine) by what is further on, the steps or the

@@ -79,9 +79,13 @@ static void forget(struct rp_indices *input,
         [RP_IN_VELOCITY] = 5,
         [RP_IN_CHORD_ROOT] = 6, [RP_IN_CHORD_QUALITY] = 6,
         [RP_IN_CHORD_TONES] = 6, [RP_IN_TIMING] = 7,
+        [RP_IN_RECALL] = 8, [RP_IN_RECALL_DT] = 8, [RP_IN_RECALL_PITCH] = 8,
     };
     /* Groups that no block is of draw no number. */
-    uint32_t groups = vocabulary->timing ? 8 : vocabulary->chord ? 7 : 6;
+    uint32_t groups = vocabulary->recall   ? 9
+                      : vocabulary->timing ? 8
+                      : vocabulary->chord  ? 7
+                                           : 6;
     uint32_t gone = 0, kept = 0, block = 0;
     uint32_t after = rp_vocabulary_block(vocabulary, 1);
 

@@ -83,6 +83,8 @@ const struct rp_train_knob rp_train_knobs[] = {
       "learn how far onsets are off the grid" },
     { "metre", RP_TRAIN_BOOL, AT(metre), 0, 1,
       "tell the network the position in the bar" },
+    { "recall", RP_TRAIN_BOOL, AT(recall), 0, 1,
+      "tell the network how an earlier phrase like the last one went on" },
     { "freeze", RP_TRAIN_TEXT, AT(freeze), 0, 0,
       "with --from: weights that stay as they are, such as "
       "'gru.*_l0,head.pitch.*'",

@@ -49,7 +49,7 @@ static rp_status check_from(const struct rp_train *train,
 {
     static const char *const names[] = { "layers", "hidden", "head",
                                          "velocity", "metre", "chord",
-                                         "timing", "resolution" };
+                                         "timing", "recall", "resolution" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct rp_train_knob *knob = rp_train_knob_find(names[i]);

@@ -96,6 +96,7 @@ static void test_round_trip(void)
     for (int round = 0; round < 50; round++) {
         struct rp_vocabulary vocabulary = { round % 5 ? 24 : 1, round % 2,
                                             round % 3 == 0 };
+        vocabulary.recall = round % 4 == 1;
         int32_t at = 0;
         for (int i = 0; i < 400; i++) {
             at += draw(3) ? 0 : (int32_t)draw(draw(8) ? 60 : 2000);

@@ -54,6 +54,7 @@ void rp_reader_init(struct rp_reader *reader,
     reader->pitch = -1;
     for (int i = 0; i < 128; i++)
         reader->until[i] = NEVER;
+    rp_recall_init(&reader->recall);
 }
 
 void rp_reader_chords(struct rp_reader *reader,
@@ -232,6 +233,47 @@ static uint32_t timing_class(const struct rp_draft *draft)
     return (uint32_t)(draft->offset + RP_TIMING_ZERO);
 }
 
+/* Which of the blocks of recall, whatever holds them. */
+enum recalled {
+    RECALL,
+    RECALL_DT,
+    RECALL_PITCH,
+    RECALL_DURATION
+};
+
+/* `other`: what is drawn already is not what followed then. */
+static void add_recalled(struct rp_indices *out, uint32_t first,
+                         const struct rp_reader *reader, enum recalled what,
+                         bool other)
+{
+    struct rp_recalled said = rp_recall_next(&reader->recall);
+    uint32_t size = other ? RP_RECALL_OTHER : said.size;
+
+    if (!said.found)
+        return;
+    if (what == RECALL)
+        add(out, first + 2u * said.size + said.key);
+    else if (what == RECALL_DT)
+        add(out, first + size * RP_TIME_CLASSES + said.dt);
+    else if (what == RECALL_PITCH)
+        add(out, first + size * 128 + said.pitch);
+    else if (said.duration != RP_TIME_HELD)
+        add(out, first + size * RP_TIME_CLASSES + said.duration);
+}
+
+static bool is_other_dt(const struct rp_reader *reader,
+                        const struct rp_draft *draft)
+{
+    return rp_recall_next(&reader->recall).dt != draft->dt.class;
+}
+
+static bool is_other_pitch(const struct rp_reader *reader,
+                           const struct rp_draft *draft)
+{
+    return is_other_dt(reader, draft) ||
+           rp_recall_next(&reader->recall).pitch != draft->pitch;
+}
+
 static void add_condition(const struct rp_reader *reader,
                           const struct rp_draft *draft,
                           const struct scene *scene,
@@ -239,6 +281,10 @@ static void add_condition(const struct rp_reader *reader,
                           struct rp_indices *out)
 {
     switch (block) {
+    case RP_ON_RECALL:
+        return add_recalled(out, first, reader, RECALL, false);
+    case RP_ON_RECALL_DT:
+        return add_recalled(out, first, reader, RECALL_DT, false);
     case RP_ON_DT:
         return add_time(out, first, draft->dt);
     case RP_ON_DT_REST:
@@ -257,8 +303,14 @@ static void add_condition(const struct rp_reader *reader,
         return add_tones(out, first, scene);
     case RP_ON_SOUNDING:
         return add_sounding(out, first, reader, onset_of(reader, draft));
+    case RP_ON_RECALL_PITCH:
+        return add_recalled(out, first, reader, RECALL_PITCH,
+                            is_other_dt(reader, draft));
     case RP_ON_PITCH:
         return add(out, first + draft->pitch);
+    case RP_ON_RECALL_DURATION:
+        return add_recalled(out, first, reader, RECALL_DURATION,
+                            is_other_pitch(reader, draft));
     case RP_ON_DURATION:
         return add_time(out, first, draft->duration);
     case RP_ON_DURATION_REST:
@@ -441,6 +493,12 @@ static void add_input(const struct rp_reader *reader,
         return add_tones(out, first, scene);
     case RP_IN_TIMING:
         return add(out, first + timing_class(draft));
+    case RP_IN_RECALL:
+        return add_recalled(out, first, reader, RECALL, false);
+    case RP_IN_RECALL_DT:
+        return add_recalled(out, first, reader, RECALL_DT, false);
+    case RP_IN_RECALL_PITCH:
+        return add_recalled(out, first, reader, RECALL_PITCH, false);
     case RP_IN_BLOCKS:
         break;
     }
@@ -471,6 +529,9 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
 
     if (reader->until[note->pitch] > note->onset)
         reader->until[note->pitch] = note->onset;
+    if (reader->vocabulary.recall)
+        rp_recall_push(&reader->recall, note->onset - reader->onset,
+                       note->pitch, draft.duration.class);
     write_input(reader, &draft, input);
     reader->onset = note->onset;
     reader->pitch = note->pitch;
@@ -480,6 +541,9 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
 
 void rp_reader_release(struct rp_reader *reader, uint8_t pitch, int32_t tick)
 {
-    if (reader->until[pitch] == STILL)
-        reader->until[pitch] = tick;
+    if (reader->until[pitch] != STILL)
+        return;
+    reader->until[pitch] = tick;
+    if (reader->vocabulary.recall)
+        rp_recall_release(&reader->recall, pitch, tick - reader->onset);
 }

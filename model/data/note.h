@@ -6,6 +6,7 @@
 #define RP_NOTE_H
 
 #include "model/data/chord.h"
+#include "model/data/recall.h"
 #include "model/data/vocabulary.h"
 #include "rt/clock.h"
 
@@ -48,6 +49,7 @@ struct rp_reader {
     int16_t pitch;     /* of the last note; -1 before the first */
     int32_t until[128]; /* tick at which a pitch stops; INT32_MAX while HELD;
                            INT32_MIN when it never sounded */
+    struct rp_recall recall; /* empty unless the vocabulary has it */
 };
 
 /* `origin` is a bar line at or before the first onset; first dt counts from

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "model/data/chord.h"
+#include "model/data/recall.h"
 
 const char *const rp_field_names[RP_FIELDS] = {
     "dt",       "dt_rest", "pitch", "duration", "duration_rest",
@@ -14,13 +15,15 @@ const char *const rp_feature_names[RP_FEATURES] = {
     "velocity",
     "chord",
     "timing",
+    "recall",
 };
 
 enum { ALWAYS = RP_FEATURES };
 
 /* A block of a sparse vector, and the feature that it belongs to. */
 struct block {
-    uint8_t width, feature;
+    uint16_t width;
+    uint8_t feature;
 };
 
 static const struct block inputs[RP_IN_BLOCKS] = {
@@ -38,9 +41,14 @@ static const struct block inputs[RP_IN_BLOCKS] = {
     [RP_IN_CHORD_QUALITY] = { RP_QUALITIES, RP_HAS_CHORD },
     [RP_IN_CHORD_TONES] = { 12, RP_HAS_CHORD },
     [RP_IN_TIMING] = { RP_TIMINGS, RP_HAS_TIMING },
+    [RP_IN_RECALL] = { 2 * RP_RECALL_SIZES, RP_HAS_RECALL },
+    [RP_IN_RECALL_DT] = { RP_RECALL_SIZES * RP_TIME_CLASSES, RP_HAS_RECALL },
+    [RP_IN_RECALL_PITCH] = { RP_RECALL_SIZES * 128, RP_HAS_RECALL },
 };
 
 static const struct block conditions[RP_ON_BLOCKS] = {
+    [RP_ON_RECALL] = { 2 * RP_RECALL_SIZES, RP_HAS_RECALL },
+    [RP_ON_RECALL_DT] = { RP_RECALL_SIZES * RP_TIME_CLASSES, RP_HAS_RECALL },
     [RP_ON_DT] = { RP_TIME_CLASSES, ALWAYS },
     [RP_ON_DT_REST] = { RP_TIME_WIDTH, ALWAYS },
     [RP_ON_METRE] = { RP_METRE_CLASSES, RP_HAS_METRE },
@@ -50,7 +58,10 @@ static const struct block conditions[RP_ON_BLOCKS] = {
     [RP_ON_CHORD_QUALITY] = { RP_QUALITIES, RP_HAS_CHORD },
     [RP_ON_CHORD_TONES] = { 12, RP_HAS_CHORD },
     [RP_ON_SOUNDING] = { 128, ALWAYS },
+    [RP_ON_RECALL_PITCH] = { (RP_RECALL_SIZES + 1) * 128, RP_HAS_RECALL },
     [RP_ON_PITCH] = { 128, ALWAYS },
+    [RP_ON_RECALL_DURATION] = { (RP_RECALL_SIZES + 1) * RP_TIME_CLASSES,
+                                RP_HAS_RECALL },
     [RP_ON_DURATION] = { RP_TIME_CLASSES, ALWAYS },
     [RP_ON_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS },
     [RP_ON_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY },
@@ -60,10 +71,10 @@ static const struct block conditions[RP_ON_BLOCKS] = {
 static const struct {
     uint8_t classes, feature, sees;
 } fields[RP_FIELDS] = {
-    [RP_DT] = { RP_TIME_CLASSES, ALWAYS, 0 },
+    [RP_DT] = { RP_TIME_CLASSES, ALWAYS, RP_ON_RECALL_DT + 1 },
     [RP_DT_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DT + 1 },
-    [RP_PITCH] = { 128, ALWAYS, RP_ON_SOUNDING + 1 },
-    [RP_DURATION] = { RP_TIME_CLASSES, ALWAYS, RP_ON_PITCH + 1 },
+    [RP_PITCH] = { 128, ALWAYS, RP_ON_RECALL_PITCH + 1 },
+    [RP_DURATION] = { RP_TIME_CLASSES, ALWAYS, RP_ON_RECALL_DURATION + 1 },
     [RP_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DURATION + 1 },
     [RP_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY,
                       RP_ON_DURATION_REST + 1 },
@@ -75,6 +86,7 @@ static const size_t switches[RP_FEATURES] = {
     [RP_HAS_VELOCITY] = offsetof(struct rp_vocabulary, velocity),
     [RP_HAS_CHORD] = offsetof(struct rp_vocabulary, chord),
     [RP_HAS_TIMING] = offsetof(struct rp_vocabulary, timing),
+    [RP_HAS_RECALL] = offsetof(struct rp_vocabulary, recall),
 };
 
 bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,

@@ -67,6 +67,8 @@ struct rp_vocabulary {
     bool velocity;       /* velocity is an input and a field */
     bool chord;          /* the chord in force is an input and condition */
     bool timing;         /* the offset from the tick is an input and a field */
+    bool recall;         /* how an earlier phrase like the last went on is an
+                            input and condition (recall.h) */
 };
 
 /* The switches of a vocabulary by name, as a checkpoint spells them. A new
@@ -76,6 +78,7 @@ enum rp_feature {
     RP_HAS_VELOCITY,
     RP_HAS_CHORD,
     RP_HAS_TIMING,
+    RP_HAS_RECALL,
     RP_FEATURES
 };
 extern const char *const rp_feature_names[RP_FEATURES];
@@ -102,15 +105,21 @@ enum rp_input_block {
     RP_IN_CHORD_QUALITY, /* 11; no bit of the chord: it is not told */
     RP_IN_CHORD_TONES,   /* 12: pitch classes of the chord */
     RP_IN_TIMING,        /* 16 */
+    RP_IN_RECALL,        /* 8: size * 2 + key */
+    RP_IN_RECALL_DT,     /* 4 x 64: size, dt class that followed */
+    RP_IN_RECALL_PITCH,  /* 4 x 128: size, pitch that followed */
     RP_IN_BLOCKS
 };
 
 /* The condition of the heads, in order; field f sees the first C_f of it.
- * Position, chord and `sounding` are those at the NEW onset. RP_DT sees
- * nothing, RP_DT_REST the dt class, RP_PITCH up to `sounding`, RP_DURATION up
- * to the pitch, RP_DURATION_REST up to the duration class, RP_VELOCITY up to
- * the duration's rest, RP_TIMING all. */
+ * Position, chord and `sounding` are those at the NEW onset. RP_DT sees how
+ * an earlier phrase went on, RP_DT_REST up to the dt class, RP_PITCH up to the
+ * pitch recalled, RP_DURATION up to the duration recalled, RP_DURATION_REST up
+ * to the duration class, RP_VELOCITY up to the duration's rest, RP_TIMING all.
+ */
 enum rp_condition_block {
+    RP_ON_RECALL,    /* 8: size * 2 + key */
+    RP_ON_RECALL_DT, /* 4 x 64: size, dt class */
     RP_ON_DT,
     RP_ON_DT_REST,
     RP_ON_METRE,
@@ -120,7 +129,10 @@ enum rp_condition_block {
     RP_ON_CHORD_QUALITY,
     RP_ON_CHORD_TONES,
     RP_ON_SOUNDING,
+    RP_ON_RECALL_PITCH, /* 5 x 128: size, or 4 where the dt is another */
     RP_ON_PITCH,
+    RP_ON_RECALL_DURATION, /* 5 x 64: size, or 4 where dt or pitch is another
+                            */
     RP_ON_DURATION,
     RP_ON_DURATION_REST,
     RP_ON_VELOCITY,
