@@ -13,6 +13,9 @@ const struct rp_backend_ops *const rp_backends[] = {
 #if HAVE_JACK
     &rp_backend_jack,
 #endif
+#if HAVE_ALSA
+    &rp_backend_alsa,
+#endif
     &rp_backend_null, NULL};
 
 static void list_names(char *text, size_t size)

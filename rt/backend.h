@@ -30,7 +30,7 @@ struct rp_backend_options {
     const char *name;     /* as others see it */
     const char *in, *out; /* ports to connect to, substring or number from 1;
                              NULL: in all hardware inputs, out none */
-    uint32_t rate, period; /* null only */
+    uint32_t rate, period; /* null and alsa; 0: 48000, 128 */
     bool realtime;         /* null only */
     const struct rp_timed_event *call; /* null only, in order of frame */
     uint32_t calls;
@@ -42,6 +42,9 @@ struct rp_backend {
     struct rp_cycle *cycle;
     uint32_t rate, period;
     int priority; /* SCHED_FIFO priority of its audio thread; 0: none */
+    /* (optional) main, from poll: a port of somebody else came or went. */
+    void (*on_port)(void *self, const struct rp_port *port, bool there);
+    void *on_port_self;
 };
 
 struct rp_backend_ops {
@@ -73,6 +76,7 @@ RP_MUST rp_status rp_backend_find(const char *name,
 
 extern const struct rp_backend_ops rp_backend_null;
 extern const struct rp_backend_ops rp_backend_jack;
+extern const struct rp_backend_ops rp_backend_alsa;
 
 /* Audio thread: one period, timed for the statistics. */
 RP_RT void rp_backend_cycle(struct rp_backend *backend, struct rp_io *io);

@@ -38,7 +38,7 @@ struct rp_session_options {
     const char *backend;   /* auto jack alsa rtmidi null */
     const char *name;      /* as others see it; "riposte" when NULL */
     const char *in, *out;  /* ports to connect, substring or number; NULL */
-    uint32_t rate, period; /* null backend only; 0: 48000, 128 */
+    uint32_t rate, period; /* null and alsa; 0: 48000, 128 */
     const char *take;      /* .mid to record to; NULL: none */
     bool realtime;         /* null backend: pace by the wall clock */
     /* null backend in virtual time: what is played, in order of frame */

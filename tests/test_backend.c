@@ -1,6 +1,6 @@
-/* What every backend of the table owes (rt/backend.h), JACK's over a library
- * within this program. The process callback runs under a guard that aborts on
- * anything that may block. */
+/* What every backend of the table owes (rt/backend.h), those of JACK and ALSA
+ * over libraries within this program. Their audio threads run under a guard
+ * that aborts on anything that may block. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +10,9 @@
 #include "tests/backend_log.h"
 #include "tests/fake/guard.h"
 
+#if HAVE_ALSA
+#include "tests/fake/fake_alsa.h"
+#endif
 #if HAVE_JACK
 #include "tests/fake/fake_jack.h"
 #endif
@@ -124,7 +127,40 @@ static void jack_pass(struct rp_session *session, rp_frame until)
 }
 #endif
 
+#if HAVE_ALSA
+static uint64_t alsa_origin; /* ns, of frame 0: a period after the start */
+
+static void alsa_set_up(const struct rp_timed_event *events, uint32_t count)
+{
+    fake_alsa_boot();
+    alsa_origin = fake_alsa.now + 128 * 1000000000ull / 48000;
+    given = events;
+    givens = count;
+}
+
+/* When a frame is, rounded up. */
+static uint64_t alsa_ns(rp_frame frame)
+{
+    int64_t ns = frame * 1000000000;
+
+    return alsa_origin + (uint64_t)(ns < 0 ? ns / 48000 : (ns + 47999) / 48000);
+}
+
+/* What is heard at a frame came a period before. */
+static void alsa_pass(struct rp_session *session, rp_frame until)
+{
+    for (; givens && given->frame < until; given++, givens--) {
+        fake_alsa_arrive(alsa_ns(given->frame - 128), given->event.data,
+                         given->event.size);
+    }
+    fake_alsa_pass(alsa_ns(until - 128));
+}
+#endif
+
 static const struct rig rigs[] = {
+#if HAVE_ALSA
+    {"alsa", alsa_set_up, alsa_pass, fake_alsa_pump},
+#endif
 #if HAVE_JACK
     {"jack", jack_set_up, jack_pass, fake_jack_pump},
 #endif
@@ -269,6 +305,9 @@ static void test_contract(void)
             }
         }
         contract_refuses(rig);
+#if HAVE_ALSA
+        fake_alsa_end();
+#endif
     }
     CHECK(backends >= 1);
 }

@@ -32,7 +32,7 @@ static const struct {
     const char *header, *where[4];
 } systems[] = {
     {"jack/*", {"rt/backend_jack.c", "tests/*", NULL}},
-    {"alsa/*", {"rt/backend_alsa.c", "tests/*", NULL}},
+    {"alsa/*", {"rt/backend_alsa*.c", "tests/*", NULL}},
     {"rtmidi/*", {"rt/backend_rtmidi.c", "tests/*", NULL}},
     {"rtmidi_c.h", {"rt/backend_rtmidi.c", "tests/*", NULL}},
     {"*curses*.h", {"tui/screen_curses.c", NULL}},

@@ -23,8 +23,8 @@ trap 'rm -rf "$work"' EXIT
 effects() { # FILE: compiles it; the check's complaints are errors
     # shellcheck disable=SC2086
     $found -std=gnu11 -D_GNU_SOURCE -DHAVE_JACK=1 -DHAVE_JACK_METADATA=0 \
-        -Wfunction-effects -Werror=function-effects -I. -c "$1" \
-        -o "$work/out.o" >"$work/log" 2>&1
+        -DHAVE_ALSA=0 -Wfunction-effects -Werror=function-effects -I. \
+        -c "$1" -o "$work/out.o" >"$work/log" 2>&1
 }
 
 # The check itself: it must find what is put there.
@@ -43,6 +43,9 @@ fi
 sources="arrivals clock cycle event held outbox ring stats backend backend_null"
 if echo '#include <jack/jack.h>' | $found -E - >/dev/null 2>&1; then
     sources="$sources backend_jack"
+fi
+if echo '#include <alsa/asoundlib.h>' | $found -E - >/dev/null 2>&1; then
+    sources="$sources backend_alsa_io"
 fi
 failed=0 checked=0
 for name in $sources; do

@@ -1,0 +1,68 @@
+/* An ALSA sequencer within the test, and its time: CLOCK_MONOTONIC stands
+ * still until told to pass. A thread that sleeps until a time is the pace's;
+ * from its first look at the queue to its next sleep it is under the guard.
+ * The sequencer can be missing, fail, fill up, lose input and count time at a
+ * speed of its own; ports come and go. */
+#ifndef FAKE_ALSA_H
+#define FAKE_ALSA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FAKE_SENT = 8192, FAKE_PEERS = 8, FAKE_SUBS = 32, FAKE_CLIENTS = 8 };
+
+struct fake_sent {
+    int64_t due; /* ns of CLOCK_MONOTONIC; as the queue has it */
+    uint8_t size, bytes[3];
+};
+
+struct fake_peer {
+    bool used;
+    uint8_t client, port;
+    unsigned caps, type;
+    char client_name[40], name[40];
+};
+
+extern struct fake_alsa {
+    bool there;     /* /dev/snd/seq can be opened */
+    bool fails;     /* every call says ENODEV */
+    bool no_queue;  /* none is left */
+    bool overrun;   /* the next read says ENOSPC, and input is lost */
+    uint32_t room;  /* events the kernel takes in one go */
+    double speed;   /* of the queue's clock: 1 is CLOCK_MONOTONIC's */
+    int open;       /* clients */
+    unsigned timer; /* Hz asked for */
+    uint64_t now;   /* ns of CLOCK_MONOTONIC */
+    uint32_t disorder; /* events due before the one sent before */
+    uint32_t sounding; /* pitches that sound behind thru and out */
+    uint32_t sents[2]; /* out, thru */
+    struct fake_sent sent[2][FAKE_SENT];
+    struct fake_peer peer[FAKE_PEERS];
+} fake_alsa;
+
+/* Anew: a keyboard "Keys:Keys MIDI 1" (20:0, hardware), a synth "Synth:in"
+ * (130:0) and "Midi Through:Port-0" (14:0). CLOCK_MONOTONIC is ours. */
+void fake_alsa_boot(void);
+/* CLOCK_MONOTONIC is the system's again. */
+void fake_alsa_end(void);
+/* Until then, one wake of the pace after the other. */
+void fake_alsa_pass(uint64_t until);
+/* Waits until the pace sleeps, or has ended. */
+void fake_alsa_settle(void);
+/* Time passes by itself, or stands still again. */
+void fake_alsa_pump(bool run);
+
+/* At riposte:in at that time, stamped by the kernel. */
+void fake_alsa_arrive(uint64_t at, const uint8_t *bytes, uint32_t size);
+/* The same with an event as it is (snd_seq_event_t). */
+void fake_alsa_event(uint64_t at, const void *event);
+
+void fake_alsa_come(uint8_t client, uint8_t port, unsigned type,
+                    const char *client_name, const char *name);
+/* The client of that number is killed. */
+void fake_alsa_leave(uint8_t client);
+/* Whether riposte's port `ours` and that one are connected; and cut it. */
+bool fake_alsa_connected(int ours, uint8_t client, uint8_t port);
+void fake_alsa_cut(int ours, uint8_t client, uint8_t port);
+
+#endif
