@@ -245,10 +245,10 @@ class Crop:
                                     like[i - 1, :i - 1] + 1, 0)
         return like
 
-    def add_match(self, beats):
-        """Row i: the note j that followed the phrase most like the one before
-        i (the same key before others, then the latest), and how alike; j at
-        most so many beats ago (0: any)."""
+    def add_recall(self, beats):
+        """As model/data/recall.h: row i says what note j was, which followed
+        the phrase most like the one before i (the same key before others, then
+        the latest); j at most so many beats ago (0: any)."""
         n, like = self.n, self.like()
         if beats:
             first = np.append(0, self.onset) - beats * self.piece.resolution
@@ -266,14 +266,14 @@ class Crop:
                 'pitch': np.clip(back + self.pitch[j] - back[j], 0, 127)}
         dt = found & (self.target['dt'] == said['dt'])
         pitch = dt & (self.target['pitch'] == said['pitch'])
-        self.group['match'] = np.where(found, size * 2 + key, NONE)[:, None]
+        self.group['recall'] = np.where(found, size * 2 + key, NONE)[:, None]
         for name, agrees in (('dt', found), ('pitch', dt),
                              ('duration', pitch)):
             strength = np.where(agrees, size, 4)
             row = strength * FIELDS[name] + said[name]
-            self.group['match-' + name] = np.where(found, row, NONE)[:, None]
+            self.group['recall-' + name] = np.where(found, row, NONE)[:, None]
         heard = size * 128 + said['pitch']
-        self.group['match-heard'] = np.where(found, heard, NONE)[:, None]
+        self.group['recall-heard'] = np.where(found, heard, NONE)[:, None]
 
     def add_scale(self):
         lists = [sorted(set(self.pitch[max(0, i - 16):i] % 12))
@@ -284,8 +284,8 @@ class Crop:
 WIDTHS = {'dt': 64, 'dt_rest': 24, 'pitch': 128, 'duration': 64,
           'duration_rest': 24, 'sounding': 128, 'metre': 24, 'beat': 17,
           'grid': 24, 'interval': 49, 'pitch-class': 12, 'scale': 12,
-          'match': 8, 'match-dt': 320, 'match-pitch': 640,
-          'match-duration': 320, 'match-heard': 512, 'step': 3}
+          'recall': 8, 'recall-dt': 256, 'recall-pitch': 640,
+          'recall-duration': 320, 'recall-heard': 512, 'step': 3}
 for _k in range(1, 33):
     WIDTHS.update({f'back{_k}': 129, f'back-duration{_k}': 64,
                    f'followed{_k}': 64, f'followed-pitch{_k}': 128,
@@ -296,8 +296,8 @@ class Plan:
     """Which groups the network hears and each head sees. `heard` are of the
     note just played, `ahead` are known of the next before it is drawn."""
 
-    def __init__(self, options, bars, recall=0):
-        self.bars, self.recall = bars, recall
+    def __init__(self, options, bars, memory=0):
+        self.bars, self.memory = bars, memory
         place = ['metre', 'beat', 'grid']
         self.heard = ['dt', 'dt_rest', 'pitch', 'duration', 'duration_rest',
                       'sounding'] + place
@@ -314,26 +314,26 @@ class Plan:
         if 'lookback-input' in options:
             self.ahead += [f'{g}{k}' for k in bars
                            for g in ('followed', 'followed-pitch', 'repeat')]
-        if 'match-heads' in options:
-            dt += ['match', 'match-dt']
-            only += ['match', 'match-pitch']
-            more += ['match', 'match-duration']
-        if 'match-input' in options:
-            self.ahead += ['match', 'match-dt', 'match-heard']
+        if 'recall-heads' in options:
+            dt += ['recall', 'recall-dt']
+            only += ['recall', 'recall-dt', 'recall-pitch']
+            more += ['recall-duration']
+        if 'recall-input' in options:
+            self.ahead += ['recall', 'recall-dt', 'recall-heard']
         self.sees = {'dt': dt, 'dt_rest': dt + ['dt'], 'pitch': pitch + only,
                      'duration': pitch + only + ['pitch'] + more}
         self.sees['duration_rest'] = self.sees['duration'] + ['duration']
         self.lookback = any(o.startswith('lookback') for o in options)
-        self.match = any(o.startswith('match') for o in options)
+        self.recall = any(o.startswith('recall') for o in options)
         self.scale = 'scale' in options
-        self.direct = 'match-direct' in options
+        self.direct = 'recall-direct' in options
 
     def crop(self, crop):
         made = Crop(crop, self.bars)
         if self.lookback:
             made.add_lookback()
-        if self.match:
-            made.add_match(self.recall)
+        if self.recall:
+            made.add_recall(self.memory)
         if self.scale:
             made.add_scale()
         return made

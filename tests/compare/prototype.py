@@ -6,7 +6,7 @@ included) on whole pieces, as `riposte eval` does; model/README.md has the
 table.
 
   dump_pieces melody DIR... > pieces.json
-  prototype.py pieces.json --options match-heads,match-input
+  prototype.py pieces.json --options recall-heads,recall-input
   prototype.py FRAMES.json --options ema
 
 Data: what dump_pieces prints, or piano rolls {"train": [[[60, 64], ...]], ...}
@@ -34,10 +34,11 @@ OPTIONS = {
     'lookback-heads': 'heads see what was struck N bars before the new onset',
     'lookback-input': 'the network hears what followed N bars ago, and '
                       'whether the last note repeated its like',
-    'match-heads': 'heads see what followed the longest earlier phrase that '
-                   'is like the one just heard, in any key',
-    'match-input': 'the network hears that too',
-    'match-direct': 'what followed adds to the logit of its own class',
+    'recall-heads': 'heads see what followed the earlier phrase most like the '
+                    'one just heard, in any key (riposte: --recall yes is '
+                    'this and the next)',
+    'recall-input': 'the network hears that too',
+    'recall-direct': 'what followed adds to the logit of its own class',
     'interval': 'the network hears the interval from the note before',
     'pitch-class': 'the network hears the pitch class',
     'scale': 'the pitch head sees the pitch classes of the last 16 notes',
@@ -283,7 +284,7 @@ class Net(torch.nn.Module):
             add = self.relative(a).gather(1, step.clamp(0, 254))
             logits = logits + add * (last >= 0)[:, None]
         if field in self.direct:
-            said = torch.from_numpy(batch.group['match-' + field][at])
+            said = torch.from_numpy(batch.group['recall-' + field][at])
             add = self.direct[field][said.clamp(min=0) // FIELDS[field]]
             logits = logits.scatter_add(
                 1, said.clamp(min=0) % FIELDS[field],
@@ -332,9 +333,9 @@ def impossible(field, batch, at):
 # Weights of riposte --------------------------------------------------------
 
 HEARD = ['dt', 'dt_rest', 'pitch', 'duration', 'duration_rest', 'sounding',
-         'metre', 'beat', 'grid']
-SEEN = ['dt', 'dt_rest', 'metre', 'beat', 'grid', 'sounding', 'pitch',
-        'duration']
+         'metre', 'beat', 'grid', 'recall', 'recall-dt', 'recall-heard']
+SEEN = ['recall', 'recall-dt', 'dt', 'dt_rest', 'metre', 'beat', 'grid',
+        'sounding', 'recall-pitch', 'pitch', 'recall-duration', 'duration']
 
 
 def read_safetensors(path):
@@ -344,10 +345,8 @@ def read_safetensors(path):
         size, = struct.unpack('<Q', file.read(8))
         header = json.loads(file.read(size))
         data = file.read()
-    found = {}
+    found, card = {}, header.pop('__metadata__')
     for name, about in header.items():
-        if name == '__metadata__':
-            continue
         kind, shift = kinds[about['dtype']]
         begin, end = about['data_offsets']
         values = np.frombuffer(data[begin:end], kind)
@@ -355,7 +354,7 @@ def read_safetensors(path):
             values = (values.astype(np.uint32) << shift).view(np.float32)
         found[name] = torch.from_numpy(
             values.astype(np.float32).reshape(about['shape']))
-    return found
+    return found, card
 
 
 def place_columns(weight, names, table, mine):
@@ -378,8 +377,10 @@ def place_columns(weight, names, table, mine):
 @torch.no_grad()
 def take_weights(net, path):
     """Begins with the weights of a riposte checkpoint of the same size."""
-    w = read_safetensors(path)
-    place_columns(w['gru.weight_ih_l0'], HEARD, net.table, net.reads())
+    w, card = read_safetensors(path)
+    heard, seen = ([n for n in names if 'recall' not in n
+                    or card.get('recall') == '1'] for names in (HEARD, SEEN))
+    place_columns(w['gru.weight_ih_l0'], heard, net.table, net.reads())
     net.bias.copy_(w['gru.bias_ih_l0'].flatten())
     for l in range(len(net.weight)):
         net.weight[l].copy_(w[f'gru.weight_hh_l{l}'])
@@ -393,7 +394,7 @@ def take_weights(net, path):
             linear.weight.copy_(w[f'head.{field}.{part}.weight'])
             linear.bias.copy_(w[f'head.{field}.{part}.bias'].flatten())
         cond = w.get(f'head.{field}.cond.weight', torch.zeros(1, 0))
-        place_columns(cond, SEEN, head.cond, net.sees(field))
+        place_columns(cond, seen, head.cond, net.sees(field))
 
 
 # Training ------------------------------------------------------------------
@@ -542,7 +543,7 @@ def arguments():
                         ('batch', 32), ('length', 128), ('epochs', 6),
                         ('warmup', 100), ('patience', 100), ('last', 3),
                         ('seed', 1), ('threads', 1), ('resolution', 4),
-                        ('recall', 0)):
+                        ('memory', 0)):
         add('--' + name, type=int, default=value)
     for name, value in (('lr', 3e-3), ('weight-decay', 0.05), ('clip', 1.0),
                         ('dropout', 0.2), ('recurrent-dropout', 0.0),
@@ -565,7 +566,7 @@ def main():
     data = read_data(args.data, args.resolution)
     pick = np.random.default_rng(0).random(len(data['train'])) < args.share
     data['train'] = [p for p, keep in zip(data['train'], pick) if keep]
-    plan = Plan(args.options, args.bars, args.recall)
+    plan = Plan(args.options, args.bars, args.memory)
     net = Net(args, plan)
     if args.start:
         take_weights(net, args.start)
