@@ -103,6 +103,21 @@ static void smooth(const struct rp_cross *cross, float smoothing, float *d)
             d[i] -= times * smoothing / (float)open;
 }
 
+/* Whether no class that the mask leaves is likelier than `class`. Nearly
+ * always the first loop knows, and it has no branch. */
+static bool is_likeliest(const struct rp_cross *cross, const float *logits,
+                         uint32_t class)
+{
+    uint32_t above = 0;
+
+    for (uint32_t i = 0; i < cross->classes; i++)
+        above += logits[i] > logits[class];
+    for (uint32_t i = 0; above && i < cross->classes; i++)
+        if (logits[i] > logits[class] && cross->mask[i / 64] >> i % 64 & 1)
+            return false;
+    return true;
+}
+
 /* Loss and d loss / d logits of row p of those drawn. */
 static void judge(struct head *head, uint32_t p,
                   const struct rp_train_pass *pass)
@@ -110,6 +125,7 @@ static void judge(struct head *head, uint32_t p,
     const struct rp_batch_field *field = head->field;
     uint32_t row = head->shard->row[p];
     float *d = head->shard->dlogits + (size_t)p * head->room;
+    const float *logits = head->shard->logits + (size_t)p * head->room;
     struct rp_cross cross = {
         .classes = head->N,
         .class = field->class[row],
@@ -119,10 +135,12 @@ static void judge(struct head *head, uint32_t p,
         .weight = head->batch->weight[row],
     };
 
-    head->shard->loss[head->f] += head->net->k->cross(
-        &cross, head->shard->logits + (size_t)p * head->room,
-        pass->backward ? d : NULL);
+    head->shard->loss[head->f] +=
+        head->net->k->cross(&cross, logits, pass->backward ? d : NULL);
     head->shard->drawn[head->f] += 1 + cross.escapes;
+    head->shard->hits[head->f] += is_likeliest(&cross, logits, cross.class);
+    if (cross.escapes && is_likeliest(&cross, logits, cross.escape))
+        head->shard->hits[head->f] += cross.escapes;
     if (pass->backward && pass->smoothing > 0)
         smooth(&cross, pass->smoothing, d);
 }

@@ -226,6 +226,7 @@ void rp_train_shard_run(const struct rp_train_net *net,
 {
     memset(shard->loss, 0, sizeof shard->loss);
     memset(shard->drawn, 0, sizeof shard->drawn);
+    memset(shard->hits, 0, sizeof shard->hits);
     shard->weight = 0;
     for (size_t i = 0; i < (size_t)batch->T * batch->B; i++)
         shard->weight += (double)batch->weight[i];

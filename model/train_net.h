@@ -61,7 +61,8 @@ struct rp_train_shard {
     uint32_t T_max, B_max;
     double spent[RP_STAGES], lap; /* seconds, and when the last stage ended */
     double loss[RP_FIELDS];  /* nats, summed */
-    uint64_t drawn[RP_FIELDS]; /* times the field was asked for */
+    uint64_t drawn[RP_FIELDS]; /* times the field was asked for, */
+    uint64_t hits[RP_FIELDS];  /* and what came was the likeliest */
     double weight;           /* of all notes, END included */
     /* d loss / d params, summed over the shard. As layout has it, except that
      * what layer 0 reads and the conditions are transposed:

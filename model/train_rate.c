@@ -44,3 +44,24 @@ float rp_train_rate(const struct rp_train *train)
                 0.99 * 0.5 * (1 + cos(M_PI * rp_train_progress(train)));
     return (float)rate;
 }
+
+double rp_train_speed(const struct rp_train *train)
+{
+    double seconds = rp_train_now() - train->began;
+
+    return seconds > 0 ? (double)train->notes_here / seconds : 0;
+}
+
+double rp_train_left(const struct rp_train *train)
+{
+    double left = 0;
+
+    if (train->steps_here && train->planned > train->step)
+        left = (double)(train->planned - train->step) *
+               (rp_train_now() - train->began) / (double)train->steps_here;
+    if (train->options.time_limit > 0) {
+        double limit = 60 * train->options.time_limit - rp_train_spent(train);
+        left = limit < left ? limit : left;
+    }
+    return left > 0 ? left : 0;
+}

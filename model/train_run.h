@@ -14,9 +14,13 @@
 /* Most rows of a shard. */
 enum { RP_TRAIN_ROWS = 32 };
 
+/* Sums over batches. */
 struct rp_train_tally {
-    double loss[RP_FIELDS]; /* nats, summed */
-    uint64_t notes;
+    double loss[RP_FIELDS];    /* nats */
+    uint64_t drawn[RP_FIELDS]; /* times the field was asked for, */
+    uint64_t hits[RP_FIELDS];  /* and what came was the likeliest */
+    uint64_t notes, batches;
+    double norm; /* of gradients, before they were cut */
 };
 
 struct rp_train {
@@ -39,27 +43,50 @@ struct rp_train {
     float *state;
     size_t state_size;
     float *average; /* within state; NULL: none */
-    float *good;    /* params and state to go back to */
+    float *good;    /* params and state as the epoch began */
     /* What --resume restores. */
     uint64_t step, planned;
     uint32_t epoch, at; /* at: next batch of the epoch */
     uint32_t since_best;
-    double slower; /* rate factor: halved when the loss was no number, */
+    double slower; /* rate factor: halved when the loss was lost, */
     double decayed; /* and of schedule plateau */
+    double usual, recent; /* nats of a note, for train_good.c */
     double best;   /* lowest valid so far, or infinity */
     struct rp_train_tally tally; /* of this epoch's training */
     struct rp_train_tally valid; /* of the last validation */
     /* Of this process. */
-    uint64_t good_step; /* where `good` was kept, */
-    uint32_t good_at;   /* its batch of the epoch */
-    struct rp_train_tally good_tally; /* and what was counted by then */
+    uint64_t good_step; /* with which the epoch began */
     uint64_t steps_here, notes_here;
-    double began, shown, spent; /* seconds */
+    /* Seconds. spent: of the runs it resumes. */
+    double began, epoch_began, shown, saved, spent;
+    bool patient; /* it has begun: waits for a disk */
     char folder[512];
     struct rp_card begun; /* of a resumed run; its texts are the options' */
 };
 
+/* Whether the run is told to end. */
+bool rp_train_must_stop(const struct rp_train *train);
+
+/* train_tally.c */
+void rp_train_tally_add(struct rp_train_tally *to,
+                        const struct rp_train_tally *from);
 double rp_train_nats(const struct rp_train_tally *tally); /* per note */
+double rp_train_field_nats(const struct rp_train_tally *tally, int field);
+/* Share of what came that was the likeliest. */
+double rp_train_accuracy(const struct rp_train_tally *tally, int field);
+/* Whether a network of this shape draws the field at all. */
+bool rp_train_draws(const struct rp_train *train, int field);
+double rp_train_mean_norm(const struct rp_train_tally *tally);
+
+/* train_good.c: what is done when the loss is lost. */
+void rp_train_good_keep(struct rp_train *train); /* as an epoch begins */
+/* Whether the loss of a batch, with those before it, is no number or far
+ * above that of the epoch before. */
+bool rp_train_good_lost(struct rp_train *train,
+                        const struct rp_train_tally *batch, double norm);
+/* Back to where the epoch began, at half the rate; RP_EFORMAT after ten
+ * times. */
+RP_MUST rp_status rp_train_good_return(struct rp_train *train);
 
 /* train_setup.c */
 RP_MUST rp_status rp_train_setup(struct rp_train *train);
@@ -73,6 +100,8 @@ double rp_train_spent(const struct rp_train *train);
 /* How far the run is, 0 to 1. */
 double rp_train_progress(const struct rp_train *train);
 float rp_train_rate(const struct rp_train *train); /* of the next step */
+double rp_train_speed(const struct rp_train *train); /* notes per second */
+double rp_train_left(const struct rp_train *train);  /* seconds, about */
 
 /* train_step.c: the team and its shards, for train's options and net. */
 RP_MUST rp_status rp_train_step_create(struct rp_train *train);
@@ -83,11 +112,25 @@ void rp_train_batch_run(struct rp_train *train,
                         const struct rp_train_plan *plan, uint32_t index,
                         bool backward, struct rp_train_tally *tally);
 
-/* train_files.c */
+/* train_folder.c: a folder of its own, on a disk with room for the run. */
 RP_MUST rp_status rp_train_folder_create(struct rp_train *train);
-RP_MUST rp_status rp_train_save(const struct rp_train *train,
-                                const char *name, bool whole);
+
+/* train_save.c. Once the run has begun, a disk that is full, or gone, makes it
+ * wait and try again, up to an hour; what was saved before stays whole. */
+RP_MUST rp_status rp_train_persist(struct rp_train *train,
+                                   rp_status (*write)(struct rp_train *));
+RP_MUST rp_status rp_train_save_best(struct rp_train *train);
+/* last.safetensors, anywhere in an epoch. */
+RP_MUST rp_status rp_train_save_last(struct rp_train *train);
+/* As an epoch begins: last, and good.safetensors. */
+RP_MUST rp_status rp_train_save_epoch(struct rp_train *train);
+
+/* train_resume.c: from train->folder. */
 RP_MUST rp_status rp_train_resume(struct rp_train *train);
-RP_MUST rp_status rp_train_csv(const struct rp_train *train);
+
+/* train_table.c: run.csv. */
+RP_MUST rp_status rp_train_table_add(struct rp_train *train);
+/* Only lines of epochs that are done stay. */
+RP_MUST rp_status rp_train_table_trim(const struct rp_train *train);
 
 #endif

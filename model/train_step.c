@@ -92,8 +92,11 @@ static void add_up(struct rp_train *train, uint32_t shards, bool backward,
     double weight = 0;
 
     for (uint32_t s = 0; s < shards; s++) {
-        for (int f = 0; f < RP_FIELDS; f++)
+        for (int f = 0; f < RP_FIELDS; f++) {
             tally->loss[f] += train->shard[s].loss[f];
+            tally->drawn[f] += train->shard[s].drawn[f];
+            tally->hits[f] += train->shard[s].hits[f];
+        }
         tally->notes += train->batch[s].notes;
         weight += train->shard[s].weight;
     }
@@ -116,12 +119,4 @@ void rp_train_batch_run(struct rp_train *train,
     shards = (step.rows + train->rows - 1) / train->rows;
     rp_team_run(train->team, shards, run_shard, &step);
     add_up(train, shards, backward, tally);
-}
-
-double rp_train_nats(const struct rp_train_tally *tally)
-{
-    double sum = 0;
-    for (int f = 0; f < RP_FIELDS; f++)
-        sum += tally->loss[f];
-    return tally->notes ? sum / (double)tally->notes : 0;
 }

@@ -7,7 +7,7 @@
 #include "tests/songs.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/riposte-train-XXXXXX";
+static char folder[40]; /* in memory if there is such, for speed */
 static char logged[4096];
 static const char *dirs[1];
 
@@ -51,6 +51,32 @@ static const char *path_of(const char *out, const char *name)
     return path[next];
 }
 
+/* Two tables but for the last two columns, which tell the time. */
+static bool same_table(const char *a, const char *b)
+{
+    FILE *x = fopen(a, "r"), *y = fopen(b, "r");
+    char one[2000], two[2000];
+    int lines = 0;
+    bool equal = x && y;
+
+    while (equal && fgets(one, sizeof one, x)) {
+        equal = fgets(two, sizeof two, y) != NULL;
+        for (int i = 0; i < 2 && equal; i++)
+            *strrchr(one, ',') = *strrchr(two, ',') = 0;
+        if (equal && strcmp(one, two)) {
+            printf("%s: %s\n%s: %s\n", a, one, b, two);
+            equal = false;
+        }
+        lines++;
+    }
+    equal = equal && lines > 1 && !fgets(two, sizeof two, y);
+    if (x)
+        fclose(x);
+    if (y)
+        fclose(y);
+    return equal;
+}
+
 /* Whether two files hold the same bytes, of which there are some. */
 static bool same(const char *a, const char *b)
 {
@@ -76,7 +102,9 @@ static bool same(const char *a, const char *b)
 
 static void check_same_runs(const char *a, const char *b)
 {
-    CHECK(same(path_of(a, "run.csv"), path_of(b, "run.csv")));
+    CHECK(same_table(path_of(a, "run.csv"), path_of(b, "run.csv")));
+    CHECK(same(path_of(a, "good.safetensors"),
+               path_of(b, "good.safetensors")));
     CHECK(same(path_of(a, "best.safetensors"),
                path_of(b, "best.safetensors")));
     CHECK(same(path_of(a, "last.safetensors"),
@@ -118,7 +146,7 @@ static void check_resumes(const char *name, const struct rp_train_options *how)
     options.out = parts;
     options.steps_max = 3;
     result = run(&options);
-    CHECK_INT(result.steps, 3);
+    CHECK(result.steps > 0 && result.steps <= 3);
     while (result.steps < whole.steps && count++ < 100) {
         rp_train_defaults(&options); /* the card knows the rest */
         options.dir = dirs;
@@ -164,6 +192,24 @@ static void test_resume(void)
     snprintf(out, sizeof out, "%s/plateau-one", folder);
     CHECK(said(out, "resume.decayed") < 1);
     CHECK(said(out, "resume.decayed") >= 1.0 / 256);
+}
+
+/* A rate that is too high, halved until it is not: the same in parts, with
+ * stops on both sides of each way back. */
+static void test_diverges(void)
+{
+    struct rp_train_options options = small(NULL);
+    char out[300];
+
+    options.lr = 3;
+    options.warmup = 0;
+    options.batch = 8;
+    logged[0] = 0;
+    check_resumes("diverges", &options);
+    CHECK(strstr(logged, "far above what it was; back to step"));
+    snprintf(out, sizeof out, "%s/diverges-one", folder);
+    CHECK(said(out, "resume.slower") <= 0.5);
+    CHECK(said(out, "resume.slower") >= 1.0 / 64);
 }
 
 /* Each optimizer learns, and its state survives. */
@@ -333,7 +379,7 @@ static void test_no_number(void)
     options.warmup = 0;
     logged[0] = 0;
     CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EFORMAT);
-    CHECK(strstr(logged, "not a number however small"));
+    CHECK(strstr(logged, "lost however small"));
 }
 
 /* A few songs, none of which falls into the validation split: the weights of
@@ -485,7 +531,8 @@ static void test_back_to_resumed(void)
     CHECK(steps > 20);
     path = stopped("back", "message", "pushed", true);
     CHECK_INT(resume(path, &result), RP_OK);
-    CHECK(strstr(logged, "the loss is not a number; back to step 3 with"));
+    CHECK(strstr(logged, "the loss is far above what it was; back to step 0 "
+                         "with 0.5 of the rate"));
     CHECK_INT(result.steps, steps);
 }
 
@@ -557,6 +604,8 @@ int main(void)
     struct rp_train_result result;
 
     rp_log_to(keep_log, NULL);
+    snprintf(folder, sizeof folder, "%s/riposte-train-XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     if (!songs_folder(folder, 60, 60)) {
         printf("%s: cannot write the songs\n", folder);
         return 1;
@@ -570,6 +619,7 @@ int main(void)
     test_threads(one);
     test_resume();
     test_average();
+    test_diverges();
     test_optimizers();
     test_freeze(one);
     test_from(one);

@@ -170,6 +170,8 @@ int rp_cmd_train(int argc, char **argv)
     if (code < 0) {
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
+        /* A file that may not grow is an error to say, not a way to die. */
+        signal(SIGXFSZ, SIG_IGN);
         code = rp_exit_code(train(&wish, &dirs, command));
     }
     rp_texts_fini(&dirs);
