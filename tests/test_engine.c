@@ -191,6 +191,7 @@ static const struct rp_shape shapes[] = {
     {1, 16, 16, {24, false, false}},
     {2, 48, 32, {24, true, false}},
     {4, 80, 48, {480, true, true}},
+    {1, 32, 16, {.resolution = 24, .recall = true}}, /* dt has conditions */
 };
 
 /* Prints a hash (FNV-1a) of all that the CPU engine computes along a batch. */

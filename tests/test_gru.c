@@ -206,6 +206,8 @@ int main(int argc, char **argv)
 {
     const struct rp_shape one = {1, 16, 16, {24, true, true}};
     const struct rp_shape three = {3, 16, 32, {24, true, false}};
+    const struct rp_shape recall = {
+        1, 16, 16, {.resolution = 24, .recall = true}};
     float start[3 * B * 16];
 
     if (argc == 3 && !strcmp(argv[1], "--write"))
@@ -214,6 +216,7 @@ int main(int argc, char **argv)
         start[i] = sinf((float)i);
     check_gradients(&one, NULL);
     check_gradients(&three, start);
+    check_gradients(&recall, NULL);
     check_padding(&three);
     check_escapes();
     check_pytorch();

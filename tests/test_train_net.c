@@ -22,7 +22,8 @@ static bool create(struct fixture *f, bool velocity, uint32_t layers,
                    uint32_t rows)
 {
     struct rp_shape shape = { .layers = layers, .hidden = 32, .head = 16,
-                              .vocabulary = { 24, true, velocity } };
+                              .vocabulary = { 24, true, velocity,
+                                              .recall = layers == 1 } };
     struct rp_train_plan_options options = { .split = RP_TRAIN, .length = T,
                                              .batch = B, .seed = 3,
                                              .augment = true,
