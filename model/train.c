@@ -165,10 +165,13 @@ static rp_status learn(struct rp_train *train)
             rp_train_good_keep(train);
         }
         while (!status && train->at < train->plan.batches) {
-            if (rp_train_must_stop(train) || is_out_of_time(train))
+            /* A state that is carried is not saved. */
+            bool whole = !rp_train_plan_carries(&train->plan, train->at);
+            if (whole && (rp_train_must_stop(train) || is_out_of_time(train)))
                 return leave(train);
             status = learn_batch(train);
-            if (!status && rp_train_now() - train->saved > AUTOSAVE)
+            whole = !rp_train_plan_carries(&train->plan, train->at);
+            if (!status && whole && rp_train_now() - train->saved > AUTOSAVE)
                 status = rp_train_save_last(train);
             show(train, false);
         }

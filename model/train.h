@@ -36,14 +36,16 @@ struct rp_train_options {
     float dropout;   /* between the layers and before the heads */
     float recurrent_dropout; /* of single weights of weight_hh, per step */
     float input_dropout;     /* of whole fields of the input */
+    uint32_t transpose;      /* semitones, 0..6; 6: all keys */
     float held, metre_drop;  /* model/train_batch.h, train_crop.h */
     float chord_drop;
-    bool chord, timing; /* of the vocabulary */
+    bool chord, timing, runs, voices; /* of the vocabulary */
     float smoothing;         /* of labels; 0 off */
     uint32_t patience;       /* epochs without a better valid; 0: none */
     uint64_t seed;
     uint32_t threads; /* 0: one per core */
     bool velocity, metre, recall;
+    bool stateful; /* model/train_crop.h */
     const char *freeze; /* patterns of names of weights, or NULL */
     double time_limit; /* minutes; 0: none. The rate then falls to its end
                           (cosine) by what is further on, the steps or the

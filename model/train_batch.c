@@ -197,6 +197,18 @@ static void put_note(struct rp_train_batch *batch, size_t at, uint32_t t,
     batch->batch.weight[at] = target ? 1.0f : 0.0f;
 }
 
+/* Past what the batches before have heard. */
+static void catch_up(struct row *row)
+{
+    struct rp_indices unused;
+
+    for (uint32_t i = 0; i < row->crop->first; i++) {
+        struct rp_note note = row->piece->note[i];
+        note.pitch = (uint8_t)(note.pitch + row->crop->shift);
+        rp_reader_push(row->reader, &note, &unused);
+    }
+}
+
 static void begin(struct rp_batch *batch)
 {
     batch->input.begin[0] = 0;
@@ -225,6 +237,9 @@ void rp_train_batch_fill(struct rp_train_batch *batch,
         if (crop[b].chord)
             rp_reader_chords(row[b].reader, piece->chord, piece->chords,
                              crop[b].shift);
+        if (crop[b].carried)
+            catch_up(&row[b]);
+        length += crop[b].goes_on;
         if (length > T)
             T = length;
     }

@@ -26,7 +26,8 @@ RP_MUST rp_status rp_train_batch_create(struct rp_train_batch *batch,
 void rp_train_batch_fini(struct rp_train_batch *batch);
 
 /* `count` crops, at most B of at most T notes, become rows 0 .. count - 1.
- * T of the batch is that of the longest. */
+ * T of the batch is that of the longest. The states that carried rows begin in
+ * are the caller's to set (batch.start). */
 void rp_train_batch_fill(struct rp_train_batch *batch,
                          const struct rp_dataset *dataset,
                          const struct rp_train_crop *crop, uint32_t count,

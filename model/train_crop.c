@@ -59,9 +59,17 @@ int32_t rp_train_bar(const struct rp_piece *piece, uint32_t resolution,
     return onset - (int32_t)((onset - start) % bar);
 }
 
-/* All keys; now and then an octave away where the tune stays singable. */
-static int8_t draw_shift(struct rp_train_rng *rng, const struct rp_piece *piece)
+/* Up to `most` semitones; 6 means all keys, and now and then an octave away
+ * where the tune stays singable. */
+static int8_t draw_shift(struct rp_train_rng *rng, const struct rp_piece *piece,
+                         uint32_t most)
 {
+    if (most < 6) {
+        int few = (int)rp_train_rng_below(rng, 2 * most + 1) - (int)most;
+        bool fits = piece->low + few >= 0 && piece->high + few <= 127;
+        return (int8_t)(fits ? few : 0);
+    }
+
     int shift = (int)rp_train_rng_below(rng, 12) - 6;
     uint32_t octave = rp_train_rng_below(rng, 8);
     int moved = shift + (octave == 0 ? -12 : octave == 1 ? 12 : 0);
@@ -83,15 +91,9 @@ struct draft {
     uint32_t room;
 };
 
-static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
+static rp_status put_crop(struct draft *draft, struct rp_train_crop crop)
 {
-    const struct rp_train_plan_options *options = draft->options;
-    const struct rp_piece *piece = &draft->dataset->piece[index];
-    uint32_t resolution = draft->dataset->vocabulary.resolution;
     struct rp_train_plan *plan = draft->plan;
-    struct rp_train_crop crop = { .piece = index,
-                                  .metre = true,
-                                  .chord = true };
 
     if (plan->count == draft->room) {
         uint32_t room = draft->room ? draft->room * 2 : 1024;
@@ -103,6 +105,35 @@ static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
         plan->crop = more;
         draft->room = room;
     }
+    crop.draw = plan->count;
+    plan->notes += crop.notes;
+    plan->crop[plan->count++] = crop;
+    return RP_OK;
+}
+
+/* What is random about a crop apart from where it lies. */
+static void vary(struct draft *draft, struct rp_train_crop *crop)
+{
+    const struct rp_train_plan_options *options = draft->options;
+    const struct rp_piece *piece = &draft->dataset->piece[crop->piece];
+
+    crop->metre = crop->chord = true;
+    if (!options->augment)
+        return;
+    crop->shift = draw_shift(&draft->rng, piece, options->transpose);
+    crop->metre = rp_train_rng_uniform(&draft->rng) >= options->metre_drop;
+    /* No number is drawn where none was before there were chords. */
+    if (draft->dataset->vocabulary.chord)
+        crop->chord = rp_train_rng_uniform(&draft->rng) >= options->chord_drop;
+}
+
+static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
+{
+    const struct rp_train_plan_options *options = draft->options;
+    const struct rp_piece *piece = &draft->dataset->piece[index];
+    uint32_t resolution = draft->dataset->vocabulary.resolution;
+    struct rp_train_crop crop = { .piece = index };
+
     crop.origin = first ? rp_train_bar(piece, resolution, first)
                         : piece->origin;
     while (first && piece->note[first - 1].onset >= crop.origin)
@@ -112,18 +143,8 @@ static rp_status add_crop(struct draft *draft, uint32_t index, uint32_t first)
     crop.end = crop.notes < options->length;
     if (!crop.end)
         crop.notes = options->length;
-    crop.draw = plan->count;
-    if (options->augment) {
-        crop.shift = draw_shift(&draft->rng, piece);
-        crop.metre = rp_train_rng_uniform(&draft->rng) >= options->metre_drop;
-        /* No number is drawn where none was before there were chords. */
-        if (draft->dataset->vocabulary.chord)
-            crop.chord =
-                rp_train_rng_uniform(&draft->rng) >= options->chord_drop;
-    }
-    plan->notes += crop.notes;
-    plan->crop[plan->count++] = crop;
-    return RP_OK;
+    vary(draft, &crop);
+    return put_crop(draft, crop);
 }
 
 /* One crop from the beginning, then crops end to end from a random place, so
@@ -209,6 +230,108 @@ static void order(struct draft *draft)
     plan->batches = (plan->count + batch - 1) / batch;
 }
 
+/* A piece that is read whole, beside others of about its length. */
+struct whole {
+    struct rp_train_crop crop; /* what all its crops share */
+    uint32_t notes;
+    float about; /* its length, give or take: other neighbours each epoch */
+};
+
+static int longer_whole(const void *a, const void *b)
+{
+    const struct whole *x = a, *y = b;
+    if (x->about != y->about)
+        return x->about > y->about ? -1 : 1;
+    return x->crop.piece < y->crop.piece ? -1 : 1;
+}
+
+/* `count` pieces, the rows of the same few batches. */
+static rp_status cut_group(struct draft *draft, const struct whole *whole,
+                           uint32_t count)
+{
+    uint32_t batch = draft->options->batch, longest = 0, cuts;
+    uint32_t most = draft->options->length - 1; /* and END, or the last note
+                                                   once more for its state */
+    rp_status status = RP_OK;
+
+    if (draft->options->augment) /* not cut at the same notes each time */
+        most -= rp_train_rng_below(&draft->rng, most / 4 + 1);
+    for (uint32_t i = 0; i < count; i++)
+        longest = whole[i].notes > longest ? whole[i].notes : longest;
+    cuts = (longest + most - 1) / most;
+    for (uint64_t k = 0; k < cuts; k++)
+        for (uint32_t i = 0; i < batch && !status; i++) {
+            struct rp_train_crop crop = { .piece = whole[0].crop.piece };
+            if (i < count) {
+                crop = whole[i].crop;
+                crop.first = (uint32_t)(k * whole[i].notes / cuts);
+                crop.notes = (uint32_t)((k + 1) * whole[i].notes / cuts) -
+                             crop.first;
+                crop.end = k + 1 == cuts;
+                crop.goes_on = !crop.end;
+                crop.carried = k > 0;
+            }
+            status = put_crop(draft, crop);
+        }
+    return status;
+}
+
+static rp_status cut_whole(struct draft *draft, struct whole *whole,
+                           uint32_t count)
+{
+    uint32_t batch = draft->options->batch;
+    uint32_t groups = (count + batch - 1) / batch;
+    uint32_t *group = malloc((groups + 1u) * sizeof *group);
+    rp_status status = group ? RP_OK : RP_EMEM;
+
+    for (uint32_t i = 0; i < groups && group; i++)
+        group[i] = i;
+    for (uint32_t i = groups; i > 1 && group && draft->options->augment; i--) {
+        uint32_t j = rp_train_rng_below(&draft->rng, i), swap = group[i - 1];
+        group[i - 1] = group[j];
+        group[j] = swap;
+    }
+    for (uint32_t i = 0; i < groups && !status; i++) {
+        uint32_t first = group[i] * batch;
+        status = cut_group(draft, whole + first,
+                           count - first < batch ? count - first : batch);
+    }
+    free(group);
+    draft->plan->batch = batch;
+    draft->plan->batches = draft->plan->count / batch;
+    return status;
+}
+
+static rp_status plan_whole(struct draft *draft, uint32_t every)
+{
+    const struct rp_dataset *dataset = draft->dataset;
+    struct whole *whole = malloc((dataset->count + 1u) * sizeof *whole);
+    uint32_t count = 0, seen = 0;
+    rp_status status = whole ? RP_OK : RP_EMEM;
+
+    for (uint32_t i = 0; i < dataset->count && whole; i++) {
+        const struct rp_piece *piece = &dataset->piece[i];
+        struct whole *here = &whole[count];
+        if (piece->split != draft->options->split || !piece->count ||
+            seen++ % every)
+            continue;
+        *here = (struct whole){ { .piece = i, .origin = piece->origin },
+                                piece->count, (float)piece->count };
+        vary(draft, &here->crop);
+        if (draft->options->augment)
+            here->about *= 0.8f + 0.4f * rp_train_rng_uniform(&draft->rng);
+        count++;
+    }
+    if (whole) {
+        qsort(whole, count, sizeof *whole, longer_whole);
+        status = cut_whole(draft, whole, count);
+    }
+    if (status == RP_EMEM)
+        rp_log(RP_ERROR, "train", "out of memory for a plan");
+    free(whole);
+    return status;
+}
+
 static uint64_t notes_of(const struct rp_dataset *dataset, enum rp_split split)
 {
     uint64_t notes = 0;
@@ -230,7 +353,9 @@ rp_status rp_train_plan_create(const struct rp_dataset *dataset,
     if (o->notes_max)
         every = (uint32_t)(notes_of(dataset, o->split) / o->notes_max) + 1;
     draft.rng = rp_train_rng_from(o->seed, 1, o->epoch);
-    for (uint32_t i = 0; i < dataset->count && !status; i++) {
+    if (o->stateful)
+        status = plan_whole(&draft, every);
+    for (uint32_t i = 0; i < dataset->count && !status && !o->stateful; i++) {
         if (dataset->piece[i].split != o->split || !dataset->piece[i].count)
             continue;
         if (seen++ % every == 0)
@@ -242,8 +367,19 @@ rp_status rp_train_plan_create(const struct rp_dataset *dataset,
         rp_train_plan_fini(plan);
         return status;
     }
-    order(&draft);
+    if (!o->stateful)
+        order(&draft);
     return RP_OK;
+}
+
+bool rp_train_plan_carries(const struct rp_train_plan *plan, uint32_t index)
+{
+    uint32_t first = index * plan->batch;
+
+    for (uint32_t i = first; i < first + plan->batch && i < plan->count; i++)
+        if (plan->crop[i].carried)
+            return true;
+    return false;
 }
 
 void rp_train_plan_fini(struct rp_train_plan *plan)

@@ -24,6 +24,9 @@ struct rp_train_crop {
     bool end;              /* the piece ends within the crop: END is learned */
     bool metre;            /* false: the position in the bar is not told */
     bool chord;            /* false: the chords are not told */
+    bool carried; /* begins in the state in which the same row of the batch
+                     before ended, and the reader knows what was before */
+    bool goes_on; /* its last note is heard, too, for the batch after */
     uint32_t draw;         /* number of this crop's own random sequence */
 };
 
@@ -40,8 +43,11 @@ struct rp_train_plan_options {
     uint32_t length, batch; /* positions of a crop, rows of a batch */
     uint64_t seed;
     uint32_t epoch;
+    bool stateful;      /* whole pieces from their origin, cut end to end; a
+                           row goes on where it was cut, with its state */
     bool augment;       /* random bar lines, keys, forgotten metres; without
                            it: from the origin on, as written, in order */
+    uint32_t transpose; /* semitones up or down, 0..6 */
     float metre_drop;   /* share of crops that are not told their metre */
     float chord_drop;   /* ... their chords, where the vocabulary has them */
     uint64_t notes_max; /* 0: all; else every so manieth piece, to about so
@@ -49,11 +55,17 @@ struct rp_train_plan_options {
 };
 
 /* Crops of about equal length stand together, so that little of a batch is
- * padding; the batches themselves are in random order. RP_ENONE, unlogged,
+ * padding; the batches themselves are in random order.
+ *
+ * Stateful: so many pieces of about equal length as a batch has rows begin
+ * together and are cut into equally many crops; then the next. Rows without a
+ * piece are crops of no notes. RP_ENONE, unlogged,
  * when the split has no notes. */
 RP_MUST rp_status rp_train_plan_create(const struct rp_dataset *dataset,
                                        const struct rp_train_plan_options *o,
                                        struct rp_train_plan *plan);
+/* Whether batch `index` needs the states that the one before it left. */
+bool rp_train_plan_carries(const struct rp_train_plan *plan, uint32_t index);
 void rp_train_plan_fini(struct rp_train_plan *plan);
 
 /* The bar line at or before note `first` of a piece, in ticks. Where the

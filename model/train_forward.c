@@ -60,7 +60,7 @@ static void hear_layer(const struct rp_train_net *net,
 }
 
 /* gate (T, B, 3H) holds what comes from below and becomes r, z, n. At t = 0
- * nothing was heard: the state is zero. */
+ * nothing is heard: the state is where the batch starts. */
 static void layer_forward(const struct rp_train_net *net,
                           struct rp_train_shard *shard,
                           const struct rp_batch *batch, uint32_t l,
@@ -71,7 +71,10 @@ static void layer_forward(const struct rp_train_net *net,
     const struct rp_layout *layout = &net->layout;
     const float *bias = net->params + layout->view[layout->bias_hh[l]].offset;
 
-    memset(shard->h[l], 0, step * sizeof(float));
+    if (batch->start)
+        memcpy(shard->h[l], batch->start + l * step, step * sizeof(float));
+    else
+        memset(shard->h[l], 0, step * sizeof(float));
     if (l > 0 && batch->T > 1)
         hear_layer(net, shard, batch, l, pass);
     for (uint32_t t = 1; t < batch->T; t++) {

@@ -34,6 +34,7 @@ struct rp_train {
     uint32_t rows, shards; /* rows: of a shard */
     struct rp_train_shard *shard; /* `shards` of each */
     struct rp_train_batch *batch;
+    float **start; /* of each shard, if stateful: (layers, rows, H) */
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
     const struct rp_optimizer *optimizer;

@@ -26,6 +26,8 @@ rp_status rp_train_plan_epoch(struct rp_train *train)
         .seed = options->seed,
         .epoch = train->epoch,
         .augment = true,
+        .stateful = options->stateful,
+        .transpose = options->transpose,
         .metre_drop = options->metre_drop,
         .chord_drop = options->chord_drop,
     };
@@ -49,7 +51,8 @@ static rp_status check_from(const struct rp_train *train,
 {
     static const char *const names[] = { "layers", "hidden", "head",
                                          "velocity", "metre", "chord",
-                                         "timing", "recall", "resolution" };
+                                         "timing", "recall", "runs",
+                                         "voices", "resolution" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct rp_train_knob *knob = rp_train_knob_find(names[i]);
@@ -123,6 +126,7 @@ static rp_status read_data(struct rp_train *train)
         .split = RP_VALID,
         .length = options->length,
         .seed = options->seed,
+        .stateful = options->stateful,
         .notes_max = VALID_NOTES,
     };
     rp_status status =

@@ -25,11 +25,17 @@ rp_status rp_train_step_create(struct rp_train *train)
     train->shards = (options->batch + rows - 1) / rows;
     train->shard = calloc(train->shards, sizeof *train->shard);
     train->batch = calloc(train->shards, sizeof *train->batch);
-    if (!status && (!train->shard || !train->batch))
+    train->start = calloc(train->shards, sizeof *train->start);
+    if (!status && (!train->shard || !train->batch || !train->start))
         return RP_EMEM;
     for (uint32_t i = 0; i < train->shards && !status; i++) {
         status = rp_train_batch_create(&train->batch[i], options->length,
                                        rows);
+        if (!status && options->stateful) {
+            train->start[i] = rp_floats_create((size_t)train->shape.layers *
+                                               rows * train->shape.hidden);
+            status = train->start[i] ? RP_OK : RP_EMEM;
+        }
         if (!status)
             status = rp_train_shard_create(&train->shard[i], &train->net,
                                            options->length, rows);
@@ -44,7 +50,10 @@ void rp_train_step_fini(struct rp_train *train)
             rp_train_shard_fini(&train->shard[i]);
         if (train->batch)
             rp_train_batch_fini(&train->batch[i]);
+        if (train->start)
+            free(train->start[i]);
     }
+    free(train->start);
     free(train->shard);
     free(train->batch);
     rp_team_destroy(train->team);
@@ -56,6 +65,32 @@ struct step {
     uint32_t rows;
     bool backward;
 };
+
+/* Where a carried row ended; zero for the others. */
+static void set_start(struct rp_train *train, uint32_t s,
+                      const struct rp_train_crop *crop, uint32_t rows)
+{
+    size_t H = train->shape.hidden;
+
+    for (size_t i = 0; i < (size_t)train->shape.layers * rows; i++)
+        if (!crop[i % rows].carried)
+            memset(train->start[s] + i * H, 0, H * sizeof(float));
+    train->batch[s].batch.start = train->start[s];
+}
+
+static void keep_start(struct rp_train *train, uint32_t s,
+                       const struct rp_train_crop *crop, uint32_t rows)
+{
+    size_t H = train->shape.hidden;
+
+    for (uint32_t l = 0; l < train->shape.layers; l++)
+        for (uint32_t b = 0; b < rows; b++)
+            if (crop[b].goes_on)
+                memcpy(train->start[s] + ((size_t)l * rows + b) * H,
+                       train->shard[s].h[l] +
+                           ((size_t)crop[b].notes * rows + b) * H,
+                       H * sizeof(float));
+}
 
 static void run_shard(void *self, uint32_t s)
 {
@@ -76,13 +111,18 @@ static void run_shard(void *self, uint32_t s)
         .smoothing = learn ? options->smoothing : 0,
         .seed = options->seed * 1000003 + train->step * 64 + s,
     };
+    const struct rp_train_crop *crop = step->crop + first;
+    uint32_t rows = left < train->rows ? left : train->rows;
 
     rp_train_lap(&train->shard[s], RP_STAGES);
-    rp_train_batch_fill(&train->batch[s], &train->dataset, step->crop + first,
-                        left < train->rows ? left : train->rows, &heard);
+    rp_train_batch_fill(&train->batch[s], &train->dataset, crop, rows, &heard);
+    if (options->stateful)
+        set_start(train, s, crop, rows);
     rp_train_lap(&train->shard[s], RP_STAGE_FILL);
     rp_train_shard_run(&train->net, &train->shard[s], &train->batch[s].batch,
                        &pass);
+    if (options->stateful)
+        keep_start(train, s, crop, rows);
 }
 
 /* In the order of the shards, whoever ran them. */

@@ -11,7 +11,8 @@ static struct rp_train_plan plan_of(const struct rp_dataset *set, bool augment,
 {
     struct rp_train_plan_options options = {
         .split = RP_TRAIN, .length = LENGTH, .batch = ROWS, .seed = 4,
-        .epoch = epoch, .augment = augment, .metre_drop = 0.25f,
+        .epoch = epoch, .augment = augment, .transpose = 6,
+        .metre_drop = 0.25f,
     };
     struct rp_train_plan plan;
 

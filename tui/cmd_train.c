@@ -129,6 +129,7 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
     rp_status status = RP_OK;
 
     rp_train_defaults(&options);
+    options.frames = options.runs = options.voices = wish->frames != NULL;
     for (uint32_t i = 0; i < rp_train_knob_count && !status; i++)
         if (wish->knob[i])
             status = rp_train_knob_set(&rp_train_knobs[i], &options, "",
@@ -137,7 +138,6 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
         return status;
     options.dir = wish->frames ? &wish->frames : dirs->text;
     options.dirs = wish->frames ? 1 : dirs->count;
-    options.frames = wish->frames != NULL;
     options.command = command;
     if (wish->resume) {
         if (!newest_run(options.out, folder, sizeof folder))

@@ -53,7 +53,7 @@ void rp_reader_init(struct rp_reader *reader,
     reader->onset = origin;
     reader->pitch = -1;
     for (int i = 0; i < 128; i++)
-        reader->until[i] = NEVER;
+        reader->until[i] = reader->since[i] = NEVER;
     rp_recall_init(&reader->recall);
 }
 
@@ -181,6 +181,41 @@ static void add_sounding(struct rp_indices *out, uint32_t first,
             add(out, first + i);
 }
 
+static void add_ended(struct rp_indices *out, uint32_t first,
+                      const struct rp_reader *reader, int32_t tick)
+{
+    for (uint32_t i = 0; i < 128; i++)
+        if (reader->until[i] == tick)
+            add(out, first + i);
+}
+
+static void add_struck(struct rp_indices *out, uint32_t first,
+                       const struct rp_reader *reader, int32_t tick)
+{
+    for (uint32_t i = 0; i < 128; i++)
+        if (reader->since[i] == tick)
+            add(out, first + i);
+}
+
+/* Each class once, however many notes go on as long. */
+static void add_left(struct rp_indices *out, uint32_t first,
+                     const struct rp_reader *reader, int32_t tick)
+{
+    uint64_t classes = 0;
+
+    for (uint32_t i = 0; i < 128; i++) {
+        struct rp_time left = { .class = RP_TIME_HELD };
+        if (reader->until[i] <= tick)
+            continue;
+        if (reader->until[i] != STILL)
+            left = rp_time_from((uint32_t)(reader->until[i] - tick));
+        classes |= UINT64_C(1) << (left.escapes ? RP_TIME_ESCAPE : left.class);
+    }
+    for (uint32_t i = 0; i < RP_TIME_CLASSES; i++)
+        if (classes >> i & 1)
+            add(out, first + i);
+}
+
 /* What is known of an onset whatever note begins there. */
 struct scene {
     struct rp_place place;
@@ -285,6 +320,8 @@ static void add_condition(const struct rp_reader *reader,
         return add_recalled(out, first, reader, RECALL, false);
     case RP_ON_RECALL_DT:
         return add_recalled(out, first, reader, RECALL_DT, false);
+    case RP_ON_LEFT:
+        return add_left(out, first, reader, reader->onset);
     case RP_ON_DT:
         return add_time(out, first, draft->dt);
     case RP_ON_DT_REST:
@@ -306,6 +343,12 @@ static void add_condition(const struct rp_reader *reader,
     case RP_ON_RECALL_PITCH:
         return add_recalled(out, first, reader, RECALL_PITCH,
                             is_other_dt(reader, draft));
+    case RP_ON_ENDED:
+        return add_ended(out, first, reader, onset_of(reader, draft));
+    case RP_ON_STRUCK:
+        return add_struck(out, first, reader, onset_of(reader, draft));
+    case RP_ON_GOES:
+        return add_left(out, first, reader, onset_of(reader, draft));
     case RP_ON_PITCH:
         return add(out, first + draft->pitch);
     case RP_ON_RECALL_DURATION:
@@ -353,11 +396,18 @@ static void forbid(struct rp_mask *mask, uint32_t class)
     mask->bits[class / 64] &= ~(UINT64_C(1) << class % 64);
 }
 
-/* A pitch below the last that does not sound: dt 0 needs one. */
+/* Whether a note of this pitch could begin at `tick`. */
+static bool is_free(const struct rp_reader *reader, int pitch, int32_t tick)
+{
+    return reader->until[pitch] < tick ||
+           (reader->until[pitch] == tick && !reader->vocabulary.runs);
+}
+
+/* A free pitch below the last: dt 0 needs one. */
 static bool room_below(const struct rp_reader *reader)
 {
     for (int i = 0; i < reader->pitch; i++)
-        if (reader->until[i] <= reader->onset)
+        if (is_free(reader, i, reader->onset))
             return true;
     return false;
 }
@@ -381,7 +431,7 @@ struct rp_mask rp_reader_mask(const struct rp_reader *reader,
         chord = reader->pitch >= 0 && !rp_time_ticks(draft->dt);
         for (int i = 0; i < 128; i++)
             if ((chord && i >= reader->pitch) ||
-                reader->until[i] > onset_of(reader, draft))
+                !is_free(reader, i, onset_of(reader, draft)))
                 forbid(&mask, (uint32_t)i);
         break;
     case RP_DURATION:
@@ -499,6 +549,10 @@ static void add_input(const struct rp_reader *reader,
         return add_recalled(out, first, reader, RECALL_DT, false);
     case RP_IN_RECALL_PITCH:
         return add_recalled(out, first, reader, RECALL_PITCH, false);
+    case RP_IN_ENDED:
+        return add_ended(out, first, reader, onset_of(reader, draft));
+    case RP_IN_STRUCK:
+        return add_struck(out, first, reader, onset_of(reader, draft));
     case RP_IN_BLOCKS:
         break;
     }
@@ -535,6 +589,7 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
     write_input(reader, &draft, input);
     reader->onset = note->onset;
     reader->pitch = note->pitch;
+    reader->since[note->pitch] = note->onset;
     reader->until[note->pitch] =
         note->duration > 0 ? note->onset + note->duration : STILL;
 }

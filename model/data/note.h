@@ -50,6 +50,7 @@ struct rp_reader {
     int32_t until[128]; /* tick at which a pitch stops; INT32_MAX while HELD;
                            INT32_MIN when it never sounded */
     struct rp_recall recall; /* empty unless the vocabulary has it */
+    int32_t since[128]; /* tick at which its last note began, or INT32_MIN */
 };
 
 /* `origin` is a bar line at or before the first onset; first dt counts from

@@ -16,6 +16,8 @@ const char *const rp_feature_names[RP_FEATURES] = {
     "chord",
     "timing",
     "recall",
+    "runs",
+    "voices",
 };
 
 enum { ALWAYS = RP_FEATURES };
@@ -44,11 +46,14 @@ static const struct block inputs[RP_IN_BLOCKS] = {
     [RP_IN_RECALL] = { 2 * RP_RECALL_SIZES, RP_HAS_RECALL },
     [RP_IN_RECALL_DT] = { RP_RECALL_SIZES * RP_TIME_CLASSES, RP_HAS_RECALL },
     [RP_IN_RECALL_PITCH] = { RP_RECALL_SIZES * 128, RP_HAS_RECALL },
+    [RP_IN_ENDED] = { 128, RP_HAS_VOICES },
+    [RP_IN_STRUCK] = { 128, RP_HAS_VOICES },
 };
 
 static const struct block conditions[RP_ON_BLOCKS] = {
     [RP_ON_RECALL] = { 2 * RP_RECALL_SIZES, RP_HAS_RECALL },
     [RP_ON_RECALL_DT] = { RP_RECALL_SIZES * RP_TIME_CLASSES, RP_HAS_RECALL },
+    [RP_ON_LEFT] = { RP_TIME_CLASSES, RP_HAS_VOICES },
     [RP_ON_DT] = { RP_TIME_CLASSES, ALWAYS },
     [RP_ON_DT_REST] = { RP_TIME_WIDTH, ALWAYS },
     [RP_ON_METRE] = { RP_METRE_CLASSES, RP_HAS_METRE },
@@ -59,6 +64,9 @@ static const struct block conditions[RP_ON_BLOCKS] = {
     [RP_ON_CHORD_TONES] = { 12, RP_HAS_CHORD },
     [RP_ON_SOUNDING] = { 128, ALWAYS },
     [RP_ON_RECALL_PITCH] = { (RP_RECALL_SIZES + 1) * 128, RP_HAS_RECALL },
+    [RP_ON_ENDED] = { 128, RP_HAS_VOICES },
+    [RP_ON_STRUCK] = { 128, RP_HAS_VOICES },
+    [RP_ON_GOES] = { RP_TIME_CLASSES, RP_HAS_VOICES },
     [RP_ON_PITCH] = { 128, ALWAYS },
     [RP_ON_RECALL_DURATION] = { (RP_RECALL_SIZES + 1) * RP_TIME_CLASSES,
                                 RP_HAS_RECALL },
@@ -71,9 +79,9 @@ static const struct block conditions[RP_ON_BLOCKS] = {
 static const struct {
     uint8_t classes, feature, sees;
 } fields[RP_FIELDS] = {
-    [RP_DT] = { RP_TIME_CLASSES, ALWAYS, RP_ON_RECALL_DT + 1 },
+    [RP_DT] = { RP_TIME_CLASSES, ALWAYS, RP_ON_LEFT + 1 },
     [RP_DT_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DT + 1 },
-    [RP_PITCH] = { 128, ALWAYS, RP_ON_RECALL_PITCH + 1 },
+    [RP_PITCH] = { 128, ALWAYS, RP_ON_GOES + 1 },
     [RP_DURATION] = { RP_TIME_CLASSES, ALWAYS, RP_ON_RECALL_DURATION + 1 },
     [RP_DURATION_REST] = { RP_TIME_WIDTH, ALWAYS, RP_ON_DURATION + 1 },
     [RP_VELOCITY] = { RP_VELOCITIES, RP_HAS_VELOCITY,
@@ -87,6 +95,8 @@ static const size_t switches[RP_FEATURES] = {
     [RP_HAS_CHORD] = offsetof(struct rp_vocabulary, chord),
     [RP_HAS_TIMING] = offsetof(struct rp_vocabulary, timing),
     [RP_HAS_RECALL] = offsetof(struct rp_vocabulary, recall),
+    [RP_HAS_RUNS] = offsetof(struct rp_vocabulary, runs),
+    [RP_HAS_VOICES] = offsetof(struct rp_vocabulary, voices),
 };
 
 bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,

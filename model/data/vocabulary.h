@@ -69,6 +69,10 @@ struct rp_vocabulary {
     bool timing;         /* the offset from the tick is an input and a field */
     bool recall;         /* how an earlier phrase like the last went on is an
                             input and condition (recall.h) */
+    bool runs;           /* a note is a maximal run: what ends at an onset does
+                            not begin again there */
+    bool voices;         /* what the other notes do is condition and input:
+                            what ends, what begins, how long the rest goes on */
 };
 
 /* The switches of a vocabulary by name, as a checkpoint spells them. A new
@@ -79,6 +83,8 @@ enum rp_feature {
     RP_HAS_CHORD,
     RP_HAS_TIMING,
     RP_HAS_RECALL,
+    RP_HAS_RUNS,
+    RP_HAS_VOICES,
     RP_FEATURES
 };
 extern const char *const rp_feature_names[RP_FEATURES];
@@ -108,18 +114,22 @@ enum rp_input_block {
     RP_IN_RECALL,        /* 8: size * 2 + key */
     RP_IN_RECALL_DT,     /* 4 x 64: size, dt class that followed */
     RP_IN_RECALL_PITCH,  /* 4 x 128: size, pitch that followed */
+    RP_IN_ENDED,         /* 128: ended at this onset */
+    RP_IN_STRUCK,        /* 128: begun at this onset, this note not */
     RP_IN_BLOCKS
 };
 
 /* The condition of the heads, in order; field f sees the first C_f of it.
- * Position, chord and `sounding` are those at the NEW onset. RP_DT sees how
- * an earlier phrase went on, RP_DT_REST up to the dt class, RP_PITCH up to the
- * pitch recalled, RP_DURATION up to the duration recalled, RP_DURATION_REST up
- * to the duration class, RP_VELOCITY up to the duration's rest, RP_TIMING all.
- */
+ * Position, chord, `sounding` and the voices are those at the NEW onset, but
+ * for RP_ON_LEFT. RP_DT sees how an earlier phrase went on and what is left,
+ * RP_DT_REST up to the dt class, RP_PITCH up to `goes`, RP_DURATION up to the
+ * duration recalled, RP_DURATION_REST up to the duration class, RP_VELOCITY up
+ * to the duration's rest, RP_TIMING all. */
 enum rp_condition_block {
     RP_ON_RECALL,    /* 8: size * 2 + key */
     RP_ON_RECALL_DT, /* 4 x 64: size, dt class */
+    RP_ON_LEFT,      /* 64: how long what sounds goes on after the LAST onset,
+                        classes of times */
     RP_ON_DT,
     RP_ON_DT_REST,
     RP_ON_METRE,
@@ -130,6 +140,9 @@ enum rp_condition_block {
     RP_ON_CHORD_TONES,
     RP_ON_SOUNDING,
     RP_ON_RECALL_PITCH, /* 5 x 128: size, or 4 where the dt is another */
+    RP_ON_ENDED,        /* 128: pitches that end at the onset */
+    RP_ON_STRUCK,       /* 128: pitches begun there so far */
+    RP_ON_GOES,         /* 64: how long what sounds goes on from there */
     RP_ON_PITCH,
     RP_ON_RECALL_DURATION, /* 5 x 64: size, or 4 where dt or pitch is another
                             */
@@ -139,7 +152,7 @@ enum rp_condition_block {
     RP_ON_BLOCKS
 };
 
-enum { RP_INDICES_MAX = 160 }; /* set bits in one sparse vector */
+enum { RP_INDICES_MAX = 448 }; /* set bits in one sparse vector */
 
 struct rp_indices {
     uint16_t count;
