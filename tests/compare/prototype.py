@@ -7,7 +7,7 @@ table.
 
   dump_pieces melody DIR... > pieces.json
   prototype.py pieces.json --options recall-heads,recall-input
-  prototype.py FRAMES.json --options ema
+  prototype.py FRAMES.json --averages
 
 Data: what dump_pieces prints, or piano rolls {"train": [[[60, 64], ...]], ...}
 where a note is a maximal run of a pitch. Needs PyTorch and NumPy."""
@@ -549,6 +549,8 @@ def arguments():
                         ('dropout', 0.2), ('recurrent-dropout', 0.0),
                         ('input-dropout', 0.03), ('held', 0.03)):
         add('--' + name, type=float, default=value)
+    add('--averages', action='store_true', help='also weight averages: EMA '
+        '0.99, 0.999 and of the last epochs')
     add('--schedule', choices=('cosine', 'constant'), default='cosine')
     args = parser.parse_args()
     args.options = [o for o in args.options.split(',') if o]
@@ -581,7 +583,7 @@ def main():
         return
     best, average = train(net, plan, data, args)
     show(name, best, plan, data, args)
-    for mean, averaged in average.nets().items():
+    for mean, averaged in average.nets().items() if args.averages else ():
         show(f'{name}, {mean}', averaged, plan, data, args)
 
 
