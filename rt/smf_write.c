@@ -18,6 +18,7 @@ struct item {
     uint32_t order; /* of arrival, so that sorting is stable */
     uint8_t size;
     uint8_t data[8]; /* as in the file, after the delta time */
+    char *text;      /* owned; follows data with its length, NULL: none */
 };
 
 struct track {
@@ -28,6 +29,7 @@ struct track {
 
 struct rp_smf_write {
     uint32_t tracks; /* with track 0 */
+    uint32_t division;
     struct track track[];
 };
 
@@ -55,6 +57,7 @@ rp_status rp_smf_write_create(struct rp_smf_write **smf, uint32_t tracks)
     if (!made)
         return no_memory();
     made->tracks = tracks + 1;
+    made->division = RP_SMF_PPQ;
     *smf = made;
     return RP_OK;
 }
@@ -65,6 +68,8 @@ void rp_smf_write_destroy(struct rp_smf_write *smf)
         return;
     for (uint32_t i = 0; i < smf->tracks; i++) {
         free(smf->track[i].name);
+        for (uint32_t k = 0; k < smf->track[i].count; k++)
+            free(smf->track[i].item[k].text);
         free(smf->track[i].item);
     }
     free(smf);
@@ -128,6 +133,38 @@ rp_status rp_smf_write_name(struct rp_smf_write *smf, uint32_t track,
         return no_memory();
     free(smf->track[track].name);
     smf->track[track].name = copy;
+    return RP_OK;
+}
+
+rp_status rp_smf_write_text(struct rp_smf_write *smf, uint32_t track,
+                            int64_t tick, uint8_t type, const char *text)
+{
+    uint8_t data[] = {0xff, type};
+    if (track >= smf->tracks || type < 1 || type > 15) {
+        rp_log(RP_ERROR, "smf_write",
+               "text of type %u on track %u of %u: expected type 1 to 15",
+               type, track, smf->tracks - 1);
+        return RP_EARG;
+    }
+    char *copy = strndup(text, 1024);
+    if (!copy)
+        return no_memory();
+    rp_status status = add(&smf->track[track], tick, data, sizeof data);
+    if (status)
+        free(copy);
+    else
+        smf->track[track].item[smf->track[track].count - 1].text = copy;
+    return status;
+}
+
+rp_status rp_smf_write_division(struct rp_smf_write *smf, uint32_t division)
+{
+    if (division < 1 || division > 0x7fff) {
+        rp_log(RP_ERROR, "smf_write",
+               "%u ticks a quarter note: expected 1 to 32767", division);
+        return RP_EARG;
+    }
+    smf->division = division;
     return RP_OK;
 }
 
@@ -208,6 +245,12 @@ static void put_u32(unsigned char *at, size_t value)
         at[i] = value >> (24 - 8 * i) & 0xff;
 }
 
+static void put_text(struct bytes *bytes, const char *text)
+{
+    put_delta(bytes, (int64_t)strlen(text)); /* same notation */
+    put(bytes, text, strlen(text));
+}
+
 static void put_track(struct bytes *bytes, struct track *track)
 {
     if (track->count)
@@ -216,14 +259,15 @@ static void put_track(struct bytes *bytes, struct track *track)
     put(bytes, "MTrk\0\0\0\0", 8);
     if (track->name) {
         put(bytes, "\x00\xff\x03", 3);
-        put_delta(bytes, (int64_t)strlen(track->name)); /* same notation */
-        put(bytes, track->name, strlen(track->name));
+        put_text(bytes, track->name);
     }
     int64_t tick = 0;
     for (uint32_t i = 0; i < track->count; i++) {
         const struct item *item = &track->item[i];
         put_delta(bytes, item->tick - tick);
         put(bytes, item->data, item->size);
+        if (item->text)
+            put_text(bytes, item->text);
         tick = item->tick;
     }
     put(bytes, "\x00\xff\x2f\x00", 4);
@@ -297,7 +341,7 @@ rp_status rp_smf_write_save(struct rp_smf_write *smf, const char *path)
     struct bytes bytes = {0};
     put(&bytes, "MThd\0\0\0\x06\0\x01", 10);
     put(&bytes, (uint8_t[]){smf->tracks >> 8, smf->tracks & 0xff}, 2);
-    put(&bytes, (uint8_t[]){RP_SMF_PPQ >> 8, RP_SMF_PPQ & 0xff}, 2);
+    put(&bytes, (uint8_t[]){smf->division >> 8, smf->division & 0xff}, 2);
     for (uint32_t i = 0; i < smf->tracks; i++)
         put_track(&bytes, &smf->track[i]);
     rp_status status = bytes.failed ? no_memory() : replace(path, &bytes);

@@ -118,6 +118,66 @@ static void test_count(void)
     rp_primer_fini(&primer);
 }
 
+/* A model that knows no chords: on every beat a tone of the one that is asked
+ * for, none of them in the primer's bar, and the file says them. */
+static void test_chords(void)
+{
+    const struct rp_vocabulary *v = &model.shape.vocabulary;
+    struct rp_generate_options options = { .model = &model,
+                                           .bars = 8,
+                                           .taste = { 1.0f, 1.0f, 0 },
+                                           .seed = 3 };
+    const struct rp_note *note;
+    struct rp_generator *generator;
+    struct rp_primer primer, back;
+    struct rp_vocabulary told = *v;
+    uint32_t count, beats = 0;
+    char path[] = "/tmp/riposte-generate-XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK_INT(rp_primer_melody("[60,-2,62,-2,64,-2,65,-2,67]", v, common,
+                               &primer),
+              RP_OK);
+    CHECK_INT(rp_primer_chords(&primer, "C | Am7 F", 24, 8), RP_OK);
+    CHECK_INT(primer.chords, 12);
+    CHECK_INT(primer.chord[0].tick, 96);
+    options.primer = &primer;
+    CHECK_INT(rp_generator_create(&generator, &options), RP_OK);
+    for (uint32_t candidate = 0; candidate < 40; candidate++) {
+        CHECK_INT(rp_generator_draw(generator, candidate, &note, &count),
+                  RP_OK);
+        check_notes(&primer, note, count, 9 * 96, 48, 79);
+        for (uint32_t i = 0; i < count; i++) {
+            const struct rp_chord_change *change = rp_chord_find(
+                primer.chord, primer.chords, note[i].onset);
+            if (!change || note[i].onset % 24)
+                continue;
+            CHECK(rp_chord_tones(change->chord) >> note[i].pitch % 12 & 1);
+            beats++;
+        }
+    }
+    CHECK(beats > 5); /* 11 of that model */
+    CHECK_INT(rp_generate_save(path, &primer, note, count, v->resolution,
+                               90000, -1),
+              RP_OK);
+    told.chord = true;
+    CHECK_INT(rp_primer_read(path, &told, true, &back), RP_OK);
+    CHECK_INT(back.chords, primer.chords);
+    for (uint32_t i = 0; i < back.chords; i++) {
+        CHECK_INT(back.chord[i].tick, primer.chord[i].tick);
+        CHECK_INT(back.chord[i].chord.root, primer.chord[i].chord.root);
+    }
+    rp_primer_fini(&back);
+    CHECK_INT(rp_primer_chords(&primer, NULL, 24, 8), RP_OK);
+    CHECK_INT(primer.chords, 0);
+    CHECK_INT(rp_primer_chords(&primer, "C Z", 24, 8), RP_EARG);
+    rp_generator_destroy(generator);
+    rp_primer_fini(&primer);
+    unlink(path);
+}
+
 static void test_file(void)
 {
     const struct rp_vocabulary *v = &model.shape.vocabulary;
@@ -184,6 +244,7 @@ int main(void)
     test_melody_text();
     test_bars();
     test_count();
+    test_chords();
     test_file();
     test_tempo();
     free(model.params);

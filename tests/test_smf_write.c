@@ -133,6 +133,33 @@ static void test_many(void)
     CHECK_INT(wrong, 0);
 }
 
+static void test_text(void)
+{
+    static const unsigned char want[] =
+        "MThd\0\0\0\x06\0\x01\0\x02\x01\xe0"
+        "MTrk\0\0\0\x04\0\xff\x2f\0"
+        "MTrk\0\0\0\x12"
+        "\0\xff\x01\x02" "Am"
+        "\x60\xff\x06\x04" "Coda"
+        "\0\xff\x2f\0";
+    struct rp_smf_write *smf;
+    unsigned char bytes[128];
+    CHECK_INT(rp_smf_write_create(&smf, 1), RP_OK);
+    CHECK_INT(rp_smf_write_division(smf, 480), RP_OK);
+    CHECK_INT(rp_smf_write_division(smf, 0), RP_EARG);
+    CHECK_INT(rp_smf_write_division(smf, 0x8000), RP_EARG);
+    CHECK_INT(rp_smf_write_text(smf, 1, 96, 6, "Coda"), RP_OK);
+    CHECK_INT(rp_smf_write_text(smf, 1, 0, 1, "Am"), RP_OK);
+    CHECK_INT(rp_smf_write_text(smf, 2, 0, 1, "Am"), RP_EARG);
+    CHECK_INT(rp_smf_write_text(smf, 1, 0, 16, "Am"), RP_EARG);
+    CHECK_INT(rp_smf_write_text(smf, 1, -1, 1, "Am"), RP_EARG);
+    CHECK_INT(rp_smf_write_save(smf, path), RP_OK);
+    rp_smf_write_destroy(smf);
+    size_t size = slurp(bytes, sizeof bytes);
+    CHECK_INT(size, sizeof want - 1);
+    CHECK(size == sizeof want - 1 && !memcmp(bytes, want, size));
+}
+
 static void test_refused(void)
 {
     struct rp_smf_write *smf;
@@ -186,6 +213,7 @@ int main(void)
     test_bytes();
     test_delta();
     test_many();
+    test_text();
     test_refused();
     (void)unlink(path);
     CHECK_INT(rmdir(folder), 0);

@@ -14,13 +14,15 @@
 
 enum {
     ROLL_WIDTH = 79,
+    BARS = 8,               /* unless told */
+    CHORD_BARS = 1 << 12,   /* that chords go on where only notes count */
     SETTINGS = 1 << RP_SET_TEMPO | 1 << RP_SET_METRE | 1 << RP_SET_TEMPERATURE |
                1 << RP_SET_TOP_P | 1 << RP_SET_TOP_K | 1 << RP_SET_WINDOW |
                1 << RP_SET_INSTRUMENT | 1 << RP_SET_SEED
 };
 
 struct wish {
-    const char *preset, *model, *engine, *primer, *melody, *out;
+    const char *preset, *model, *engine, *primer, *melody, *chords, *out;
     struct rp_given given;
     uint32_t bars, notes, count;
     bool all, json;
@@ -41,6 +43,9 @@ static const struct rp_option options[] = {
     {"primer-melody", "LIST",
      "continue \"[60, -2, 62, -1]\": a number a 16th; -2 goes on, -1 rests",
      RP_OPTION_TEXT, AT(melody)},
+    {"chords", "LINE",
+     "over the continuation: \"C G Am F\", a bar each, or \"C G | Am F\"",
+     RP_OPTION_TEXT, AT(chords)},
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, SETTINGS},
     {"bars", "N", "so many bars more (8, unless --notes)", RP_OPTION_COUNT,
      AT(bars), 1, 1000},
@@ -81,6 +86,22 @@ static rp_status make_folder(const char *path)
     return RP_OK;
 }
 
+static rp_status tell_chords(struct job *job)
+{
+    const struct wish *wish = job->wish;
+    const struct rp_vocabulary *vocabulary = &job->model.shape.vocabulary;
+
+    if (wish->chords && !vocabulary->chord) {
+        rp_log(RP_INFO, "generate",
+               "the model knows no chords: what falls on a beat is kept to "
+               "their tones");
+    }
+    return rp_primer_chords(&job->primer, wish->chords, vocabulary->resolution,
+                            wish->notes && !wish->bars ? CHORD_BARS
+                            : wish->bars               ? wish->bars
+                                                       : BARS);
+}
+
 static rp_status read_primer(struct job *job)
 {
     const struct wish *wish = job->wish;
@@ -97,6 +118,9 @@ static rp_status read_primer(struct job *job)
             rp_primer_melody(wish->melody, vocabulary, metre, &job->primer);
     } else {
         status = rp_primer_empty(metre, &job->primer);
+    }
+    if (status == RP_OK) {
+        status = tell_chords(job);
     }
     if (status == RP_OK && job->primer.mbpm &&
         !(wish->given.set & 1u << RP_SET_TEMPO)) {
@@ -141,7 +165,7 @@ static rp_status create_generator(struct job *job)
         .taste = {knobs->temperature, knobs->top_p, knobs->top_k}};
 
     if (!asked.bars && !asked.notes) {
-        asked.bars = 8;
+        asked.bars = BARS;
     }
     return rp_generator_create(&job->generator, &asked);
 }

@@ -9,17 +9,19 @@
 
 enum { FIRST = RP_MAJOR, STATES = 12 * (RP_QUALITIES - FIRST) };
 
-/* What a chord sounds, as shares of the time that its tones take; the four
- * numbers below were chosen on the pop songs of a corpus whose chords are
- * written, the odd songs for the choice and the even ones for the report. */
-#define FOREIGN 0.15     /* share of all tones that are none of the chord's */
-#define WEIGHT 6.0       /* so much a segment full of sound says */
-#define BASS_ROOT 0.7    /* how often the lowest note is the root */
-#define BASS_TONE 0.22   /* ... another tone of the chord */
+/* What a chord sounds. The numbers here and the costs below were chosen on
+ * pop songs whose chords are written over a piano (every eighth of 818), and
+ * agree there with what is written 83 % of the time (half of all songs, none of
+ * them looked at; the root alone 94 %), with lead sheets' block chords 97 %:
+ * tests/compare/chord_agreement.c. */
+#define FOREIGN 0.2    /* share of the sound that is none of the chord's */
+#define WEIGHT 8.0     /* so much a segment full of sound says */
+#define BASS_ROOT 0.7  /* how often the lowest note is the root */
+#define BASS_TONE 0.08 /* ... another tone of the chord */
 
 /* Logarithms of how likely a new chord is where a bar, half a bar and another
  * beat begin. */
-static const double change_cost[] = { -2.0, -3.0, -4.5 };
+static const double change_cost[] = { -1.0, -1.0, -4.5 };
 
 /* How common the qualities are. */
 static const double common[RP_QUALITIES] = {

@@ -36,6 +36,8 @@ rp_status rp_generator_create(struct rp_generator **generator,
     for (uint32_t i = 0; i < o->primer->metres; i++)
         rp_memory_metre(&g->memory, o->primer->metre[i].tick,
                         o->primer->metre[i].metre);
+    if (o->model->shape.vocabulary.chord)
+        rp_memory_chords(&g->memory, o->primer->chord, o->primer->chords);
     *generator = g;
     return RP_OK;
 }
@@ -113,6 +115,10 @@ static void set_turn(const struct rp_generator *g, uint32_t candidate,
     rp_turn_init(turn, g->options.seed, 1, candidate);
     turn->alone = primer->count ? primer->line : is_melodic(g->options.model);
     set_range(g, steer);
+    if (!g->options.model->shape.vocabulary.chord) {
+        turn->chord = primer->chord;
+        turn->chords = primer->chords;
+    }
     steer->earliest = primer->end;
     steer->may_end = !g->options.bars && !g->options.notes;
     if (g->options.bars) {
@@ -210,6 +216,25 @@ static rp_status write_notes(struct rp_smf_write *smf, uint32_t track,
     return status;
 }
 
+static rp_status write_chords(struct rp_smf_write *smf,
+                              const struct rp_primer *primer,
+                              uint32_t resolution)
+{
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < primer->chords && !status; i++) {
+        int64_t tick = (int64_t)primer->chord[i].tick - primer->origin;
+        char symbol[RP_CHORD_TEXT];
+        if (i + 1 < primer->chords &&
+            primer->chord[i + 1].tick <= primer->origin)
+            continue;
+        rp_chord_print(primer->chord[i].chord, symbol);
+        status = rp_smf_write_text(
+            smf, 0, tick > 0 ? smf_tick(tick, resolution) : 0, 1, symbol);
+    }
+    return status;
+}
+
 static rp_status write_head(struct rp_smf_write *smf,
                             const struct rp_primer *primer,
                             uint32_t resolution, uint32_t mbpm, int program)
@@ -245,6 +270,8 @@ rp_status rp_generate_save(const char *path, const struct rp_primer *primer,
     if (status)
         return status;
     status = write_head(smf, primer, resolution, mbpm, program);
+    if (!status)
+        status = write_chords(smf, primer, resolution);
     if (!status)
         status = write_notes(smf, 1, primer->note, primer->count, resolution,
                              primer->origin);

@@ -9,6 +9,7 @@
 
 struct rp_generate_options {
     const struct rp_model *model;
+    /* Its chords hold on. A model that knows none keeps to them on the beat. */
     const struct rp_primer *primer;
     uint32_t bars;   /* from the first bar line at or after the primer's end */
     uint32_t notes;  /* at most so many; bars and notes 0: until the model ends,
@@ -32,7 +33,8 @@ RP_MUST rp_status rp_generator_draw(struct rp_generator *generator,
                                     const struct rp_note **note,
                                     uint32_t *count);
 
-/* Primer and continuation as a .mid with a track each. program < 0: none. */
+/* Primer and continuation as a .mid with a track each, the primer's chords as
+ * text events on track 0. program < 0: none. */
 RP_MUST rp_status rp_generate_save(const char *path,
                                    const struct rp_primer *primer,
                                    const struct rp_note *note, uint32_t count,

@@ -70,6 +70,15 @@ void rp_memory_metre(struct rp_memory *memory, int32_t tick,
         memory->state[i].reader.metres = memory->metres;
 }
 
+void rp_memory_chords(struct rp_memory *memory,
+                      const struct rp_chord_change *chord, uint32_t chords)
+{
+    memory->chord = chord;
+    memory->chords = chords;
+    for (uint32_t i = 0; i < RP_MEMORY_BARS; i++)
+        rp_reader_chords(&memory->state[i].reader, chord, chords, 0);
+}
+
 int32_t rp_memory_bar(const struct rp_memory *memory, int32_t tick,
                       int32_t *length)
 {
@@ -104,6 +113,7 @@ static void begin_reader(const struct rp_memory *memory,
 {
     rp_reader_init(reader, &memory->model->shape.vocabulary, memory->metre,
                    memory->metres, origin);
+    rp_reader_chords(reader, memory->chord, memory->chords, 0);
 }
 
 /* A state for the bar of `onset`, in place of the oldest, unless the newest
@@ -297,8 +307,11 @@ struct rp_engine *rp_memory_switch(struct rp_memory *memory,
     uint64_t first = memory->notes;
     rp_status status = RP_OK;
 
-    if (to != from)
+    if (to != from) {
         change_resolution(memory, to, from);
+        memory->chord = NULL;
+        memory->chords = 0;
+    }
     memory->model = model;
     memory->engine = engine;
     for (uint32_t i = 0; i < kept_states(memory); i++) {

@@ -35,6 +35,8 @@ struct rp_memory {
     int32_t silent; /* tick at which the last note so far has ended */
     uint32_t metres;
     struct rp_metre_change metre[RP_MEMORY_METRES];
+    const struct rp_chord_change *chord; /* not owned; NULL: not told */
+    uint32_t chords;
     struct rp_indices input[RP_MEMORY_BARS];
 };
 
@@ -51,6 +53,10 @@ void rp_memory_forget(struct rp_memory *memory);
 /* From `tick` on, a bar line, bars are of this metre. */
 void rp_memory_metre(struct rp_memory *memory, int32_t tick,
                      struct rp_metre metre);
+/* The chords, for notes from now on; they stay the caller's. Ticks are of
+ * this model's resolution: a switch to another forgets them. */
+void rp_memory_chords(struct rp_memory *memory,
+                      const struct rp_chord_change *chord, uint32_t chords);
 /* The last bar line at or before a tick, and the length of that bar. */
 int32_t rp_memory_bar(const struct rp_memory *memory, int32_t tick,
                       int32_t *length);

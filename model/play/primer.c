@@ -6,6 +6,8 @@
 
 #include "model/data/bars.h"
 #include "model/data/smf.h"
+#include "model/data/smf_chords.h"
+#include "model/play/chord_line.h"
 #include "rt/log.h"
 
 static rp_status no_memory(void)
@@ -18,29 +20,47 @@ void rp_primer_fini(struct rp_primer *primer)
 {
     free(primer->note);
     free(primer->metre);
+    free(primer->chord);
     memset(primer, 0, sizeof *primer);
+}
+
+/* The only one, from tick 0 on. */
+static rp_status set_metre(struct rp_primer *primer, struct rp_metre metre)
+{
+    struct rp_metre_change *change =
+        realloc(primer->metre, sizeof *primer->metre);
+
+    if (!change)
+        return no_memory();
+    change[0] = (struct rp_metre_change){ 0, metre };
+    primer->metre = change;
+    primer->metres = 1;
+    return RP_OK;
 }
 
 rp_status rp_primer_empty(struct rp_metre metre, struct rp_primer *primer)
 {
     memset(primer, 0, sizeof *primer);
-    primer->metre = malloc(sizeof *primer->metre);
-    if (!primer->metre)
-        return no_memory();
-    primer->metre[0] = (struct rp_metre_change){ 0, metre };
-    primer->metres = 1;
-    return RP_OK;
+    return set_metre(primer, metre);
 }
 
-static rp_status take_notes(const struct rp_smf *smf, uint32_t resolution,
-                            bool all, struct rp_primer *primer)
+static rp_status take_notes(const struct rp_smf *smf,
+                            const struct rp_vocabulary *vocabulary, bool all,
+                            struct rp_primer *primer)
 {
     int track = rp_smf_melody_track(smf);
+    uint32_t resolution = vocabulary->resolution;
+    enum rp_chord_source source;
     rp_status status =
         all ? rp_smf_notes(smf, -1, false, resolution, &primer->note,
                            &primer->count)
             : rp_smf_melody(smf, resolution, &primer->note, &primer->count);
 
+    for (uint32_t i = 0; !vocabulary->timing && i < primer->count; i++)
+        primer->note[i].offset = 0;
+    if (!status && vocabulary->chord)
+        status = rp_smf_chords(smf, all ? -1 : track, resolution,
+                               &primer->chord, &primer->chords, &source);
     if (!status && !all && track >= 0)
         return rp_smf_track_metres(smf, (uint32_t)track, resolution,
                                    &primer->metre, &primer->metres);
@@ -91,7 +111,7 @@ rp_status rp_primer_read(const char *path,
     if (status)
         return status;
     memset(primer, 0, sizeof *primer);
-    status = take_notes(&smf, vocabulary->resolution, all, primer);
+    status = take_notes(&smf, vocabulary, all, primer);
     if (!status && smf.tempos && smf.tempo[0].us_per_beat)
         primer->mbpm = mbpm_of(smf.tempo[0].us_per_beat);
     rp_smf_fini(&smf);
@@ -99,21 +119,47 @@ rp_status rp_primer_read(const char *path,
         rp_log(RP_ERROR, "primer", "%s: no notes in it", path);
         status = RP_EFORMAT;
     }
-    if (!status && !primer->metres) {
-        struct rp_note *note = primer->note;
-        uint32_t count = primer->count, mbpm = primer->mbpm;
-        free(primer->metre);
-        status = rp_primer_empty(common, primer);
-        primer->note = note;
-        primer->count = count;
-        primer->mbpm = mbpm;
-    }
+    if (!status && !primer->metres)
+        status = set_metre(primer, common);
     if (status)
         rp_primer_fini(primer);
     else
         set_ends(primer, vocabulary->resolution);
     primer->line = !status && is_line(primer);
     return status;
+}
+
+rp_status rp_primer_chords(struct rp_primer *primer, const char *line,
+                           uint32_t resolution, uint32_t bars)
+{
+    struct rp_bars map = { primer->metre, primer->metres, resolution };
+    int32_t from = rp_bars_before(&map, primer->end);
+    struct rp_chord_change *more, *all;
+    uint32_t count, kept = 0;
+    rp_status status;
+
+    if (from < primer->end)
+        from = rp_bars_after(&map, primer->end);
+    if (!line) {
+        primer->chords = 0;
+        return RP_OK;
+    }
+    status = rp_chord_line(line, from, rp_bars_length(&map, from), bars, &more,
+                           &count);
+    if (status)
+        return status;
+    all = realloc(primer->chord, (primer->chords + count) * sizeof *all);
+    if (!all) {
+        free(more);
+        return no_memory();
+    }
+    while (kept < primer->chords && all[kept].tick < from)
+        kept++;
+    memcpy(all + kept, more, count * sizeof *all);
+    free(more);
+    primer->chord = all;
+    primer->chords = kept + count;
+    return RP_OK;
 }
 
 static rp_status complain(const char *text, const char *at)

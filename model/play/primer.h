@@ -13,6 +13,9 @@ struct rp_primer {
     int32_t end;    /* where the continuation may begin */
     uint32_t mbpm;  /* 0: not said */
     bool line;      /* a single voice, and so is its continuation */
+    struct rp_chord_change *chord; /* over the notes and on; where the file or
+                                      rp_primer_chords tells them */
+    uint32_t chords;
 };
 
 /* The melody of a .mid, or with `all` every track but drums. One logged line
@@ -26,6 +29,10 @@ RP_MUST rp_status rp_primer_melody(const char *text,
                                    const struct rp_vocabulary *vocabulary,
                                    struct rp_metre metre,
                                    struct rp_primer *primer);
+/* The chords of the continuation (chord_line.h), from its first whole bar on,
+ * for `bars` bars; NULL: none are told, those of the primer neither. */
+RP_MUST rp_status rp_primer_chords(struct rp_primer *primer, const char *line,
+                                   uint32_t resolution, uint32_t bars);
 /* No notes: begins at a bar line. */
 RP_MUST rp_status rp_primer_empty(struct rp_metre metre,
                                   struct rp_primer *primer);

@@ -137,6 +137,22 @@ static void avoid_monotony(const struct rp_turn *turn, int32_t onset,
         avoid(steer, rp_turn_last(turn)->pitch);
 }
 
+/* On a beat a tone of the chord, if the range has one. */
+static void keep_to_chord(const struct rp_turn *turn, int32_t onset,
+                          struct rp_steer *steer)
+{
+    const struct rp_chord_change *change =
+        rp_chord_find(turn->chord, turn->chords, onset);
+    int32_t beat = turn->dynamics.beat;
+    uint16_t tones = change ? rp_chord_tones(change->chord) : 0;
+
+    if (!tones || beat < 1 || (onset - turn->dynamics.line) % beat)
+        return;
+    for (uint32_t pitch = 0; pitch < 128; pitch++)
+        if (!(tones >> pitch % 12 & 1))
+            avoid(steer, (uint8_t)pitch);
+}
+
 /* Phrases end on long notes: near the end, what falls on a beat tends to be at
  * least as long as a beat. */
 static void weigh_closing(const struct rp_turn *turn,
@@ -230,6 +246,7 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
         if (field == RP_PITCH) {
             forbid_sounding(turn, onset_of(sight, &draft), &steer);
             avoid_monotony(turn, onset_of(sight, &draft), &steer);
+            keep_to_chord(turn, onset_of(sight, &draft), &steer);
         }
         if (field == RP_DURATION)
             leave_room(turn, onset_of(sight, &draft), &steer);

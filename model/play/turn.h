@@ -38,6 +38,10 @@ struct rp_turn {
     int32_t widest;   /* ticks: longest wait between two onsets; 0: any */
     int32_t close;    /* tick: a note on a beat from here on tends to be long,
                          as last notes are; INT32_MAX: none does */
+    /* Chords to keep to where the model knows none: what falls on a beat
+     * (dynamics.beat) is one of the chord's tones. Not owned; NULL: any. */
+    const struct rp_chord_change *chord;
+    uint32_t chords;
     int32_t until[128]; /* tick at which its note of that pitch ends: a window
                            may have begun after it did */
     struct rp_note recent[RP_TURN_RECENT]; /* the last ones taken, a ring */
