@@ -38,12 +38,13 @@ static void test_shorten(void)
     /* 4/4, three bars of rest and a bit: one is left and the bit. */
     struct rp_note note[] = {{0, 24, 60, 64}, {400, 24, 62, 64}};
     struct rp_metre_change map[4] = {{0, {4, 4}}};
-    uint32_t changes = 1;
-    CHECK_INT(rp_bars_shorten(note, 2, map, &changes, NULL, 24, 2), 2);
+    struct rp_piece piece = {.count = 2, .note = note, .metres = 1,
+                             .metre = map};
+    CHECK_INT(rp_bars_shorten(&piece, 24, 2), 2);
     CHECK_INT(note[1].onset, 400 - 2 * 96);
-    CHECK_INT(changes, 1);
+    CHECK_INT(piece.metres, 1);
     /* Short enough: nothing goes. */
-    CHECK_INT(rp_bars_shorten(note, 2, map, &changes, NULL, 24, 2), 0);
+    CHECK_INT(rp_bars_shorten(&piece, 24, 2), 0);
     CHECK_INT(note[1].onset, 208);
 
     /* The metre changes in the rest: of 27 beats and a bit, counted in bars
@@ -53,9 +54,10 @@ static void test_shorten(void)
                             {96 * 4 + 72 * 7, 24, 62, 64}};
     struct rp_metre_change moved[4] = {
         {0, {4, 4}}, {96 * 4, {3, 4}}, {96 * 4 + 72 * 6, {2, 4}}};
-    changes = 3;
-    CHECK_INT(rp_bars_shorten(two, 3, moved, &changes, NULL, 24, 2), 9);
-    CHECK_INT(changes, 3);
+    piece = (struct rp_piece){.count = 3, .note = two, .metres = 3,
+                              .metre = moved};
+    CHECK_INT(rp_bars_shorten(&piece, 24, 2), 9);
+    CHECK_INT(piece.metres, 3);
     CHECK_INT(moved[1].tick, 96);
     CHECK_INT(moved[1].metre.beats, 3);
     CHECK_INT(two[1].onset, 96 + 5);
@@ -80,16 +82,14 @@ static void one_map(uint32_t most, uint32_t *cut)
     struct rp_note note[40], was[40];
     struct rp_metre_change map[12], old[12];
     struct rp_chord_change chord[64], told[64];
-    struct rp_bars_chords chords = {chord, dice(64)};
-    uint32_t chords_before = chords.count;
-    uint32_t changes = dice(8), before = changes;
+    uint32_t chords = dice(64), before = dice(8);
     int32_t tick = 0;
-    for (uint32_t i = 0; i < changes; i++) {
+    for (uint32_t i = 0; i < before; i++) {
         old[i] = map[i] = (struct rp_metre_change){tick, metres[dice(7)]};
         tick += 1 + (int32_t)dice(900);
     }
     tick = (int32_t)dice(600);
-    for (uint32_t i = 0; i < chords.count; i++) {
+    for (uint32_t i = 0; i < chords; i++) {
         chord[i] = (struct rp_chord_change){
             tick, {(uint8_t)(i % 12), (uint8_t)(1 + i / 12)}};
         told[i] = chord[i];
@@ -100,13 +100,14 @@ static void one_map(uint32_t most, uint32_t *cut)
         was[i] = note[i] = (struct rp_note){tick, 1 + (int32_t)dice(30), 60, 9};
         tick += (int32_t)dice(dice(8) ? 30 : 1500);
     }
-    *cut += rp_bars_shorten(note, 40, map, &changes, &chords, 24,
-                            (int32_t)most);
-    struct rp_bars to = bars_of(map, changes), from = bars_of(old, before);
+    struct rp_piece piece = {.count = 40, .note = note, .metres = before,
+                             .metre = map, .chords = chords, .chord = chord};
+    *cut += rp_bars_shorten(&piece, 24, (int32_t)most);
+    struct rp_bars to = bars_of(map, piece.metres), from = bars_of(old, before);
     int32_t end = note[0].onset;
-    for (uint32_t i = 1; i < changes; i++)
+    for (uint32_t i = 1; i < piece.metres; i++)
         CHECK(map[i].tick > map[i - 1].tick);
-    for (uint32_t i = 1; i < chords.count; i++)
+    for (uint32_t i = 1; i < piece.chords; i++)
         CHECK(chord[i].tick > chord[i - 1].tick);
     for (int i = 0; i < 40; i++) {
         int32_t onset = note[i].onset;
@@ -116,9 +117,9 @@ static void one_map(uint32_t most, uint32_t *cut)
                   rp_bars_length(&from, was[i].onset));
         CHECK_INT(note[i].duration, was[i].duration);
         const struct rp_chord_change *a =
-            rp_chord_find(chord, chords.count, onset);
+            rp_chord_find(chord, piece.chords, onset);
         const struct rp_chord_change *b =
-            rp_chord_find(told, chords_before, was[i].onset);
+            rp_chord_find(told, chords, was[i].onset);
         CHECK(!a == !b);
         CHECK(!a || !b || (a->chord.root == b->chord.root &&
                            a->chord.quality == b->chord.quality));
@@ -138,8 +139,9 @@ static void test_long(void)
     /* Forty million beats of silence go in no time. */
     struct rp_note note[] = {{0, 24, 60, 64}, {INT32_MAX / 2, 24, 62, 64}};
     struct rp_metre_change map[1] = {{7, {1, 32}}};
-    uint32_t changes = 1;
-    CHECK(rp_bars_shorten(note, 2, map, &changes, NULL, 24, 2) > 300000000);
+    struct rp_piece piece = {.count = 2, .note = note, .metres = 1,
+                             .metre = map};
+    CHECK(rp_bars_shorten(&piece, 24, 2) > 300000000);
     CHECK(note[1].onset <= 24 + 6);
 }
 

@@ -89,22 +89,6 @@ static void cut_map(struct rp_metre_change *change, uint32_t *changes,
     *changes = kept;
 }
 
-/* The same for chords: the one in force at `to` begins at `from`. */
-static void cut_chords(struct rp_bars_chords *chords, int32_t from, int32_t to)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < chords->count; i++) {
-        struct rp_chord_change c = chords->chord[i];
-        bool last = i + 1 == chords->count || chords->chord[i + 1].tick > to;
-        if (c.tick >= from && c.tick <= to && !last)
-            continue;
-        if (c.tick >= from)
-            c.tick = c.tick > to ? c.tick - (to - from) : from;
-        chords->chord[kept++] = c;
-    }
-    chords->count = kept;
-}
-
 /* The bars that end at the bar line `from`, down to `first`, alike and at
  * least `ticks` long together if so many are there: how many, and their
  * length. */
@@ -148,27 +132,49 @@ static uint32_t find_cut(const struct rp_bars *bars, int32_t end,
     return cut;
 }
 
-uint32_t rp_bars_shorten(struct rp_note *note, uint32_t count,
-                         struct rp_metre_change *change, uint32_t *changes,
-                         struct rp_bars_chords *chords, uint32_t resolution,
+/* Takes [from, to) out of the chords: the last one begun in it begins at
+ * `from`. */
+static void cut_chords(struct rp_piece *piece, int32_t from, int32_t to)
+{
+    struct rp_chord_change *chord = piece->chord;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < piece->chords; i++) {
+        struct rp_chord_change next = chord[i];
+        if (next.tick > to)
+            next.tick -= to - from;
+        else if (next.tick > from)
+            next.tick = from;
+        if (kept && chord[kept - 1].tick == next.tick)
+            kept--;
+        chord[kept++] = next;
+    }
+    piece->chords = kept;
+}
+
+static void cut(struct rp_piece *piece, uint32_t note, int32_t from,
+                int32_t to)
+{
+    cut_map(piece->metre, &piece->metres, from, to);
+    cut_chords(piece, from, to);
+    for (uint32_t i = note; i < piece->count; i++)
+        piece->note[i].onset -= to - from;
+}
+
+uint32_t rp_bars_shorten(struct rp_piece *piece, uint32_t resolution,
                          int32_t most)
 {
-    int32_t end = count ? note[0].onset : 0; /* all before is silent here */
+    const struct rp_note *note = piece->note;
+    int32_t end = piece->count ? note[0].onset : 0; /* silent before it */
     uint32_t gone = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct rp_bars bars = {change, *changes, resolution};
+    for (uint32_t i = 0; i < piece->count; i++) {
+        struct rp_bars bars = {piece->metre, piece->metres, resolution};
         int32_t from, to;
-        uint32_t cut = 0;
+        uint32_t bars_cut = 0;
         if (note[i].onset > end)
-            cut = find_cut(&bars, end, note[i].onset, most, &from, &to);
-        if (cut) {
-            cut_map(change, changes, from, to);
-            if (chords)
-                cut_chords(chords, from, to);
-            for (uint32_t k = i; k < count; k++)
-                note[k].onset -= to - from;
-            gone += cut;
-        }
+            bars_cut = find_cut(&bars, end, note[i].onset, most, &from, &to);
+        if (bars_cut)
+            cut(piece, i, from, to);
+        gone += bars_cut;
         if (note[i].onset + note[i].duration > end)
             end = note[i].onset + note[i].duration;
     }

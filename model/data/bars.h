@@ -2,7 +2,7 @@
 #ifndef RP_BARS_H
 #define RP_BARS_H
 
-#include "model/data/note.h"
+#include "model/data/piece.h"
 
 /* A metre map, not owned. No changes: bars of four beats from tick 0 on, which
  * keep the beat at least. Before the first change its metre holds. */
@@ -18,19 +18,11 @@ int32_t rp_bars_before(const struct rp_bars *bars, int32_t tick);
 int32_t rp_bars_after(const struct rp_bars *bars, int32_t tick);
 int32_t rp_bars_length(const struct rp_bars *bars, int32_t tick);
 
-/* Chords over notes, if any are known; `chord` NULL: none. */
-struct rp_bars_chords {
-    struct rp_chord_change *chord;
-    uint32_t count;
-};
-
 /* Takes whole empty bars out of rests longer than `most` bars, until they are
  * not or no whole bar is left. What follows moves, metre and chord changes
- * too, so that every note keeps its place in its bar and its chord. `chords`
- * may be NULL. Returns how many bars went. */
-uint32_t rp_bars_shorten(struct rp_note *note, uint32_t count,
-                         struct rp_metre_change *change, uint32_t *changes,
-                         struct rp_bars_chords *chords, uint32_t resolution,
+ * too, so that every note keeps its place in its bar. Returns how many bars
+ * went. */
+uint32_t rp_bars_shorten(struct rp_piece *piece, uint32_t resolution,
                          int32_t most);
 
 #endif

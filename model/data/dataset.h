@@ -2,35 +2,27 @@
 #ifndef RP_DATASET_H
 #define RP_DATASET_H
 
-#include "model/data/note.h"
+#include "model/data/piece.h"
 
-enum rp_split { RP_TRAIN, RP_VALID, RP_TEST, RP_SPLITS };
-extern const char *const rp_split_names[RP_SPLITS]; /* train valid test */
-
-struct rp_piece {
-    char *path; /* owned */
-    enum rp_split split; /* by SHA-256 of times and intervals: 80 / 10 / 10 */
-    uint32_t count, metres;
-    struct rp_note *note; /* canonical order, at the vocabulary's resolution */
-    struct rp_metre_change *metre; /* covers every note; metres 0: unknown */
-    struct rp_chord_change *chord; /* where the vocabulary has chords */
-    uint32_t chords;               /* 0: unknown */
-    int32_t origin;  /* bar line at or before the first note */
-    uint8_t low, high; /* lowest and highest pitch */
-    int32_t length;    /* frames of a piano roll (frames.h); else 0 */
-};
+struct rp_facts; /* facts.h */
 
 struct rp_dataset {
     struct rp_vocabulary vocabulary;
     bool rolls; /* piano rolls: a piece has a length, its notes are runs */
+    bool drums; /* a pitch is an instrument: no key to move it to */
+    const char *role; /* as rp_role_name says it; NULL where the set was not
+                         read from .mid */
     uint32_t count;
     struct rp_piece *piece; /* sorted by path: the order does not depend on
                                the directory's */
-    uint32_t files;      /* .mid seen */
-    uint32_t dropped;    /* files that could not be used; each was logged: */
-    uint32_t broken;     /*   could not be read */
+    uint32_t files;      /* .mid seen, one entry of facts each */
+    struct rp_facts *facts; /* by path; report.h makes the report of them */
+    uint32_t dropped;    /* files that could not be used: */
+    uint32_t broken;     /*   could not be read; each was logged */
     uint32_t shorter;    /*   fewer than min_notes */
     uint32_t duplicates; /*   same times and intervals as an earlier piece */
+    uint32_t beyond;     /*   past the memory limit; that was logged */
+    uint32_t alike;      /* kept pieces that are much like another kept one */
     uint32_t rest_bars;  /* bars that long rests lost */
     char hash[65]; /* SHA-256 over all notes and splits, hex; the same wherever
                       the files lie */
@@ -38,13 +30,20 @@ struct rp_dataset {
 
 struct rp_dataset_options {
     struct rp_vocabulary vocabulary;
-    const char *role;   /* "melody" or "all" (every track but drums) */
+    const char *role;   /* role.h; NULL: as prepared, else melody */
     uint32_t min_notes; /* shorter pieces are dropped (16) */
     int32_t max_rest_bars; /* longer rests lose whole bars (2); 0: keep */
+    double eval_ratio; /* of the pieces, for RP_VALID, and as many again for
+                          RP_TEST; 0: a tenth */
+    uint32_t threads;  /* 0: one per core; the set is the same */
+    uint32_t memory;   /* MiB that pieces may take; 0: half of the machine's */
 };
 
 /* Reads DIRs recursively, every .mid, .midi, .smf and .kar; a DIR may be a
- * file, too. RP_ENONE when nothing usable was found. */
+ * file, too. The split of a piece is by SHA-256 of its times and intervals:
+ * 80 / 10 / 10; pieces that are much alike (near.h) go where one of them
+ * would. Pieces past the memory limit are left out, the last by path first.
+ * RP_ENONE when nothing usable was found. */
 RP_MUST rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
                                   const struct rp_dataset_options *options,
                                   struct rp_dataset *dataset);

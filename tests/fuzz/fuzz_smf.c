@@ -97,8 +97,9 @@ static void check_meaning(const struct rp_smf *smf, uint32_t resolution)
         HOLD(change[i].metre.beats && change[i].metre.unit &&
              change[i].tick >= 0 &&
              (!i || change[i].tick > change[i - 1].tick));
-    (void)rp_bars_shorten(note, count, change, &changes, NULL, resolution,
-                          2);
+    struct rp_piece piece = {.count = count, .note = note, .metres = changes,
+                             .metre = change};
+    (void)rp_bars_shorten(&piece, resolution, 2);
     check_notes(note, count, true);
     free(note);
     free(change);
