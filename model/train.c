@@ -1,6 +1,5 @@
 #include "model/train.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -9,26 +8,6 @@
 #include "rt/log.h"
 
 enum { AUTOSAVE = 600 }; /* seconds: no kill costs more */
-
-/* One line for people; at most every 10 seconds within an epoch. */
-static void show(struct rp_train *train, bool epoch_done)
-{
-    double at = rp_train_now();
-    int left = (int)rp_train_left(train);
-
-    if (train->quiet || (!epoch_done && at - train->shown < 10))
-        return;
-    train->shown = at;
-    printf("epoch %u of %u  step %" PRIu64 "  loss %.4f", train->epoch,
-           train->options.epochs, train->step, rp_train_nats(&train->tally));
-    if (train->valid.notes)
-        printf("  valid %.4f  best %.4f", rp_train_nats(&train->valid),
-               train->best);
-    printf("  lr %.2e  %.0f notes/s  %d:%02d left\n",
-           (double)rp_train_rate(train), rp_train_speed(train), left / 60,
-           left % 60);
-    fflush(stdout);
-}
 
 static rp_status learn_batch(struct rp_train *train)
 {
@@ -110,8 +89,10 @@ static rp_status end_epoch(struct rp_train *train)
     if (!status)
         status = rp_train_persist(train, rp_train_table_add);
     if (!status)
+        status = rp_train_persist(train, rp_train_board_epoch);
+    if (!status)
         status = rp_train_save_epoch(train);
-    show(train, true);
+    rp_train_show_epoch(train);
     return status;
 }
 
@@ -149,6 +130,17 @@ static rp_status leave(struct rp_train *train)
     return keep_best(train);
 }
 
+static rp_status after_batch(struct rp_train *train)
+{
+    rp_status status = rp_train_persist(train, rp_train_board_step);
+
+    if (!status && rp_train_now() - train->saved > AUTOSAVE &&
+        !rp_train_plan_carries(&train->plan, train->at))
+        status = rp_train_save_last(train);
+    rp_train_show_step(train);
+    return status;
+}
+
 static rp_status learn(struct rp_train *train)
 {
     rp_status status = RP_OK;
@@ -170,10 +162,8 @@ static rp_status learn(struct rp_train *train)
             if (whole && (rp_train_must_stop(train) || is_out_of_time(train)))
                 return leave(train);
             status = learn_batch(train);
-            whole = !rp_train_plan_carries(&train->plan, train->at);
-            if (!status && whole && rp_train_now() - train->saved > AUTOSAVE)
-                status = rp_train_save_last(train);
-            show(train, false);
+            if (!status)
+                status = after_batch(train);
         }
         if (!status)
             status = end_epoch(train);
@@ -189,10 +179,8 @@ rp_status rp_train_run(const struct rp_train_options *options,
     struct rp_train train = { .options = *options, .stop = stop,
                               .quiet = quiet };
     rp_status status = rp_train_setup(&train);
-    if (!status && !quiet)
-        printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s\n",
-               train.folder, train.dataset.count, train.plan.notes,
-               train.net.layout.size, train.net.k->name);
+    if (!status)
+        rp_train_show_begin(&train);
     if (!status)
         status = learn(&train);
     if (!status && result) {

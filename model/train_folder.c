@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "model/train_config.h"
 #include "model/train_run.h"
 #include "rt/log.h"
 
@@ -55,15 +56,31 @@ static rp_status make(struct rp_train *train, const char *out)
     return RP_EIO;
 }
 
+/* What can be written now was written; and a run that is killed in its first
+ * epoch can be resumed. */
+static rp_status write_first(struct rp_train *train)
+{
+    char path[600];
+    rp_status status;
+
+    snprintf(path, sizeof path, "%s/config.ini", train->folder);
+    status = rp_train_config_save(&train->options, path);
+    if (!status)
+        status = rp_train_board_begin(train);
+    return status ? status : rp_train_save_epoch(train);
+}
+
 /* Of a run that never began. */
 static void forget(const struct rp_train *train)
 {
-    static const char *const names[] = { "last", "good" };
+    static const char *const names[] = { "config.ini",
+                                         "events.out.tfevents.riposte",
+                                         "last.safetensors",
+                                         "good.safetensors" };
     char path[600];
 
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s.safetensors", train->folder,
-                 names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", train->folder, names[i]);
         unlink(path);
     }
     rmdir(train->folder);
@@ -84,9 +101,7 @@ rp_status rp_train_folder_create(struct rp_train *train)
         status = make(train, out);
     if (status)
         return status;
-    /* What can be written now was written; and a run that is killed in its
-     * first epoch can be resumed. */
-    status = rp_train_save_epoch(train);
+    status = write_first(train);
     if (status)
         forget(train);
     return status;

@@ -67,5 +67,5 @@ rp_status rp_train_good_return(struct rp_train *train)
     train->step = train->good_step;
     train->at = 0;
     memset(&train->tally, 0, sizeof train->tally);
-    return RP_OK;
+    return rp_train_persist(train, rp_train_board_begin);
 }

@@ -236,5 +236,7 @@ rp_status rp_train_resume(struct rp_train *train)
             status = load(train, path, &card);
     }
     rp_card_fini(&card);
-    return status ? status : rp_train_table_trim(train);
+    if (!status)
+        status = rp_train_table_trim(train);
+    return status ? status : rp_train_board_begin(train);
 }

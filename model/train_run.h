@@ -129,6 +129,17 @@ RP_MUST rp_status rp_train_save_epoch(struct rp_train *train);
 /* train_resume.c: from train->folder. */
 RP_MUST rp_status rp_train_resume(struct rp_train *train);
 
+/* train_show.c: nothing when quiet. */
+void rp_train_show_begin(struct rp_train *train); /* and how long it takes */
+void rp_train_show_step(struct rp_train *train);
+void rp_train_show_epoch(struct rp_train *train);
+
+/* train_board.c: TensorBoard's file. begin: a new one, or the old one without
+ * the steps to come. */
+RP_MUST rp_status rp_train_board_begin(struct rp_train *train);
+RP_MUST rp_status rp_train_board_step(struct rp_train *train);
+RP_MUST rp_status rp_train_board_epoch(struct rp_train *train);
+
 /* train_table.c: run.csv. */
 RP_MUST rp_status rp_train_table_add(struct rp_train *train);
 /* Only lines of epochs that are done stay. */

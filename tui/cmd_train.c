@@ -7,16 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/train_config.h"
 #include "model/train_options.h"
 #include "rt/log.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
 
-enum { KNOBS_MAX = 64, OTHERS = 4 };
+enum { KNOBS_MAX = 64, OTHERS = 6 };
 
 struct wish {
     const char *knob[KNOBS_MAX]; /* as given; NULL: not given */
-    const char *frames;
+    struct rp_texts set;
+    const char *frames, *config;
     bool resume, quiet;
 };
 
@@ -25,6 +27,11 @@ struct wish {
 static const struct rp_option others[OTHERS] = {
     {"frames", "FILE.json", "learn from piano rolls instead of folders",
      RP_OPTION_TEXT, AT(frames)},
+    {"config", "FILE.ini",
+     "begin as it says, one key = value a line; options win over it",
+     RP_OPTION_TEXT, AT(config)},
+    {"set", "KEY=VALUE", "the same, one; may be given again",
+     RP_OPTION_TEXTS, AT(set)},
     {"resume", NULL, "go on with the newest run there, as it was begun",
      RP_OPTION_FLAG, AT(resume)},
     {"quiet", NULL, "no progress lines", RP_OPTION_FLAG, AT(quiet)},
@@ -93,13 +100,13 @@ static int parse(int argc, char **argv, struct wish *wish,
         .name = "train",
         .args = "DIR... | --frames FILE.json",
         .about = "Learns from the .mid files in the folders. Keeps "
-                 "best.safetensors, last.safetensors\nand run.csv in a "
-                 "numbered folder. Ctrl-C saves; --resume goes on.",
+                 "best.safetensors, last.safetensors,\nrun.csv, config.ini "
+                 "and TensorBoard's events in a numbered folder. Ctrl-C "
+                 "saves;\n--resume goes on.",
         .least_args = 0,
-        .most_args = 64,
+        .most_args = RP_TRAIN_DIRS_MAX,
         .options = options,
     };
-    int code;
 
     for (uint32_t i = 0; i < rp_train_knob_count; i++) {
         rp_train_knob_value(&rp_train_knobs[i], value[i], sizeof value[i]);
@@ -112,49 +119,144 @@ static int parse(int argc, char **argv, struct wish *wish,
         };
     }
     memcpy(options + rp_train_knob_count, others, sizeof others);
-    code = rp_cli_parse(&cli, argc, argv, wish, dirs);
-    if (code >= 0 || !dirs->count != !wish->frames)
-        return code;
-    rp_log(RP_ERROR, "train", "expected %s ('riposte train --help')",
-           wish->frames ? "folders or --frames, not both" : cli.args);
-    return RP_EXIT_USAGE;
+    return rp_cli_parse(&cli, argc, argv, wish, dirs);
+}
+
+/* The config file, then --set, then options. */
+static rp_status read_knobs(const struct wish *wish,
+                            struct rp_train_options *options,
+                            struct rp_train_config *config)
+{
+    rp_status status = RP_OK;
+
+    if (wish->config)
+        status = rp_train_config_load(wish->config, options, config);
+    for (uint32_t i = 0; i < wish->set.count && !status; i++)
+        status = rp_train_set(options, "set: ", wish->set.text[i], NULL);
+    for (uint32_t i = 0; i < rp_train_knob_count && !status; i++)
+        if (wish->knob[i])
+            status = rp_train_knob_set(&rp_train_knobs[i], options, "",
+                                       wish->knob[i]);
+    return status;
+}
+
+/* Piano rolls are learned as runs and voices unless it was said otherwise. */
+static void take_frames(struct rp_train_options *options,
+                        const char *const *path)
+{
+    options->frames = true;
+    options->dir = path;
+    options->dirs = 1;
+    if (!rp_train_knob_given(rp_train_knob_find("runs"), options))
+        options->runs = true;
+    if (!rp_train_knob_given(rp_train_knob_find("voices"), options))
+        options->voices = true;
+}
+
+/* Where the music is: as the command line says, else as the file does. */
+static rp_status find_music(const struct wish *wish,
+                            const struct rp_texts *dirs,
+                            const struct rp_train_config *config,
+                            struct rp_train_options *options)
+{
+    bool said = dirs->count || wish->frames;
+    const char *const *frames = said ? &wish->frames : &config->frames;
+
+    options->dir = said ? dirs->text : config->dir;
+    options->dirs = said ? dirs->count : config->dirs;
+    if (*frames && !options->dirs) {
+        take_frames(options, frames);
+        return RP_OK;
+    }
+    if (options->dirs && !*frames)
+        return RP_OK;
+    rp_log(RP_ERROR, "train",
+           "expected %s ('riposte train --help')",
+           *frames ? "folders or piano rolls, not both"
+                   : "DIR... | --frames FILE.json");
+    return RP_EARG;
+}
+
+/* What was asked for and cannot be, because it is decided. */
+static void warn_of_resume(const struct rp_train_options *options)
+{
+    for (uint32_t i = 0; i < rp_train_knob_count; i++)
+        if (rp_train_knob_given(&rp_train_knobs[i], options) &&
+            !rp_train_knobs[i].passing)
+            rp_log(RP_WARN, "train",
+                   "%s: a resumed run goes on as it was begun",
+                   rp_train_knobs[i].name);
+}
+
+/* The newest run, and its own config where no music is named. */
+static rp_status find_run(const struct wish *wish,
+                          const struct rp_texts *dirs,
+                          struct rp_train_options *options,
+                          struct rp_train_config *config, char folder[512])
+{
+    struct rp_train_options begun = *options;
+    char path[600];
+
+    if (wish->config) {
+        rp_log(RP_ERROR, "train", "expected --config or --resume, not both");
+        return RP_EARG;
+    }
+    if (!newest_run(options->out, folder, 512))
+        return RP_ENONE;
+    options->resume = folder;
+    warn_of_resume(options);
+    if (dirs->count || wish->frames)
+        return RP_OK;
+    snprintf(path, sizeof path, "%s/config.ini", folder);
+    return rp_train_config_load(path, &begun, config);
+}
+
+static void print_result(const struct rp_train_result *result)
+{
+    printf("%s: %s after %u epochs, %llu steps; ", result->folder,
+           stop ? "stopped" : "done", result->epoch,
+           (unsigned long long)result->steps);
+    if (isfinite(result->best))
+        printf("best valid %.4f nats per note\n", result->best);
+    else
+        puts("nothing to validate on");
 }
 
 static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
                        const char *command)
 {
     struct rp_train_options options;
+    struct rp_train_config config = { 0 };
     struct rp_train_result result;
     char folder[512];
-    rp_status status = RP_OK;
+    rp_status status;
 
     rp_train_defaults(&options);
-    options.frames = options.runs = options.voices = wish->frames != NULL;
-    for (uint32_t i = 0; i < rp_train_knob_count && !status; i++)
-        if (wish->knob[i])
-            status = rp_train_knob_set(&rp_train_knobs[i], &options, "",
-                                       wish->knob[i]);
-    if (status)
-        return status;
-    options.dir = wish->frames ? &wish->frames : dirs->text;
-    options.dirs = wish->frames ? 1 : dirs->count;
     options.command = command;
-    if (wish->resume) {
-        if (!newest_run(options.out, folder, sizeof folder))
-            return RP_ENONE;
-        options.resume = folder;
-    }
-    status = rp_train_run(&options, &stop, wish->quiet, &result);
-    if (status)
-        return status;
-    printf("%s: %s after %u epochs, %llu steps; ", result.folder,
-           stop ? "stopped" : "done", result.epoch,
-           (unsigned long long)result.steps);
-    if (isfinite(result.best))
-        printf("best valid %.4f nats per note\n", result.best);
-    else
-        puts("nothing to validate on");
-    return RP_OK;
+    status = read_knobs(wish, &options, &config);
+    if (!status && wish->resume)
+        status = find_run(wish, dirs, &options, &config, folder);
+    if (!status)
+        status = find_music(wish, dirs, &config, &options);
+    if (!status)
+        status = rp_train_run(&options, &stop, wish->quiet, &result);
+    if (!status)
+        print_result(&result);
+    rp_train_config_fini(&config);
+    return status;
+}
+
+/* Above a line in place. */
+static void log_line(void *self, enum rp_level level, const char *tag,
+                     const char *text)
+{
+    static const char *const names[] = { [RP_WARN] = "warning: ",
+                                         [RP_ERROR] = "error: " };
+
+    fputs("\r\033[K", stdout);
+    fflush(stdout);
+    fprintf(stderr, "riposte: %s: %s%s\n", tag,
+            level >= RP_WARN ? names[level] : "", text);
 }
 
 int rp_cmd_train(int argc, char **argv)
@@ -172,8 +274,11 @@ int rp_cmd_train(int argc, char **argv)
         sigaction(SIGTERM, &action, NULL);
         /* A file that may not grow is an error to say, not a way to die. */
         signal(SIGXFSZ, SIG_IGN);
+        if (isatty(STDOUT_FILENO))
+            rp_log_to(log_line, NULL);
         code = rp_exit_code(train(&wish, &dirs, command));
     }
+    rp_texts_fini(&wish.set);
     rp_texts_fini(&dirs);
     return code;
 }

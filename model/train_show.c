@@ -1,0 +1,141 @@
+/* What people see of a run. On a terminal one line in place moves with the
+ * steps; each epoch leaves one line, wherever it goes. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "model/train_run.h"
+
+enum { LINE = 400 };
+
+/* h:mm:ss */
+static const char *clock_text(double seconds, char text[24])
+{
+    uint32_t s = seconds < 1e9 ? (uint32_t)seconds : 1000000000;
+
+    snprintf(text, 24, "%u:%02u:%02u", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
+static size_t add_losses(const struct rp_train *train, char *line, size_t used)
+{
+    const struct rp_train_tally *t = &train->tally, *v = &train->valid;
+
+    used += (size_t)snprintf(line + used, LINE - used, "  loss %.4f",
+                             rp_train_nats(t));
+    if (v->notes)
+        used += (size_t)snprintf(
+            line + used, LINE - used, "  valid %.4f  best %.4f  perplexity "
+            "%.2f",
+            rp_train_nats(v), train->best, exp(rp_train_nats(v)));
+    else
+        used += (size_t)snprintf(line + used, LINE - used,
+                                 "  perplexity %.2f", exp(rp_train_nats(t)));
+    return used;
+}
+
+/* Shares that were foreseen; of validation, once there was one. */
+static size_t add_accuracy(const struct rp_train *train, char *line,
+                           size_t used)
+{
+    const struct rp_train_tally *tally =
+        train->valid.notes ? &train->valid : &train->tally;
+
+    for (int f = 0; f < RP_FIELDS && used < LINE; f++)
+        if (tally->drawn[f])
+            used += (size_t)snprintf(line + used, LINE - used, "  %s %.0f%%",
+                                     rp_field_names[f],
+                                     100 * rp_train_accuracy(tally, f));
+    return used;
+}
+
+static void make_line(const struct rp_train *train, char *line)
+{
+    char left[24];
+    size_t used = (size_t)snprintf(
+        line, LINE, "epoch %u of %u  step %" PRIu64, train->epoch,
+        train->options.epochs, train->step);
+
+    used = add_losses(train, line, used);
+    used = add_accuracy(train, line, used);
+    snprintf(line + used, LINE - used, "  rate %.2g  %.0f notes/s  %s left",
+             (double)rp_train_rate(train), rp_train_speed(train),
+             clock_text(rp_train_left(train), left));
+}
+
+void rp_train_show_step(struct rp_train *train)
+{
+    char line[LINE];
+    double at = rp_train_now();
+    struct winsize window;
+
+    if (train->quiet || at - train->shown < 0.2 ||
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &window))
+        return;
+    train->shown = at;
+    make_line(train, line);
+    if (window.ws_col > 1 && strlen(line) >= window.ws_col)
+        line[window.ws_col - 1] = 0;
+    printf("\r%s\033[K", line);
+    fflush(stdout);
+}
+
+void rp_train_show_epoch(struct rp_train *train)
+{
+    char line[LINE];
+
+    if (train->quiet)
+        return;
+    make_line(train, line);
+    printf("%s%s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "", line);
+    fflush(stdout);
+}
+
+/* Seconds of a step, from one that is not taken: nothing that the run keeps
+ * changes. */
+static double try_step(struct rp_train *train, struct rp_train_tally *tally)
+{
+    double began;
+
+    rp_train_net_set(&train->net, train->params,
+                     train->options.recurrent_dropout, 0);
+    for (int i = 0;; i++) {
+        began = rp_train_now();
+        *tally = (struct rp_train_tally){ 0 };
+        rp_train_batch_run(train, &train->plan, train->plan.batches / 2, true,
+                           tally);
+        /* The first of a fast network mostly waits for memory. */
+        if (i > 0 || rp_train_now() - began > 1)
+            return rp_train_now() - began;
+    }
+}
+
+void rp_train_show_begin(struct rp_train *train)
+{
+    const struct rp_train_options *options = &train->options;
+    struct rp_train_tally tally;
+    double step, seconds;
+    char text[24];
+
+    if (train->quiet)
+        return;
+    printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s\n",
+           train->folder, train->dataset.count, train->plan.notes,
+           train->net.layout.size, train->net.k->name);
+    step = try_step(train, &tally);
+    /* Validation only goes forward, a third of a step's work. */
+    seconds = step * (double)(train->planned - train->step) +
+              step / 3 * train->valid_plan.batches *
+                  (options->epochs - train->epoch);
+    if (options->time_limit > 0 && seconds > 60 * options->time_limit)
+        seconds = 60 * options->time_limit;
+    printf("%u epochs of %u steps of %u phrases, %s: about %s, at %.0f "
+           "notes/s\n",
+           options->epochs, train->plan.batches, options->batch,
+           options->optimizer, clock_text(seconds, text),
+           (double)tally.notes / step);
+    fflush(stdout);
+}
