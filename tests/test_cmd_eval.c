@@ -97,6 +97,53 @@ static void test_same(void)
     free(params);
 }
 
+static void write_rolls(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (!file)
+        abort();
+    for (int s = 0; s < 3; s++) {
+        fprintf(file, "%s\"%s\": [", s ? ", " : "{", rp_split_names[s]);
+        for (int i = 0; i < 20; i++)
+            fprintf(file, "%s[[], [60, 64], [60], [%d, 69], []]", i ? "," : "",
+                    65 + i % 3);
+        fprintf(file, "]");
+    }
+    fprintf(file, "%s", text);
+    fclose(file);
+}
+
+/* Trained and evaluated by frames: what eval says is what validation said, for
+ * whole pieces in one go and cut with their state carried alike. */
+static void test_frames(void)
+{
+    double best = 0, nats = 0, frame = 0;
+    write_rolls(in_folder("rolls.json"), "}");
+    write_rolls(in_folder("more.json"), ", ");
+    CHECK_INT(run("train --frames rolls.json --out rolls --epochs 2 --batch 8 "
+                  "--hidden 32 --head 16 --layers 1 --stateful yes --length 8 "
+                  "--transpose 0 --warmup 1 --resolution 4"),
+              0);
+    const char *at = strstr(said, "best valid ");
+    CHECK(at && sscanf(at, "best valid %lf", &best) == 1);
+    CHECK_INT(run("eval --out rolls --frames rolls.json --split valid --json"),
+              0);
+    at = strstr(said, "\"nats_per_note\": ");
+    CHECK(at && sscanf(at, "\"nats_per_note\": %lf", &nats) == 1);
+    at = strstr(said, "\"nats_per_frame\": ");
+    CHECK(at && sscanf(at, "\"nats_per_frame\": %lf", &frame) == 1);
+    /* 4 notes and 5 frames each, and a tail that is nearly sure. */
+    CHECK_NEAR(nats, best - log(20.5 / 21) / 4 - log(20.5 / 21) / 4, 2e-3);
+    CHECK_NEAR(frame * 5, nats * 4, 1e-4);
+    CHECK_INT(run("eval --out rolls --frames rolls.json"), 0);
+    CHECK(strstr(said, "test split: 20 pieces, 80 notes, 100 frames"));
+    CHECK(strstr(said, "nats per frame"));
+    refused(run("eval --out rolls --frames more.json"), 3, "more.json: byte ");
+    refused(run("train --frames more.json"), 3, "more.json: byte ");
+    refused(run("eval songs --frames rolls.json"), 2, "not both");
+    refused(run("train songs --frames rolls.json"), 2, "not both");
+}
+
 static void test_refused(void)
 {
     refused(run("eval"), 2, "DIR");
@@ -128,6 +175,7 @@ int main(void)
         CHECK(songs_save(path, i, 40));
     }
     test_same();
+    test_frames();
     test_refused();
     songs_remove(folder);
     return TEST_END();

@@ -147,6 +147,66 @@ static void test_masks(void)
     CHECK(!(mask.bits[0] & 1)); /* nothing below pitch 0 */
 }
 
+/* Index of `block` in the condition. */
+static uint32_t block_at(const struct rp_vocabulary *vocabulary,
+                         enum rp_condition_block block)
+{
+    uint32_t first = 0;
+
+    for (int i = 0; i < (int)block; i++)
+        first += rp_vocabulary_condition_width(vocabulary,
+                                               (enum rp_condition_block)i);
+    return first;
+}
+
+static bool has(const struct rp_indices *in, uint32_t index)
+{
+    for (uint32_t i = 0; i < in->count; i++)
+        if (in->at[i] == index)
+            return true;
+    return false;
+}
+
+/* Runs: what ends at an onset cannot begin there. Voices: it is told, and how
+ * long the others go on. */
+static void test_voices(void)
+{
+    struct rp_vocabulary vocabulary = { 24, .runs = true, .voices = true };
+    struct rp_reader reader;
+    struct rp_indices in;
+    struct rp_draft draft = { .dt.class = 2, .pitch = 64 };
+    struct rp_note note[] = { { 0, 2, 67, 64 }, { 0, 9, 60, 64 },
+                              { 2, 1, 65, 64 } };
+    uint32_t ended = block_at(&vocabulary, RP_ON_ENDED);
+    uint32_t struck = block_at(&vocabulary, RP_ON_STRUCK);
+    uint32_t goes = block_at(&vocabulary, RP_ON_GOES);
+
+    rp_reader_init(&reader, &vocabulary, NULL, 0, 0);
+    rp_reader_push(&reader, &note[0], &in);
+    rp_reader_push(&reader, &note[1], &in);
+    rp_reader_condition(&reader, &draft, RP_DT, &in);
+    check_indices(&in, rp_vocabulary_condition(&vocabulary, RP_DT));
+    CHECK(in.count == 2 && in.at[0] == 2 && in.at[1] == 9);
+    struct rp_mask mask = rp_reader_mask(&reader, &draft, RP_PITCH);
+    CHECK(!(mask.bits[1] >> (67 - 64) & 1)); /* a longer note, had it gone on */
+    CHECK(!(mask.bits[0] >> 60 & 1));
+    CHECK(mask.bits[1] >> (66 - 64) & 1);
+    rp_reader_push(&reader, &note[2], &in);
+    draft.dt.class = 0;
+    rp_reader_condition(&reader, &draft, RP_PITCH, &in);
+    check_indices(&in, rp_vocabulary_condition(&vocabulary, RP_PITCH));
+    CHECK(has(&in, ended + 67) && !has(&in, ended + 60));
+    CHECK(has(&in, struck + 65) && !has(&in, struck + 60));
+    CHECK(has(&in, goes + 1) && has(&in, goes + 7) && !has(&in, goes + 2));
+    vocabulary.runs = vocabulary.voices = false;
+    CHECK_INT(rp_vocabulary_condition(&vocabulary, RP_DT), 0);
+    reader.vocabulary = vocabulary;
+    draft.dt.class = 2 - 0;
+    reader.onset = 0;
+    mask = rp_reader_mask(&reader, &draft, RP_PITCH);
+    CHECK(mask.bits[1] >> (67 - 64) & 1); /* struck again: any other music */
+}
+
 static void test_place(void)
 {
     struct rp_vocabulary v = { 24, true, false };
@@ -174,6 +234,7 @@ int main(void)
     test_sort();
     test_round_trip();
     test_masks();
+    test_voices();
     test_place();
     return TEST_END();
 }

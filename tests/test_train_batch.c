@@ -139,12 +139,18 @@ static void check_row(const struct rp_dataset *set,
     rp_reader_init(&reader, &set->vocabulary,
                    crop->metre && piece->metres ? piece->metre : NULL,
                    crop->metre ? piece->metres : 0, crop->origin);
+    for (uint32_t i = 0; i < crop->first && crop->carried; i++) {
+        struct rp_note before = piece->note[i];
+        before.pitch = (uint8_t)(before.pitch + crop->shift);
+        rp_reader_push(&reader, &before, &input);
+    }
+    input.count = 0; /* its last one was heard in the batch before */
     for (uint32_t t = 0; t < batch->T; t++) {
         size_t row = (size_t)t * batch->B + b;
         struct rp_draft draft = draft_of(batch, row);
         struct rp_note got, want;
         CHECK(batch->weight[row] == (t < crop->notes + crop->end));
-        if (t <= crop->notes)
+        if (t < crop->notes + crop->end + crop->goes_on)
             CHECK(row_is(&batch->input, row, &input));
         if (t >= crop->notes) {
             CHECK_INT(draft.end, t == crop->notes && crop->end);
@@ -217,6 +223,61 @@ static void test_noise(void)
     songs_dataset_fini(&set);
 }
 
+/* Whole pieces, each once, cut end to end; a row knows what its earlier crops
+ * were about, and asks for the state that the batch before left. */
+static void test_stateful(bool augment)
+{
+    struct rp_dataset set = songs_dataset(PIECES, NOTES);
+    struct rp_train_plan_options options = {
+        .split = RP_TRAIN, .length = LENGTH, .batch = ROWS, .seed = 4,
+        .stateful = true, .augment = augment, .transpose = 2,
+    };
+    struct rp_train_plan plan;
+    struct rp_train_batch batch;
+    struct rp_train_batch_options heard = { .seed = 1 };
+    uint32_t done[PIECES] = { 0 }, moved = 0, carried = 0;
+    uint64_t notes = 0;
+
+    for (uint32_t i = 0; i < PIECES; i++)
+        set.piece[i].count -= i % 9 * 16; /* not all of one length */
+    set.vocabulary.voices = true;
+    CHECK_INT(rp_train_plan_create(&set, &options, &plan), RP_OK);
+    CHECK_INT(rp_train_batch_create(&batch, LENGTH, ROWS), RP_OK);
+    CHECK_INT(plan.count, plan.batches * ROWS);
+    for (uint32_t i = 0; i < plan.count; i++) {
+        const struct rp_train_crop *crop = &plan.crop[i], *old = crop - ROWS;
+        if (!crop->notes && !crop->end && !crop->goes_on)
+            continue; /* a row without a piece */
+        CHECK_INT(crop->first, done[crop->piece]);
+        CHECK_INT(crop->carried, crop->first > 0);
+        CHECK_INT(crop->goes_on, !crop->end);
+        CHECK(crop->notes < LENGTH);
+        if (crop->carried)
+            CHECK(i >= ROWS && old->piece == crop->piece && old->goes_on &&
+                  old->shift == crop->shift);
+        CHECK(crop->shift >= -2 && crop->shift <= 2);
+        moved += crop->shift != 0;
+        done[crop->piece] += crop->notes;
+        carried += crop->carried;
+        notes += crop->notes;
+    }
+    for (uint32_t i = 0; i < PIECES; i++)
+        CHECK_INT(done[i], set.piece[i].split == RP_TRAIN ? set.piece[i].count
+                                                          : 0);
+    CHECK(carried > 50 && (moved > 0) == augment);
+    CHECK_INT(plan.notes, notes);
+    for (uint32_t i = 0; i < plan.batches; i++) {
+        CHECK_INT(rp_train_plan_carries(&plan, i),
+                  plan.crop[i * ROWS].carried);
+        rp_train_batch_fill(&batch, &set, plan.crop + i * ROWS, ROWS, &heard);
+        for (uint32_t b = 0; b < ROWS; b++)
+            check_row(&set, &batch.batch, &plan.crop[i * ROWS + b], b);
+    }
+    rp_train_batch_fini(&batch);
+    rp_train_plan_fini(&plan);
+    songs_dataset_fini(&set);
+}
+
 int main(void)
 {
     test_crops();
@@ -224,5 +285,7 @@ int main(void)
     test_rows(false);
     test_rows(true);
     test_noise();
+    test_stateful(false);
+    test_stateful(true);
     return TEST_END();
 }

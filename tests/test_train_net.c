@@ -23,10 +23,13 @@ static bool create(struct fixture *f, bool velocity, uint32_t layers,
 {
     struct rp_shape shape = { .layers = layers, .hidden = 32, .head = 16,
                               .vocabulary = { 24, true, velocity,
-                                              .recall = layers == 1 } };
+                                              .recall = layers == 1,
+                                              .runs = layers == 3,
+                                              .voices = layers == 3 } };
     struct rp_train_plan_options options = { .split = RP_TRAIN, .length = T,
                                              .batch = B, .seed = 3,
                                              .augment = true,
+                                             .transpose = 6,
                                              .metre_drop = 0.3f };
     bool whole;
 
@@ -92,6 +95,7 @@ static void test_reference(bool velocity, uint32_t layers)
     struct rp_gru *gru;
     struct rp_train_pass pass = { .backward = true };
     double by_field[RP_FIELDS], *params, *gradient;
+    float start[3 * B * 32];
 
     CHECK(create(&f, velocity, layers, B));
     CHECK_INT(rp_gru_create(&gru, &f.net.shape, T, B), RP_OK);
@@ -100,6 +104,10 @@ static void test_reference(bool velocity, uint32_t layers)
     for (size_t i = 0; i < f.size; i++)
         params[i] = (double)f.params[i];
     fill(&f, f.plan.crop, B);
+    for (uint32_t i = 0; i < 3 * B * 32; i++)
+        start[i] = (float)sin(i * 1.7);
+    if (layers == 3) /* as if a batch before had ended so */
+        f.batch.batch.start = start;
     rp_train_net_set(&f.net, f.params, 0, 0);
     rp_train_shard_run(&f.net, &f.shard, &f.batch.batch, &pass);
     rp_train_net_gradient(&f.net, &f.shard, 1, 1, f.gradient);
