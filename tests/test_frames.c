@@ -20,6 +20,7 @@ static void keep_line(void *self, enum rp_level level, const char *tag,
 }
 
 static const struct rp_vocabulary plain = { .resolution = 4, .runs = true,
+                                            .metre = true, .recall = true,
                                             .voices = true };
 
 static rp_status read_text(const char *text, struct rp_dataset *set)
