@@ -104,6 +104,7 @@ static rp_status start_performer(struct rp_session *session)
         rp_log(RP_ERROR, "session", "no thread for the performer: %m");
         return RP_EIO;
     }
+    pthread_setname_np(session->performer, "performer"); /* for top, perf */
     session->performs = true;
     return RP_OK;
 }

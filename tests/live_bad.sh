@@ -25,7 +25,7 @@ refused() {
 
 refused "no server" 'jack.*server'
 
-"$tools/jack_refuse" "$JACK_DEFAULT_SERVER" >"$work/refuse" &
+live_run "$tools/jack_refuse" "$JACK_DEFAULT_SERVER" >"$work/refuse" &
 others=$!
 until grep -q refusing "$work/refuse" 2>/dev/null; do sleep 0.05; done
 refused "a server that refuses" 'jack.*server'
@@ -36,16 +36,16 @@ others=''
 live_server
 refused "a port that is not there" 'no-such-port' --in no-such-port
 live_play --take "$work/take.mid"
-"$tools/jack_noise" 5 1 || live_fail "the noise"
+live_tool "$tools/jack_noise" 5 1 || live_fail "the noise"
 kill -0 "$player" || live_fail "riposte died of garbage"
 # Garbage set the phase of the beat.
-"$tools/jack_caller" --bpm 97 --grid 0 \
+live_call --grid 0 \
     "$source/tests/golden/calls/02_st_anne.mid" ||
     live_fail "no answer after garbage"
 # What `riposte ports` prints as a number is what --in takes for one.
 number=$("$riposte" ports --backend jack |
     sed -nE 's/^jack +in +([0-9]+) +riposte:thru$/\1/p')
-"$riposte" play --backend jack --headless --in "${number:-none}" \
+live_run "$riposte" play --backend jack --headless --in "${number:-none}" \
     --duration 9 >"$work/out" 2>&1 </dev/null &
 others=$!
 "$tools/jack_idle" --wait 5 riposte-01:in || cat "$work/out"

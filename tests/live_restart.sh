@@ -10,8 +10,10 @@ live_server
 live_play --take "$work/take.mid"
 call=$source/tests/golden/calls/02_st_anne.mid
 
-"$tools/jack_caller" --kill "$server" --log "$work/log" "$call" || exit 1
+live_call --kill "$server" --log "$work/log" "$call" ||
+    { live_fail "no answer to end the server in"; exit 1; }
 wait "$server" 2>/dev/null
+server='' live_killed=yes
 sleep 2
 kill -0 "$player" || {
     tail "$work/play.log"
@@ -21,19 +23,15 @@ kill -0 "$player" || {
 # Held still until the listener is there, so that it hears the first event.
 kill -STOP "$player"
 live_server
-"$tools/jack_catch" "$work/log" 10 >"$work/catch" &
+live_run "$tools/jack_catch" "$work/log" 10 >"$work/catch" &
 catch=$!
 others=$catch
-waited=0
-until grep -q ready "$work/catch" || [ "$waited" -gt 100 ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-done
+live_until 20 grep -q ready "$work/catch"
 kill -CONT "$player"
 wait "$catch" || live_fail "what sounded was not released first"
 others=''
 cat "$work/catch"
-"$tools/jack_caller" --bpm 97 --grid 0 "$call" || live_fail "no answer afterwards"
+live_call --grid 0 "$call" || live_fail "no answer afterwards"
 live_stop
 grep 'JACK server' "$work/play.log"
 [ -s "$work/take.mid" ] || live_fail "no take"
@@ -43,14 +41,8 @@ grep 'JACK server' "$work/play.log"
 
 # --duration is a musician's seconds: it ends though no frame goes by.
 live_play --duration 3
-kill -9 "$server"
-wait "$server" 2>/dev/null
-server=''
-waited=0
-while kill -0 "$player" 2>/dev/null && [ "$waited" -lt 80 ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-done
+live_kill_server
+live_until 8 live_ended "$player"
 kill "$player" 2>/dev/null && live_fail "--duration 3 goes on without a server"
 wait "$player" || live_fail "--duration 3: status $?"
 player=''

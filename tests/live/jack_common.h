@@ -13,11 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_ROOM = 1 << 18 };
+enum { TRACE_ROOM = 1 << 18, JUMP_ROOM = 1 << 16 };
 
 struct traced {
     jack_nframes_t frame;
-    int32_t gap; /* what JACK's own time said more in that period: unsure */
     uint8_t size, data[3];
 };
 
@@ -25,7 +24,6 @@ struct traced {
 struct trace {
     _Atomic uint32_t count;
     uint32_t lost; /* larger than three bytes, or no room */
-    int32_t gap;   /* of the period that is being traced */
     struct traced event[TRACE_ROOM];
 };
 
@@ -39,43 +37,41 @@ static inline void trace_add(struct trace *trace, jack_nframes_t frame,
     }
     struct traced *e = &trace->event[n];
     e->frame = frame;
-    e->gap = trace->gap;
     e->size = (uint8_t)size;
     memset(e->data, 0, 3);
     memcpy(e->data, data, size);
     atomic_store_explicit(&trace->count, n + 1, memory_order_release);
 }
 
-/* The frame at which a period begins. A callback that comes late already
- * reads the time of the period after its own, so only a difference that lasts
- * four periods is believed, as much of it as lasts. */
-struct steady {
-    int begun, differs;
-    jack_nframes_t next;
-    int32_t least;
-    int32_t gap; /* JACK's time less ours in the last period */
+/* Frames that the server left out: it was late and its time jumped. What was
+ * due then sounds at `to`, where the next period begins. */
+struct jump {
+    jack_nframes_t from, to;
 };
 
-static inline jack_nframes_t steady_frame(struct steady *s,
-                                          jack_nframes_t time,
-                                          jack_nframes_t frames)
+/* Written by one process callback, read by main up to `count`. */
+struct jumps {
+    int begun;
+    jack_nframes_t next;
+    _Atomic uint32_t count;
+    struct jump jump[JUMP_ROOM];
+};
+
+/* The frame at which a period begins. The server is in synchronous mode (-S):
+ * it does not go on while a program is in its callback, so that JACK's time is
+ * the same for all in a period, however late they are. */
+static inline jack_nframes_t period_frame(struct jumps *jumps,
+                                         jack_nframes_t time,
+                                         jack_nframes_t frames)
 {
-    int32_t gap = s->begun ? (int32_t)(time - s->next) : 0;
-    if (!s->begun)
-        s->next = time;
-    s->begun = 1;
-    if (gap == 0 || (s->differs && (gap > 0) != (s->least > 0)))
-        s->differs = 0;
-    if (gap && (!s->differs || abs(gap) < abs(s->least)))
-        s->least = gap;
-    if (gap && ++s->differs == 4) {
-        s->next += (jack_nframes_t)s->least;
-        gap -= s->least;
-        s->differs = 0;
+    uint32_t n = atomic_load_explicit(&jumps->count, memory_order_relaxed);
+    if (jumps->begun && time != jumps->next && n < JUMP_ROOM) {
+        jumps->jump[n] = (struct jump){jumps->next, time};
+        atomic_store_explicit(&jumps->count, n + 1, memory_order_release);
     }
-    s->gap = gap;
-    s->next += frames;
-    return s->next - frames;
+    jumps->begun = 1;
+    jumps->next = time + frames;
+    return time;
 }
 
 static inline void trace_port(struct trace *trace, jack_port_t *port,
