@@ -8,13 +8,15 @@
 #include "model/net/rng.h"
 #include "model/preset.h"
 
-static inline struct rp_model random_model(uint32_t seed, uint32_t hidden)
+static inline struct rp_model
+random_model_of(struct rp_vocabulary vocabulary, uint32_t seed,
+                uint32_t hidden)
 {
     struct rp_model model = { .ops = &rp_engine_cpu };
     static struct rp_layout layout;
     struct rp_rng rng;
 
-    model.shape = (struct rp_shape){ 2, hidden, 32, { 24, true, false } };
+    model.shape = (struct rp_shape){ 2, hidden, 32, vocabulary };
     rp_shape_layout(&model.shape, &layout);
     model.params = malloc(layout.size * sizeof *model.params);
     if (!model.params)
@@ -23,6 +25,12 @@ static inline struct rp_model random_model(uint32_t seed, uint32_t hidden)
     for (size_t i = 0; i < layout.size; i++)
         model.params[i] = 0.4f * (rp_rng_float(&rng) - 0.5f);
     return model;
+}
+
+static inline struct rp_model random_model(uint32_t seed, uint32_t hidden)
+{
+    struct rp_vocabulary vocabulary = { 24, true, false };
+    return random_model_of(vocabulary, seed, hidden);
 }
 
 /* One that expects nothing: every class that is possible is equally so. */

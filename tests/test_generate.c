@@ -178,6 +178,41 @@ static void test_chords(void)
     unlink(path);
 }
 
+/* Offsets are written and read back, where the vocabulary has timing; a pitch
+ * that is struck again does not begin before it has ended. */
+static void test_offsets(void)
+{
+    struct rp_vocabulary v = model.shape.vocabulary;
+    struct rp_note more[16];
+    struct rp_primer primer, back;
+    char path[] = "/tmp/riposte-generate-XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0);
+    close(fd);
+    for (int i = 0; i < 16; i++)
+        more[i] = (struct rp_note){ 7 * i, 7, (uint8_t)(60 + i), 64,
+                                    (int8_t)(i - 8) };
+    more[3].pitch = more[2].pitch;
+    CHECK_INT(rp_primer_empty(common, &primer), RP_OK);
+    CHECK_INT(rp_generate_save(path, &primer, more, 16, 24, 90000, -1),
+              RP_OK);
+    for (int timing = 0; timing < 2; timing++) {
+        v.timing = timing;
+        CHECK_INT(rp_primer_read(path, &v, true, &back), RP_OK);
+        CHECK_INT(back.count, 16);
+        for (int i = 0; i < 16; i++) {
+            int8_t want = i == 0 || i == 3 ? 0 : more[i].offset;
+            CHECK_INT(back.note[i].onset, more[i].onset);
+            CHECK_INT(back.note[i].duration, more[i].duration);
+            CHECK_INT(back.note[i].offset, timing ? want : 0);
+        }
+        rp_primer_fini(&back);
+    }
+    rp_primer_fini(&primer);
+    unlink(path);
+}
+
 static void test_file(void)
 {
     const struct rp_vocabulary *v = &model.shape.vocabulary;
@@ -245,6 +280,7 @@ int main(void)
     test_bars();
     test_count();
     test_chords();
+    test_offsets();
     test_file();
     test_tempo();
     free(model.params);

@@ -83,6 +83,7 @@ static void check_note(struct rp_reader *reader, const struct rp_note *note)
     CHECK_INT(back.duration, note->duration);
     CHECK_INT(back.pitch, note->pitch);
     CHECK_INT(back.velocity / 8, note->velocity / 8);
+    CHECK_INT(back.offset, reader->vocabulary.timing ? note->offset : 0);
     rp_reader_push(reader, &back, &in);
     check_indices(&in, rp_vocabulary_inputs(&reader->vocabulary));
 }
@@ -91,22 +92,29 @@ static void test_round_trip(void)
 {
     static struct rp_note note[400];
     struct rp_metre_change metre[] = { { 0, { 3, 4 } }, { 720, { 6, 8 } } };
+    struct rp_chord_change chord[] = { { 50, { 0, RP_MINOR } },
+                                       { 720, { 0, RP_NO_CHORD } } };
     struct rp_reader reader;
 
     for (int round = 0; round < 50; round++) {
         struct rp_vocabulary vocabulary = { round % 5 ? 24 : 1, round % 2,
                                             round % 3 == 0 };
         vocabulary.recall = round % 4 == 1;
+        vocabulary.chord = round % 4 > 1;
+        vocabulary.timing = round % 5 > 2;
         int32_t at = 0;
         for (int i = 0; i < 400; i++) {
             at += draw(3) ? 0 : (int32_t)draw(draw(8) ? 60 : 2000);
             note[i] = (struct rp_note){ at, 1 + (int32_t)draw(draw(9) ? 90
                                                                      : 1500),
                                         (uint8_t)draw(128),
-                                        (uint8_t)(1 + draw(127)) };
+                                        (uint8_t)(1 + draw(127)),
+                                        (int8_t)draw(16) };
+            note[i].offset = (int8_t)(note[i].offset - 8);
         }
         uint32_t count = rp_notes_sort(note, 400);
         rp_reader_init(&reader, &vocabulary, metre, 2, 0);
+        rp_reader_chords(&reader, chord, round % 3, (int)draw(25) - 12);
         for (uint32_t i = 0; i < count; i++)
             check_note(&reader, &note[i]);
     }
@@ -207,6 +215,57 @@ static void test_voices(void)
     CHECK(mask.bits[1] >> (67 - 64) & 1); /* struck again: any other music */
 }
 
+/* The bits of the chord blocks, from `first` on. */
+static void check_chord(const struct rp_indices *in, uint32_t first, int root,
+                        int quality, uint32_t tones)
+{
+    for (int i = 0; i < 12; i++) {
+        CHECK_INT(has(in, first + (uint32_t)i), i == root);
+        CHECK_INT(has(in, first + 12 + RP_QUALITIES + (uint32_t)i),
+                  tones >> i & 1);
+    }
+    for (int i = 0; i < RP_QUALITIES; i++)
+        CHECK_INT(has(in, first + 12 + (uint32_t)i), i == quality);
+}
+
+/* The chord at the NEW onset is a condition, that of the note an input; both
+ * move with the key. Before the first, and unless they are told, no bit is. */
+static void test_chords(void)
+{
+    struct rp_vocabulary v = { 24, .chord = true };
+    const struct rp_chord_change chord[] = { { 24, { 9, RP_MINOR } },
+                                             { 48, { 0, RP_NO_CHORD } },
+                                             { 96, { 7, RP_DOMINANT } } };
+    uint32_t on = block_at(&v, RP_ON_CHORD_ROOT);
+    uint32_t in_ = rp_vocabulary_block(&v, RP_IN_CHORD_ROOT);
+    struct rp_reader reader;
+    struct rp_indices in;
+    static const struct {
+        uint8_t dt;
+        int root, quality;
+        uint32_t tones;
+    } list[] = {
+        { 0, -1, -1, 0 },
+        { 24, 11, RP_MINOR, 1 << 11 | 1 << 2 | 1 << 6 },
+        { 24, -1, RP_NO_CHORD, 0 },
+        { 47, -1, RP_NO_CHORD, 0 },
+        { 1, 9, RP_DOMINANT, 1 << 9 | 1 << 1 | 1 << 4 | 1 << 7 },
+    };
+    rp_reader_init(&reader, &v, NULL, 0, 0);
+    rp_reader_chords(&reader, chord, 3, 2);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct rp_draft draft = { .dt.class = list[i].dt };
+        struct rp_note note = { reader.onset + list[i].dt, 1, 60, 64 };
+        rp_reader_condition(&reader, &draft, RP_PITCH, &in);
+        check_chord(&in, on, list[i].root, list[i].quality, list[i].tones);
+        rp_reader_push(&reader, &note, &in);
+        check_chord(&in, in_, list[i].root, list[i].quality, list[i].tones);
+    }
+    rp_reader_chords(&reader, NULL, 0, 0);
+    rp_reader_push(&reader, &(struct rp_note){ 100, 1, 60, 64 }, &in);
+    check_chord(&in, in_, -1, -1, 0);
+}
+
 static void test_place(void)
 {
     struct rp_vocabulary v = { 24, true, false };
@@ -235,6 +294,7 @@ int main(void)
     test_round_trip();
     test_masks();
     test_voices();
+    test_chords();
     test_place();
     return TEST_END();
 }

@@ -268,6 +268,39 @@ static void test_place(void)
 
 /* Longer periods while it plays: from then on notes are placed two of them
  * before they sound, and at another rate RP_LEAD_MS of it. */
+/* A model with timing places notes off the grid, half a tick at most, in
+ * order, and the first one not before its beat line. */
+static void test_timing(void)
+{
+    struct rp_model own = model;
+    struct rp_stage stage;
+    rp_beat tick = RP_BEAT / 24;
+    uint32_t ons = 0, off = 0;
+
+    model = random_model_of(
+        (struct rp_vocabulary){ 24, .metre = true, .timing = true }, 3, 32);
+    begin(&stage, 64);
+    atomic_store(&stage.knobs.length, 4);
+    play_quarters(&stage, RATE, 8);
+    CHECK_INT(rp_stage_run(&stage, RATE + 60 * BEAT), RP_OK);
+    CHECK(check_plan(&stage, 0).turns > 0);
+    for (uint32_t i = 0; i < stage.planned; i++) {
+        rp_beat from = (stage.plan[i].beat + tick / 2) % tick - tick / 2;
+        if (!rp_event_is_on(stage.plan[i].event)) {
+            CHECK_INT(from, 0); /* ends are on the grid */
+            continue;
+        }
+        CHECK(from >= (ons ? -tick / 2 : 0) && from <= tick * 7 / 16);
+        CHECK_INT(from % (tick / 16), 0);
+        ons++;
+        off += from != 0;
+    }
+    CHECK(ons > 4 && off > ons / 2);
+    rp_stage_fini(&stage);
+    free(model.params);
+    model = own;
+}
+
 static void test_lead(void)
 {
     struct rp_stage stage;
@@ -553,6 +586,7 @@ int main(void)
     test_interruption();
     test_resume();
     test_place();
+    test_timing();
     test_lead();
     test_panic();
     test_pedal();

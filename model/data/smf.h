@@ -69,7 +69,8 @@ int64_t rp_smf_ticks_at(const struct rp_smf *smf, uint32_t resolution,
 
 /* Notes of one track (track < 0: all; of type 2, the first that has any),
  * those of channel 10 only where `drums`. Onset and end are each rounded to
- * `resolution` ticks per beat, duration at least 1, in canonical order. A note
+ * `resolution` ticks per beat, duration at least 1, in canonical order; the
+ * offset says what rounding took from the onset. A note
  * that nothing ends lasts until its track is over. *note is malloc'ed; count 0
  * is RP_OK. */
 RP_MUST rp_status rp_smf_notes(const struct rp_smf *smf, int track,

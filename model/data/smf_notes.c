@@ -45,6 +45,14 @@ static void end_note(struct list *list, struct key *key, int64_t tick)
     key->note = -1;
 }
 
+/* How far a tick is from `onset` at the resolution, in 16ths. */
+static int8_t offset_at(const struct list *list, int64_t tick, int64_t onset)
+{
+    int64_t fine = rp_smf_ticks_at(list->smf, 16 * list->resolution, tick);
+    int64_t offset = fine - 16 * onset;
+    return (int8_t)(offset < -8 ? -8 : offset > 7 ? 7 : offset);
+}
+
 static bool begin_note(struct list *list, struct key *key, int64_t tick,
                        struct rp_event event)
 {
@@ -69,7 +77,8 @@ static bool begin_note(struct list *list, struct key *key, int64_t tick,
                         .strokes = down ? key->strokes + 1 : 1};
     list->note[list->count++] =
         (struct rp_note){.onset = (int32_t)onset, .pitch = event.data[1],
-                         .velocity = event.data[2]};
+                         .velocity = event.data[2],
+                         .offset = offset_at(list, tick, onset)};
     return true;
 }
 

@@ -271,6 +271,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->start = start;
     p->end = end;
     p->first_on = RP_FRAME_NEVER;
+    p->placed_onset = INT32_MIN;
     rp_turn_init(&p->turn, p->settings.seed, ++p->turns, 0);
     set_steer(p);
     choose(p);
@@ -302,14 +303,27 @@ rp_frame rp_answer_off_due(const struct rp_performer *p)
     return rp_clock_frame(&p->clock, p->off[0].beat) - p->lead;
 }
 
+rp_beat rp_answer_next_beat(const struct rp_performer *p)
+{
+    struct rp_note note = p->next;
+
+    /* There is no time before the beginning, nor before a note of the same
+     * pitch is over, nor before one that is placed. */
+    if (note.offset < 0 && p->first_on == RP_FRAME_NEVER)
+        note.offset = 0;
+    for (uint32_t i = 0; note.offset < 0 && i < p->offs; i++)
+        if (p->off[i].event.data[1] == note.pitch)
+            note.offset = 0;
+    if (note.onset == p->placed_onset && note.offset < p->placed_offset)
+        note.offset = p->placed_offset;
+    return rp_listen_onset(&p->listen, &note);
+}
+
 rp_frame rp_answer_on_due(const struct rp_performer *p)
 {
-    rp_beat beat;
-
     if (!p->has_next)
         return RP_FRAME_NEVER;
-    beat = rp_listen_beat(&p->listen, p->next.onset);
-    return rp_clock_frame(&p->clock, beat) - p->lead;
+    return rp_clock_frame(&p->clock, rp_answer_next_beat(p)) - p->lead;
 }
 
 void rp_answer_place_off(struct rp_performer *p, struct rp_ring *out)
@@ -335,7 +349,7 @@ static void add_off(struct rp_performer *p, struct rp_planned planned)
 static void show(struct rp_performer *p, const struct rp_note *note)
 {
     struct rp_shown shown = {
-        .onset = rp_listen_beat(&p->listen, note->onset),
+        .onset = rp_listen_onset(&p->listen, note),
         .duration = rp_listen_beat(&p->listen, note->duration),
         .pitch = note->pitch,
         .velocity = note->velocity,
@@ -350,7 +364,7 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
 {
     struct rp_note note = p->next;
     uint8_t channel = (uint8_t)p->settings.channel;
-    struct rp_planned planned = { rp_listen_beat(&p->listen, note.onset),
+    struct rp_planned planned = { rp_answer_next_beat(p),
                                   p->turns, { 0 } };
 
     if (rp_ring_space(out) < 2 || p->offs == RP_PERFORMER_OFFS) {
@@ -366,6 +380,8 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
     planned.event =
         rp_event_make(RP_NOTE_ON, channel, note.pitch, note.velocity);
     (void)rp_ring_push(out, &planned, NULL);
+    p->placed_onset = note.onset;
+    p->placed_offset = note.offset;
     if (p->first_on == RP_FRAME_NEVER)
         p->first_on = rp_clock_frame(&p->clock, planned.beat);
     planned.beat = rp_listen_beat(&p->listen, note.onset + note.duration);

@@ -188,6 +188,17 @@ rp_status rp_generator_draw(struct rp_generator *g, uint32_t candidate,
 
 /* ---- writing ---- */
 
+/* A note that begins earlier than its tick says does not begin before the one
+ * of its pitch has ended. */
+static int64_t smf_onset(const struct rp_note *note, int64_t end,
+                         uint32_t resolution, int32_t origin)
+{
+    int64_t fine = 16 * ((int64_t)note->onset - origin) + note->offset;
+    int64_t on = (fine * RP_SMF_PPQ + 8 * resolution) / (16 * resolution);
+
+    return on < end ? end : on;
+}
+
 static int64_t smf_tick(int64_t tick, uint32_t resolution)
 {
     return (tick * RP_SMF_PPQ + resolution / 2) / resolution;
@@ -198,12 +209,15 @@ static rp_status write_notes(struct rp_smf_write *smf, uint32_t track,
                              uint32_t resolution, int32_t origin)
 {
     rp_status status = RP_OK;
+    int64_t end[128] = { 0 };
 
     for (uint32_t i = 0; i < count && !status; i++) {
-        int64_t on = smf_tick(note[i].onset - origin, resolution);
+        int64_t on =
+            smf_onset(&note[i], end[note[i].pitch], resolution, origin);
         int64_t off = smf_tick((int64_t)note[i].onset + note[i].duration -
                                    origin,
                                resolution);
+        end[note[i].pitch] = off;
         status = rp_smf_write_event(smf, track, off,
                                     rp_event_make(RP_NOTE_OFF, 0,
                                                   note[i].pitch, 64));

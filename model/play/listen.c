@@ -68,6 +68,13 @@ rp_beat rp_listen_beat(const struct rp_listen *listen, int32_t tick)
     return tick * (RP_BEAT / resolution(listen));
 }
 
+rp_beat rp_listen_onset(const struct rp_listen *listen,
+                        const struct rp_note *note)
+{
+    return rp_listen_beat(listen, note->onset) +
+           note->offset * (RP_BEAT / resolution(listen)) / 16;
+}
+
 void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from)
 {
     struct rp_call *call = &listen->call;
@@ -77,6 +84,7 @@ void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from)
         int32_t end =
             rp_memory_rescale(note->onset + note->duration, to, from);
         note->onset = rp_memory_rescale(note->onset, to, from);
+        note->offset = 0;
         if (note->duration)
             note->duration = end > note->onset ? end - note->onset : 1;
     }
@@ -330,6 +338,14 @@ static void add_to_call(struct rp_listen *listen, const struct rp_note *note)
         call->high = note->pitch;
 }
 
+/* Of what was played, in ticks, from the tick it was heard as. */
+static int8_t offset_of(double played, int32_t onset)
+{
+    long offset = lround(16.0 * (played - onset));
+
+    return (int8_t)(offset < -8 ? -8 : offset > 7 ? 7 : offset);
+}
+
 static double tick_ms(const struct rp_listen *listen,
                       const struct rp_clock *clock)
 {
@@ -428,6 +444,8 @@ static rp_status push_note(struct rp_listen *listen,
                             CONTEXT_NOTES);
     status = rp_quantise(listen->memory, &sight, &played, &timing, chord,
                          &note);
+    if (!status && listen->memory->model->shape.vocabulary.timing)
+        note.offset = offset_of(played.on, note.onset);
     if (!status)
         status = rp_memory_push(listen->memory, &note);
     if (status)

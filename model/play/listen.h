@@ -93,5 +93,8 @@ void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from);
 /* Ticks <-> beats at the memory's resolution; nearest tick. */
 int32_t rp_listen_tick(const struct rp_listen *listen, rp_beat beat);
 rp_beat rp_listen_beat(const struct rp_listen *listen, int32_t tick);
+/* The beat of an onset, its offset from the tick too. */
+rp_beat rp_listen_onset(const struct rp_listen *listen,
+                        const struct rp_note *note);
 
 #endif

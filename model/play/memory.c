@@ -292,6 +292,7 @@ static void change_resolution(struct rp_memory *memory, int64_t to,
         int32_t end = rp_memory_rescale(note->onset + note->duration, to,
                                         from);
         note->onset = rp_memory_rescale(note->onset, to, from);
+        note->offset = 0;
         if (note->duration)
             note->duration = end > note->onset ? end - note->onset : 1;
     }

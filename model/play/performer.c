@@ -463,8 +463,7 @@ static void fire(struct rp_performer *p, enum timer timer,
         break;
     case ON:
         /* At one beat, what ends goes before what begins. */
-        if (p->offs && p->off[0].beat <=
-                           rp_listen_beat(&p->listen, p->next.onset))
+        if (p->offs && p->off[0].beat <= rp_answer_next_beat(p))
             rp_answer_place_off(p, out);
         else
             rp_answer_place_on(p, out);

@@ -58,6 +58,8 @@ struct rp_performer {
     struct rp_note next;
     bool program_due;   /* a program change before the next note */
     rp_beat over;       /* when the last placed note ends */
+    int32_t placed_onset; /* tick of its last placed note, and how far off */
+    int8_t placed_offset;
     rp_frame first_on;  /* onset of its first placed note; RP_FRAME_NEVER */
     uint32_t offs;
     struct rp_planned off[RP_PERFORMER_OFFS]; /* of placed notes, by beat */
@@ -81,6 +83,8 @@ void rp_answer_yield(struct rp_performer *p);  /* the player plays */
 void rp_answer_drop(struct rp_performer *p);   /* silenced: forget it all */
 /* When the next note-off, the next note is placed. */
 rp_frame rp_answer_off_due(const struct rp_performer *p);
+/* Where the note that is drawn begins. */
+rp_beat rp_answer_next_beat(const struct rp_performer *p);
 rp_frame rp_answer_on_due(const struct rp_performer *p);
 void rp_answer_place_off(struct rp_performer *p, struct rp_ring *out);
 void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out);
