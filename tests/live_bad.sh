@@ -3,6 +3,7 @@
 # server that turns everybody away, one that has no ports left, ports that do
 # not exist. One clear line each, and nothing hangs.
 # Usage: live_bad.sh RIPOSTE TOOLS SOURCE_ROOT
+# shellcheck disable=SC2317 # called by live_until
 set -u
 # shellcheck source=tests/live/live.sh
 . "$3/tests/live/live.sh"
@@ -12,7 +13,7 @@ live_begin "$@"
 refused() {
     what=$1 pattern=$2
     shift 2
-    timeout 10 "$riposte" play --backend jack --headless "$@" \
+    timeout 30 "$riposte" play --backend jack --headless "$@" \
         >"$work/out" 2>"$work/err" </dev/null
     code=$?
     echo "$what: status $code: $(cat "$work/err")"
@@ -27,7 +28,7 @@ refused "no server" 'jack.*server'
 
 live_run "$tools/jack_refuse" "$JACK_DEFAULT_SERVER" >"$work/refuse" &
 others=$!
-until grep -q refusing "$work/refuse" 2>/dev/null; do sleep 0.05; done
+live_until 20 grep -q refusing "$work/refuse"
 refused "a server that refuses" 'jack.*server'
 kill "$others"
 wait "$others" 2>/dev/null
@@ -46,18 +47,19 @@ live_call --grid 0 \
 number=$("$riposte" ports --backend jack |
     sed -nE 's/^jack +in +([0-9]+) +riposte:thru$/\1/p')
 live_run "$riposte" play --backend jack --headless --in "${number:-none}" \
-    --duration 9 >"$work/out" 2>&1 </dev/null &
+    --duration 40 >"$work/out" 2>&1 </dev/null &
 others=$!
-"$tools/jack_idle" --wait 5 riposte-01:in || cat "$work/out"
-sleep 0.5
+live_until 20 grep -q ' waiting$' "$work/out" || cat "$work/out"
+connected() { jack_lsp -c riposte-01:in | grep -q 'riposte:thru'; }
 if command -v jack_lsp >/dev/null; then
-    jack_lsp -c riposte-01:in | grep -q 'riposte:thru' ||
+    live_until 10 connected ||
         live_fail "--in ${number:-none} is not riposte:thru"
 fi
 kill "$others"
 wait "$others" || live_fail "--in ${number:-none}: status $?"
 others=''
 # Who has connected a keyboard, wants the letters for commands.
+wanted() { tmux -S "$socket" capture-pane -p -t panel | grep -q "^$want"; }
 if command -v tmux >/dev/null; then
     for options in "--in $number" ''; do
         want='letters command'
@@ -65,13 +67,7 @@ if command -v tmux >/dev/null; then
         socket=$work/${want#* } # a server that ends may still be there
         tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
             "LC_ALL=C.UTF-8 '$riposte' play --backend jack $options"
-        waited=0
-        until tmux -S "$socket" capture-pane -p -t panel |
-            grep -q "^$want" || [ "$waited" -gt 50 ]; do
-            sleep 0.1
-            waited=$((waited + 1))
-        done
-        [ "$waited" -le 50 ] || live_fail "'$options': not '$want'"
+        live_until 20 wanted || live_fail "'$options': not '$want'"
         tmux -S "$socket" kill-server
     done
 fi

@@ -261,7 +261,8 @@ live_judge() {
 # live_judge_late: notes are late only where the server's time jumped, and
 # dropped only where it jumped by more than riposte waits for a note.
 live_judge_late() {
-    jumps=$(sed -nE 's/^time jumped .* ([0-9]+)\.[0-9] ms at most; ([0-9]+) events .*/\1 \2/p' \
+    jumps=$(sed -nE \
+        's/^time jumped .* ([0-9]+)\.. ms at most; ([0-9]+) .*/\1 \2/p' \
         "$work/said" | tail -n 1)
     late=$(live_stat late) dropped=$(live_stat dropped)
     [ "${late:-9999}" -le "${jumps#* }" ] ||
