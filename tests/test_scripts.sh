@@ -92,7 +92,8 @@ for word; do echo "<\$word>"; done
 IN
 chmod +x "\$2/tui/riposte"
 EOF
-for tool in sh cat cp grep sed tr rm mkdir touch chmod dirname env script; do
+for tool in sh cat cp grep sed awk tail tr rm mkdir touch chmod dirname env \
+    script; do
     found=$(command -v "$tool") && ln -sf "$found" "$bin/$tool"
 done
 
@@ -201,12 +202,16 @@ check "passes and skips" is "$(last)" "1 passed, 0 failed, 1 skipped"
 check "exit status 0" is $code 0
 check "the skip has its reason" has 'skipped: jack: no "jackd" here'
 cat >>"$work/testlog" <<'EOF'
-{"name": "riposte / x", "stdout": "", "result": "FAIL", "env": {}}
+{"name": "riposte / x", "stdout": "a\nfailed: \"late\": 3\nx.c:7: n is 1, expected 2\n", "result": "FAIL", "env": {}}
 {"name": "riposte / y", "stdout": "", "result": "TIMEOUT", "env": {}}
 EOF
 run check
 check "failures" is "$(last)" "1 passed, 2 failed, 1 skipped"
 check "exit status 1" is $code 1
+check "says which and why" has 'FAILED x: "late": 3'
+check "every reason" has 'FAILED x: x.c:7: n is 1, expected 2'
+check "or what there is" has 'FAILED y: TIMEOUT, without a reason'
+check "nothing of those that passed" hasnt 'FAILED ring'
 rm "$work/testlog"
 run check
 check "no test ran" is "$(last)" "0 passed, 1 failed, 0 skipped"
