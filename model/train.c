@@ -23,7 +23,7 @@ static rp_status learn_batch(struct rp_train *train)
         .nesterov = options->nesterov,
         .scale = 1,
     };
-    double norm;
+    double began = rp_train_now(), norm;
 
     rp_train_net_set(&train->net, train->params, options->recurrent_dropout,
                      options->seed * 7919 + train->step);
@@ -43,6 +43,7 @@ static rp_status learn_batch(struct rp_train *train)
     tally.norm = norm;
     rp_train_tally_add(&train->tally, &tally);
     train->notes_here += tally.notes;
+    train->learned += rp_train_now() - began;
     train->step++;
     train->at++;
     train->steps_here++;

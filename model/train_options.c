@@ -52,7 +52,7 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "clip", RP_TRAIN_FLOAT, AT(clip), 0, 1e6,
       "longest gradient, as a norm (0: any)" },
     { "warmup", RP_TRAIN_U32, AT(warmup), 0, 1e6,
-      "steps until the rate is reached" },
+      "steps until the rate is reached, a tenth of the run at most" },
     { "schedule", RP_TRAIN_WORD, AT(schedule), 0, 0,
       "the rate falls to the end, or when validation stands still",
       .words = schedules },
@@ -347,6 +347,16 @@ static bool is_auto(const struct rp_train_knob *knob, const void *at)
                                         : *(const uint32_t *)at == 0;
 }
 
+/* As few digits as give the same float again. */
+static void shortest(float value, char *text, size_t size)
+{
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, size, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            return;
+    }
+}
+
 const char *rp_train_knob_text(const struct rp_train_knob *knob,
                                const struct rp_train_options *options,
                                char *text, size_t size)
@@ -362,7 +372,7 @@ const char *rp_train_knob_text(const struct rp_train_knob *knob,
                  (unsigned long long)*(const uint64_t *)at);
         break;
     case RP_TRAIN_FLOAT:
-        snprintf(text, size, "%.9g", (double)*(const float *)at);
+        shortest(*(const float *)at, text, size);
         break;
     case RP_TRAIN_REAL:
         snprintf(text, size, "%.17g", *(const double *)at);

@@ -30,15 +30,16 @@ double rp_train_progress(const struct rp_train *train)
     return done < 1 ? done : 1;
 }
 
-/* A straight warm-up; then half a cosine down to a hundredth, or what
- * standing still has left. */
+/* A straight warm-up, of a tenth of the run at most; then half a cosine down
+ * to a hundredth, or what standing still has left. */
 float rp_train_rate(const struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
     double rate = (double)options->lr * train->slower * train->decayed;
+    double warm = fmin(options->warmup, (double)train->planned / 10);
 
-    if (train->step < options->warmup)
-        rate *= (double)(train->step + 1) / options->warmup;
+    if ((double)train->step < warm)
+        rate *= (double)(train->step + 1) / (warm + 1);
     if (!strcmp(options->schedule, "cosine"))
         rate *= 0.01 +
                 0.99 * 0.5 * (1 + cos(M_PI * rp_train_progress(train)));
@@ -47,9 +48,7 @@ float rp_train_rate(const struct rp_train *train)
 
 double rp_train_speed(const struct rp_train *train)
 {
-    double seconds = rp_train_now() - train->began;
-
-    return seconds > 0 ? (double)train->notes_here / seconds : 0;
+    return train->learned > 0 ? (double)train->notes_here / train->learned : 0;
 }
 
 double rp_train_left(const struct rp_train *train)

@@ -58,6 +58,7 @@ struct rp_train {
     /* Of this process. */
     uint64_t good_step; /* with which the epoch began */
     uint64_t steps_here, notes_here;
+    double learned; /* seconds that went into these steps */
     /* Seconds. spent: of the runs it resumes. */
     double began, epoch_began, shown, saved, spent;
     bool patient; /* it has begun: waits for a disk */

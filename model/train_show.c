@@ -2,6 +2,7 @@
  * steps; each epoch leaves one line, wherever it goes. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,50 +21,48 @@ static const char *clock_text(double seconds, char text[24])
     return text;
 }
 
-static size_t add_losses(const struct rp_train *train, char *line, size_t used)
-{
-    const struct rp_train_tally *t = &train->tally, *v = &train->valid;
+static void add(char *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-    used += (size_t)snprintf(line + used, LINE - used, "  loss %.4f",
-                             rp_train_nats(t));
-    if (v->notes)
-        used += (size_t)snprintf(
-            line + used, LINE - used, "  valid %.4f  best %.4f  perplexity "
-            "%.2f",
-            rp_train_nats(v), train->best, exp(rp_train_nats(v)));
-    else
-        used += (size_t)snprintf(line + used, LINE - used,
-                                 "  perplexity %.2f", exp(rp_train_nats(t)));
-    return used;
+static void add(char *line, const char *format, ...)
+{
+    size_t used = strlen(line);
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(line + used, LINE - used, format, list);
+    va_end(list);
 }
 
-/* Shares that were foreseen; of validation, once there was one. */
-static size_t add_accuracy(const struct rp_train *train, char *line,
-                           size_t used)
+/* Shares that were foreseen; of validation, once there was one. The rest of
+ * a long time is drawn too rarely to be of interest. */
+static void add_accuracy(const struct rp_train *train, char *line)
 {
     const struct rp_train_tally *tally =
         train->valid.notes ? &train->valid : &train->tally;
 
-    for (int f = 0; f < RP_FIELDS && used < LINE; f++)
-        if (tally->drawn[f])
-            used += (size_t)snprintf(line + used, LINE - used, "  %s %.0f%%",
-                                     rp_field_names[f],
-                                     100 * rp_train_accuracy(tally, f));
-    return used;
+    for (int f = 0; f < RP_FIELDS; f++)
+        if (tally->drawn[f] && !strstr(rp_field_names[f], "_rest"))
+            add(line, "  %s %.0f%%", rp_field_names[f],
+                100 * rp_train_accuracy(tally, f));
 }
 
-static void make_line(const struct rp_train *train, char *line)
+/* What matters most first: a terminal may be narrow. */
+static void make_line(const struct rp_train *train, uint32_t epoch, char *line)
 {
+    const struct rp_train_tally *t = &train->tally, *v = &train->valid;
     char left[24];
-    size_t used = (size_t)snprintf(
-        line, LINE, "epoch %u of %u  step %" PRIu64, train->epoch,
-        train->options.epochs, train->step);
 
-    used = add_losses(train, line, used);
-    used = add_accuracy(train, line, used);
-    snprintf(line + used, LINE - used, "  rate %.2g  %.0f notes/s  %s left",
-             (double)rp_train_rate(train), rp_train_speed(train),
-             clock_text(rp_train_left(train), left));
+    line[0] = 0;
+    add(line, "epoch %u of %u  %s left  loss %.4f", epoch,
+        train->options.epochs, clock_text(rp_train_left(train), left),
+        rp_train_nats(t));
+    if (v->notes)
+        add(line, "  valid %.4f  best %.4f", rp_train_nats(v), train->best);
+    add(line, "  perplexity %.5g", exp(rp_train_nats(v->notes ? v : t)));
+    add_accuracy(train, line);
+    add(line, "  rate %.2g  %.0f notes/s  step %" PRIu64,
+        (double)rp_train_rate(train), rp_train_speed(train), train->step);
 }
 
 void rp_train_show_step(struct rp_train *train)
@@ -76,7 +75,7 @@ void rp_train_show_step(struct rp_train *train)
         ioctl(STDOUT_FILENO, TIOCGWINSZ, &window))
         return;
     train->shown = at;
-    make_line(train, line);
+    make_line(train, train->epoch + 1, line);
     if (window.ws_col > 1 && strlen(line) >= window.ws_col)
         line[window.ws_col - 1] = 0;
     printf("\r%s\033[K", line);
@@ -89,7 +88,7 @@ void rp_train_show_epoch(struct rp_train *train)
 
     if (train->quiet)
         return;
-    make_line(train, line);
+    make_line(train, train->epoch, line);
     printf("%s%s\n", isatty(STDOUT_FILENO) ? "\r\033[K" : "", line);
     fflush(stdout);
 }
