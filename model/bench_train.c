@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "model/net/rng.h"
 #include "model/train_options.h"
@@ -34,7 +35,8 @@ static rp_status make_piece(struct rp_piece *piece, uint32_t number,
     for (uint32_t i = 0; i < count; i++) {
         int32_t ticks = length[rp_rng_below(&rng, 10)];
         degree = (degree + 9 + rp_rng_below(&rng, 3)) % 10;
-        piece->note[i] = (struct rp_note){.onset = tick, .duration = ticks,
+        piece->note[i] = (struct rp_note){.onset = tick,
+                                          .duration = ticks,
                                           .pitch = scale[degree],
                                           .velocity = 80};
         tick += ticks;
@@ -75,10 +77,10 @@ static rp_status read_notes(struct rp_train *train)
                                          .batch = options->batch,
                                          .seed = 1,
                                          .augment = true};
-    rp_status status =
-        options->dirs ? rp_dataset_read(options->dir, options->dirs, &how,
-                                        &train->dataset)
-                      : make_notes(train);
+    rp_status status = options->dirs
+                           ? rp_dataset_read(options->dir, options->dirs, &how,
+                                             &train->dataset)
+                           : make_notes(train);
 
     return status ? status
                   : rp_train_plan_create(&train->dataset, &plan, &train->plan);
@@ -107,7 +109,7 @@ static rp_status create(struct rp_train *train,
         .head = options->head,
         .vocabulary = {.resolution = 24, .metre = true},
     };
-    status = rp_train_net_create(&train->net, &train->shape);
+    status = rp_train_net_create(&train->net, &train->shape, RP_FP32);
     if (!status)
         status = read_notes(train);
     if (status)
@@ -134,12 +136,13 @@ static void fini(struct rp_train *train)
 }
 
 /* One step as a run takes it. Returns the seconds of the update. */
-static double step(struct rp_train *train, struct rp_train_tally *tally)
+static double step(struct rp_train *train, enum rp_precision precision,
+                   struct rp_train_tally *tally)
 {
     struct rp_optimizer_step update = rp_optimizers[RP_ADAMW].usual;
     double begun = rp_train_now(), spent, norm;
 
-    rp_train_net_set(&train->net, train->params, 0, 0);
+    rp_train_net_set(&train->net, precision, train->params, 0, 0);
     spent = rp_train_now() - begun;
     rp_train_batch_run(train, &train->plan,
                        (uint32_t)(train->step % train->plan.batches), true,
@@ -156,11 +159,6 @@ static double step(struct rp_train *train, struct rp_train_tally *tally)
     return spent + rp_train_now() - begun;
 }
 
-/* What a round did. */
-struct round {
-    double seconds, steps, flops; /* steps of the GRU */
-};
-
 /* Products alone: 2 for each weight forward, 4 backward. */
 static double count_flops(const struct rp_train *train, double *steps)
 {
@@ -173,26 +171,49 @@ static double count_flops(const struct rp_train *train, double *steps)
         *steps += rows;
         sum += rows * (2.0 * shape->layers - 1) * 3 * H * H;
         for (int f = 0; f < RP_FIELDS; f++) {
-            uint32_t N = rp_vocabulary_classes(&shape->vocabulary,
-                                               (enum rp_field)f);
+            uint32_t N =
+                rp_vocabulary_classes(&shape->vocabulary, (enum rp_field)f);
             sum += (double)train->shard[s].drawn[f] * (E * H + N * E);
         }
     }
     return 6 * sum;
 }
 
-static struct round run_round(struct rp_train *train, uint32_t steps,
-                              double *update)
+/* One way of training, while it is measured. */
+struct trial {
+    enum rp_precision precision;
+    double speed[ROUNDS_MAX], core[ROUNDS_MAX];
+    double seconds, flops, update, spent[RP_STAGES]; /* all rounds */
+};
+
+static double core_seconds(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+static void run_round(struct rp_train *train, struct trial *trial,
+                      uint32_t steps, uint32_t number)
 {
     struct rp_train_tally tally = {0};
-    struct round round = {.seconds = -rp_train_now()};
+    double begun = rp_train_now(), core = core_seconds();
+    double taken = 0, flops = 0, seconds;
 
+    for (uint32_t s = 0; s < train->shards; s++)
+        memset(train->shard[s].spent, 0, sizeof train->shard[s].spent);
     for (uint32_t i = 0; i < steps; i++) {
-        *update += step(train, &tally);
-        round.flops += count_flops(train, &round.steps);
+        trial->update += step(train, trial->precision, &tally);
+        flops += count_flops(train, &taken);
     }
-    round.seconds += rp_train_now();
-    return round;
+    seconds = rp_train_now() - begun;
+    trial->seconds += seconds;
+    trial->speed[number] = taken / seconds;
+    trial->core[number] = taken / (core_seconds() - core);
+    trial->flops = flops / taken;
+    for (uint32_t s = 0; s < train->shards; s++)
+        for (int i = 0; i < RP_STAGES; i++)
+            trial->spent[i] += train->shard[s].spent[i];
 }
 
 static int compare(const void *a, const void *b)
@@ -202,49 +223,53 @@ static int compare(const void *a, const void *b)
 }
 
 /* The stages' seconds were counted on every thread, the update's on one. */
-static void share_out(const struct rp_train *train, double update,
-                      double seconds, struct rp_bench_train_row *row)
+static void sum_up(struct trial *trial, uint32_t rounds,
+                   struct rp_bench_train_row *row)
 {
-    double sum = 0;
+    double sum = 0, update = trial->update / trial->seconds;
 
-    for (uint32_t s = 0; s < train->shards; s++)
-        for (int i = 0; i < RP_STAGES; i++) {
-            row->share[i] += train->shard[s].spent[i];
-            sum += train->shard[s].spent[i];
-        }
+    qsort(trial->speed, rounds, sizeof *trial->speed, compare);
+    qsort(trial->core, rounds, sizeof *trial->core, compare);
+    row->name = rp_precision_names[trial->precision];
+    row->kernels = rp_cells(trial->precision)->name;
+    row->notes_s = trial->speed[rounds / 2];
+    row->least_s = trial->speed[0];
+    row->most_s = trial->speed[rounds - 1];
+    row->core_s = trial->core[rounds / 2];
+    row->gflops = row->notes_s * trial->flops * 1e-9;
     for (int i = 0; i < RP_STAGES; i++)
-        row->share[i] *= sum > 0 ? (1 - update / seconds) / sum : 0;
-    row->share[RP_STAGES] = update / seconds;
+        sum += trial->spent[i];
+    for (int i = 0; i < RP_STAGES; i++)
+        row->share[i] = sum > 0 ? trial->spent[i] * (1 - update) / sum : 0;
+    row->share[RP_STAGES] = update;
 }
 
-static void measure(struct rp_train *train,
-                    const struct rp_bench_train_options *options,
-                    struct rp_bench_train_row *row)
+/* In turns, so that what else the machine does hits all alike; the first
+ * round only warms up. */
+static void measure(struct rp_train *train, struct rp_bench_train *bench,
+                    struct trial *trial)
 {
-    double speed[ROUNDS_MAX], update = 0, all = 0, flops = 0, warm = 0;
+    const struct rp_bench_train_options *options = &bench->options;
 
-    run_round(train, 1, &warm);
-    for (uint32_t s = 0; s < train->shards; s++)
-        memset(train->shard[s].spent, 0, sizeof train->shard[s].spent);
-    for (uint32_t i = 0; i < options->rounds; i++) {
-        struct round round = run_round(train, options->steps, &update);
-        speed[i] = round.steps / round.seconds;
-        all += round.seconds;
-        flops = round.flops / round.steps;
+    for (int p = 0; p < RP_PRECISIONS; p++)
+        if (options->precision[p])
+            trial[bench->rows++].precision = (enum rp_precision)p;
+    for (uint32_t i = 0; i < bench->rows; i++) {
+        struct trial warm = {.precision = trial[i].precision};
+        run_round(train, &warm, 1, 0);
     }
-    qsort(speed, options->rounds, sizeof *speed, compare);
-    row->kernels = train->net.k->name;
-    row->notes_s = speed[options->rounds / 2];
-    row->least_s = speed[0];
-    row->most_s = speed[options->rounds - 1];
-    row->gflops = row->notes_s * flops * 1e-9;
-    share_out(train, update, all, row);
+    for (uint32_t round = 0; round < options->rounds; round++)
+        for (uint32_t i = 0; i < bench->rows; i++)
+            run_round(train, &trial[i], options->steps, round);
+    for (uint32_t i = 0; i < bench->rows; i++)
+        sum_up(&trial[i], options->rounds, &bench->row[i]);
 }
 
 rp_status rp_bench_train_run(struct rp_bench_train *bench,
                              const struct rp_bench_train_options *options)
 {
     struct rp_train train = {0};
+    struct trial trial[RP_BENCH_TRAIN_ROWS] = {0};
     rp_status status = create(&train, options);
 
     memset(bench, 0, sizeof *bench);
@@ -254,9 +279,7 @@ rp_status rp_bench_train_run(struct rp_bench_train *bench,
     if (!status) {
         bench->threads = rp_team_threads(train.team);
         bench->weights = train.net.layout.size;
-        bench->rows = 1;
-        bench->row[0].name = "fp32";
-        measure(&train, &bench->options, &bench->row[0]);
+        measure(&train, bench, trial);
     }
     if (status == RP_EMEM)
         rp_log(RP_ERROR, "bench", "out of memory");
@@ -277,9 +300,11 @@ static void print_text(const struct rp_bench_train *bench, FILE *out)
             options->steps);
     for (uint32_t i = 0; i < bench->rows; i++) {
         const struct rp_bench_train_row *row = &bench->row[i];
-        fprintf(out, "%-5s %-9s %8.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s\n ",
+        fprintf(out,
+                "%-5s %-9s %8.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s; "
+                "%.0f a core\n ",
                 row->name, row->kernels, row->notes_s, row->least_s,
-                row->most_s, row->gflops);
+                row->most_s, row->gflops, row->core_s);
         for (int s = 0; s <= RP_STAGES; s++)
             fprintf(out, "%s %s %.1f %%", s ? "," : "", stage_names[s],
                     100 * row->share[s]);
@@ -300,9 +325,10 @@ static void print_json(const struct rp_bench_train *bench, FILE *out)
         const struct rp_bench_train_row *row = &bench->row[i];
         fprintf(out,
                 "%s\n{\"name\":\"%s\",\"kernels\":\"%s\",\"notes_s\":%.1f,"
-                "\"least_s\":%.1f,\"most_s\":%.1f,\"gflops\":%.2f,\"share\":{",
+                "\"least_s\":%.1f,\"most_s\":%.1f,\"core_s\":%.1f,"
+                "\"gflops\":%.2f,\"share\":{",
                 i ? "," : "", row->name, row->kernels, row->notes_s,
-                row->least_s, row->most_s, row->gflops);
+                row->least_s, row->most_s, row->core_s, row->gflops);
         for (int s = 0; s <= RP_STAGES; s++)
             fprintf(out, "%s\"%s\":%.4f", s ? "," : "", stage_names[s],
                     row->share[s]);

@@ -12,20 +12,23 @@ struct rp_bench_train_options {
     const char *const *dir; /* folders of .mid; none: made-up notes */
     uint32_t dirs;
     uint32_t layers, hidden, head, batch, length;
-    uint32_t threads; /* 0: one per core */
-    uint32_t rounds, steps; /* steps of a round */
+    uint32_t threads;              /* 0: one per core */
+    bool precision[RP_PRECISIONS]; /* which are measured */
+    uint32_t rounds, steps;        /* steps of a round */
 };
 
 /* One way of training, measured in rounds. */
 struct rp_bench_train_row {
     const char *name, *kernels;
-    double notes_s;   /* GRU steps in a second, median of the rounds */
+    double notes_s;         /* GRU steps in a second, median of the rounds */
     double least_s, most_s; /* of a round */
-    double gflops;    /* in a second, of dense products */
+    double core_s; /* GRU steps in a second of one core's own time: what is
+                      left when others use the machine too; median */
+    double gflops; /* in a second, of dense products */
     double share[RP_STAGES + 1]; /* of the time; the last is the update */
 };
 
-enum { RP_BENCH_TRAIN_ROWS = 4 };
+enum { RP_BENCH_TRAIN_ROWS = RP_PRECISIONS };
 
 struct rp_bench_train {
     struct rp_bench_train_options options;

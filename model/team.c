@@ -62,9 +62,9 @@ static void start(struct rp_team *team)
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (team->more + 1 < team->threads &&
-           !pthread_create(&team->thread[team->more], NULL, wait_and_take,
-                           team))
+    while (
+        team->more + 1 < team->threads &&
+        !pthread_create(&team->thread[team->more], NULL, wait_and_take, team))
         team->more++; /* fewer threads then: the result is the same */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/data/report.h"
 #include "model/train_run.h"
 #include "model/train_update.h"
 #include "rt/log.h"
@@ -26,7 +25,8 @@ static rp_status learn_batch(struct rp_train *train)
     };
     double began = rp_train_now(), norm;
 
-    rp_train_net_set(&train->net, train->params, options->recurrent_dropout,
+    rp_train_net_set(&train->net, train->net.precision, train->params,
+                     options->recurrent_dropout,
                      options->seed * 7919 + train->step);
     rp_train_batch_run(train, &train->plan, train->at, true, &tally);
     norm = rp_train_norm(&train->net.layout, train->frozen, train->gradient);
@@ -55,7 +55,7 @@ static void validate(struct rp_train *train)
 {
     struct rp_train_tally tally = { 0 };
 
-    rp_train_net_set(&train->net,
+    rp_train_net_set(&train->net, RP_FP32,
                      train->average ? train->average : train->params, 0, 0);
     for (uint32_t i = 0; i < train->valid_plan.batches; i++)
         rp_train_batch_run(train, &train->valid_plan, i, false, &tally);
@@ -174,19 +174,6 @@ static rp_status learn(struct rp_train *train)
     return status;
 }
 
-/* What the data are: said, and kept beside the weights. */
-static rp_status report_data(const struct rp_train *train)
-{
-    char path[600];
-
-    if (train->options.frames)
-        return RP_OK;
-    if (!train->quiet)
-        rp_report_print(&train->dataset, stdout);
-    snprintf(path, sizeof path, "%s/data.json", train->folder);
-    return rp_report_save(&train->dataset, path);
-}
-
 rp_status rp_train_run(const struct rp_train_options *options,
                        const volatile sig_atomic_t *stop, bool quiet,
                        struct rp_train_result *result)
@@ -194,8 +181,6 @@ rp_status rp_train_run(const struct rp_train_options *options,
     struct rp_train train = { .options = *options, .stop = stop,
                               .quiet = quiet };
     rp_status status = rp_train_setup(&train);
-    if (!status)
-        status = report_data(&train);
     if (!status)
         rp_train_show_begin(&train);
     if (!status)

@@ -35,10 +35,12 @@ static void hear_sparse(const struct rp_train_net *net,
     }
 }
 
-/* x = h of the layer below after dropout, all rows; then their gates. */
+/* Gates of layer l >= 1 at times first .. end, from h of the layer below after
+ * dropout. */
 static void hear_layer(const struct rp_train_net *net,
                        struct rp_train_shard *shard,
                        const struct rp_batch *batch, uint32_t l,
+                       uint32_t first, uint32_t end,
                        const struct rp_train_pass *pass)
 {
     uint32_t H = net->shape.hidden;
@@ -46,47 +48,67 @@ static void hear_layer(const struct rp_train_net *net,
     const struct rp_layout *layout = &net->layout;
     const float *bias = net->params + layout->view[layout->bias_ih[l]].offset;
 
-    if (pass->dropout > 0)
-        rp_train_keep(pass, l, (uint32_t)step, shard->keep);
-    for (uint32_t t = 1; t < batch->T; t++) {
-        float *x = shard->x[l] + t * step;
-        memcpy(x, shard->h[l - 1] + t * step, step * sizeof *x);
-        if (pass->dropout > 0)
-            rp_train_times(x, shard->keep, (uint32_t)step);
-    }
-    net->k->gemm((size_t)(batch->T - 1) * batch->B, 3 * H, H,
-                 shard->x[l] + step, H, net->ih[l], bias, 0,
-                 shard->gate[l] + 3 * step, 3 * H);
+    for (uint32_t t = first; t < end && pass->dropout > 0; t++)
+        net->cells->times(step,
+                          rp_train_cell(net, shard->h[l - 1], t * step),
+                          shard->keep[l],
+                          rp_train_cell(net, shard->x[l], t * step));
+    net->cells->gemm((size_t)(end - first) * batch->B, 3 * H, H,
+                     rp_train_cell(net, rp_train_heard(shard, l, pass),
+                                   first * step),
+                     H, net->ih[l], bias, 0, shard->gi, 3 * H);
 }
 
-/* gate (T, B, 3H) holds what comes from below and becomes r, z, n. At t = 0
- * nothing is heard: the state is where the batch starts. */
-static void layer_forward(const struct rp_train_net *net,
-                          struct rp_train_shard *shard,
-                          const struct rp_batch *batch, uint32_t l,
-                          const struct rp_train_pass *pass)
+/* One step of layer l: gi is what comes from below. */
+static void step_layer(const struct rp_train_net *net,
+                       struct rp_train_shard *shard,
+                       const struct rp_batch *batch, uint32_t l, uint32_t t,
+                       const float *gi, bool keep)
 {
     uint32_t H = net->shape.hidden, B = batch->B;
     size_t step = (size_t)B * H;
     const struct rp_layout *layout = &net->layout;
     const float *bias = net->params + layout->view[layout->bias_hh[l]].offset;
 
+    net->cells->gemm(B, 3 * H, H,
+                     rp_train_cell(net, shard->h[l], (t - 1) * step), H,
+                     net->hh[l], bias, 0, shard->gh, 3 * H);
+    net->cells->gates(
+        H, B, gi, shard->gh, shard->state,
+        rp_train_cell(net, shard->h[l], t * step),
+        keep ? rp_train_cell(net, shard->gate[l], 4 * t * step) : NULL);
+    rp_train_lap(shard, RP_STAGE_RECURRENT);
+}
+
+/* At t = 0 nothing is heard: the state is where the batch starts. What comes
+ * from below is computed for as many times at once as stay in the cache. */
+static void layer_forward(const struct rp_train_net *net,
+                          struct rp_train_shard *shard,
+                          const struct rp_batch *batch, uint32_t l,
+                          const struct rp_train_pass *pass)
+{
+    size_t step = (size_t)batch->B * net->shape.hidden;
+    uint32_t times = l && batch->B < RP_TRAIN_CHUNK
+                         ? RP_TRAIN_CHUNK / batch->B
+                         : 1;
+
     if (batch->start)
-        memcpy(shard->h[l], batch->start + l * step, step * sizeof(float));
+        memcpy(shard->state, batch->start + l * step, step * sizeof(float));
     else
-        memset(shard->h[l], 0, step * sizeof(float));
-    if (l > 0 && batch->T > 1)
-        hear_layer(net, shard, batch, l, pass);
-    for (uint32_t t = 1; t < batch->T; t++) {
-        float *gi = shard->gate[l] + 3 * t * step;
-        float *gh = shard->gh[l] + 3 * t * step;
-        const float *h = shard->h[l] + (t - 1) * step;
-        if (l == 0)
-            hear_sparse(net, batch, t, gi);
+        memset(shard->state, 0, step * sizeof(float));
+    net->cells->narrow(step, shard->state, shard->h[l]);
+    if (l && pass->dropout > 0)
+        rp_train_keep(pass, l, (uint32_t)step, shard->keep[l]);
+    for (uint32_t first = 1; first < batch->T; first += times) {
+        uint32_t end = first + times < batch->T ? first + times : batch->T;
+        if (l)
+            hear_layer(net, shard, batch, l, first, end, pass);
+        else
+            hear_sparse(net, batch, first, shard->gi);
         rp_train_lap(shard, RP_STAGE_INPUT);
-        net->k->gemm(B, 3 * H, H, h, H, net->hh[l], bias, 0, gh, 3 * H);
-        net->k->gates(H, B, gi, gh, h, shard->h[l] + t * step, gi);
-        rp_train_lap(shard, RP_STAGE_RECURRENT);
+        for (uint32_t t = first; t < end; t++)
+            step_layer(net, shard, batch, l, t,
+                       shard->gi + 3 * (t - first) * step, pass->backward);
     }
 }
 

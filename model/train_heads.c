@@ -1,4 +1,5 @@
-/* The heads: only where a field is drawn are they computed. */
+/* The heads: only where a field is drawn are they computed, a chunk of rows at
+ * a time, so that what lies between the products stays in the cache. */
 #include <string.h>
 
 #include "model/train_parts.h"
@@ -8,19 +9,23 @@ struct head {
     struct rp_train_shard *shard;
     const struct rp_batch *batch;
     const struct rp_batch_field *field;
+    const struct rp_cells *cells;
     enum rp_field f;
+    const float *keep;   /* (B, H) dropout; NULL: none */
     uint32_t H, E, N, P; /* P: how many are drawn */
     uint32_t room;       /* N rounded up for the kernels */
     size_t hidden, bias, cond, out, out_bias; /* offsets into the layout */
 };
 
-static void head_init(struct head *head)
+static void head_init(struct head *head, const struct rp_train_pass *pass)
 {
     const struct rp_layout *layout = &head->net->layout;
     const struct rp_shape *shape = &head->net->shape;
     enum rp_field f = head->f;
+    float *keep = head->shard->keep[RP_LAYERS_MAX + (uint32_t)f];
 
     head->field = &head->batch->field[f];
+    head->cells = head->net->cells;
     head->H = shape->hidden;
     head->E = shape->head;
     head->N = rp_vocabulary_classes(&shape->vocabulary, f);
@@ -32,27 +37,34 @@ static void head_init(struct head *head)
                      : 0;
     head->out = layout->view[layout->head_out[f]].offset;
     head->out_bias = layout->view[layout->head_out_bias[f]].offset;
+    head->keep = NULL;
+    if (pass->dropout <= 0)
+        return;
+    rp_train_keep(pass, RP_LAYERS_MAX + (uint32_t)f, head->batch->B * head->H,
+                  keep);
+    head->keep = keep;
 }
 
-/* The rows where the field is drawn, and the top state there. */
-static void gather(struct head *head, const struct rp_train_pass *pass)
+/* The rows first .. end where the field is drawn, and the top state there. */
+static void gather(struct head *head, uint32_t first, uint32_t end)
 {
+    const struct rp_train_net *net = head->net;
     struct rp_train_shard *shard = head->shard;
     const struct rp_batch *batch = head->batch;
-    uint32_t rows = batch->T * batch->B, H = head->H;
-    const float *top = shard->h[head->net->shape.layers - 1];
+    const float *top = shard->h[net->shape.layers - 1];
+    uint32_t H = head->H;
 
-    if (pass->dropout > 0)
-        rp_train_keep(pass, RP_LAYERS_MAX + (uint32_t)head->f, batch->B * H,
-                      shard->keep);
     head->P = 0;
-    for (uint32_t row = 0; row < rows; row++) {
-        float *a = shard->a + (size_t)head->P * H;
+    for (uint32_t row = first; row < end; row++) {
+        void *a = rp_train_cell(net, shard->a, (size_t)head->P * H);
+        const void *h = rp_train_cell(net, top, (size_t)row * H);
         if (head->field->class[row] == RP_NO_CLASS || !(batch->weight[row] > 0))
             continue;
-        memcpy(a, top + (size_t)row * H, H * sizeof *a);
-        if (pass->dropout > 0)
-            rp_train_times(a, shard->keep + (size_t)(row % batch->B) * H, H);
+        if (head->keep)
+            head->cells->times(
+                H, h, head->keep + (size_t)(row % batch->B) * H, a);
+        else
+            memcpy(a, h, H * head->cells->size);
         shard->row[head->P++] = row;
     }
 }
@@ -77,14 +89,14 @@ static void forward(struct head *head)
     const struct rp_train_net *net = head->net;
     struct rp_train_shard *shard = head->shard;
 
-    net->k->gemm(head->P, head->E, head->H, shard->a, head->H,
-                 net->hidden[head->f], net->params + head->bias, 0, shard->e,
-                 head->E);
+    head->cells->gemm(head->P, head->E, head->H, shard->a, head->H,
+                      net->hidden[head->f], net->params + head->bias, 0,
+                      shard->e, head->E);
     add_condition(head);
-    net->k->relu((size_t)head->P * head->E, shard->e, shard->e);
-    net->k->gemm(head->P, head->N, head->E, shard->e, head->E,
-                 net->out[head->f], net->params + head->out_bias, 0,
-                 shard->logits, head->room);
+    head->cells->relu((size_t)head->P * head->E, shard->e, shard->e_cells);
+    head->cells->gemm(head->P, head->N, head->E, shard->e_cells, head->E,
+                      net->out[head->f], net->params + head->out_bias, 0,
+                      shard->logits, head->room);
 }
 
 /* Moves `smoothing` of each target's share to all classes that the mask
@@ -152,7 +164,8 @@ static void backward_hidden(struct head *head)
     const struct rp_sparse *condition = &head->field->condition;
     uint32_t E = head->E, P = head->P;
 
-    k->relu_backward((size_t)P * E, shard->e, shard->de, shard->de);
+    head->cells->relu_backward((size_t)P * E, shard->e_cells, shard->de,
+                               shard->de, shard->de_cells);
     k->add_rows(E, P, shard->de, E, shard->gradient + head->bias);
     for (uint32_t p = 0; p < P; p++) {
         uint32_t row = shard->row[p], begin = condition->begin[row];
@@ -161,58 +174,75 @@ static void backward_hidden(struct head *head)
                          condition->begin[row + 1] - begin,
                          condition->at + begin);
     }
-    k->gemm_tn(E, head->H, P, shard->de, E, shard->a, head->H,
-               shard->gradient + head->hidden, head->H, shard->scratch);
+    head->cells->gemm_tn(E, head->H, P, shard->de_cells, E, shard->a, head->H,
+                         shard->gradient + head->hidden, head->H,
+                         shard->scratch);
 }
 
-/* shard->keep still holds this head's dropout. */
-static void backward(struct head *head, const struct rp_train_pass *pass)
+static void backward(struct head *head)
 {
     const struct rp_train_net *net = head->net;
     struct rp_train_shard *shard = head->shard;
+    const struct rp_cells *cells = head->cells;
     uint32_t H = head->H, E = head->E, N = head->N, P = head->P;
+    uint32_t room = head->room;
 
-    net->k->gemm_tn(N, E, P, shard->dlogits, head->room, shard->e, E,
-                    shard->gradient + head->out, E, shard->scratch);
+    cells->narrow((size_t)P * room, shard->dlogits, shard->dlogits_cells);
+    cells->gemm_tn(N, E, P, shard->dlogits_cells, room, shard->e_cells, E,
+                   shard->gradient + head->out, E, shard->scratch);
     for (uint32_t p = 0; p < P; p++)
         rp_train_add(shard->gradient + head->out_bias,
-                     shard->dlogits + (size_t)p * head->room, N);
-    net->k->gemm(P, E, N, shard->dlogits, head->room, net->out_back[head->f],
-                 NULL, 0, shard->de, E);
+                     shard->dlogits + (size_t)p * room, N);
+    cells->gemm(P, E, N, shard->dlogits_cells, room, net->out_back[head->f],
+                NULL, 0, shard->de, E);
     backward_hidden(head);
-    net->k->gemm(P, H, E, shard->de, E, net->hidden_back[head->f], NULL, 0,
-                 shard->da, H);
+    cells->gemm(P, H, E, shard->de_cells, E, net->hidden_back[head->f], NULL,
+                0, shard->da, H);
     for (uint32_t p = 0; p < P; p++) {
         uint32_t row = shard->row[p];
         float *da = shard->da + (size_t)p * H;
-        if (pass->dropout > 0)
-            rp_train_times(da,
-                           shard->keep + (size_t)(row % head->batch->B) * H,
+        if (head->keep)
+            rp_train_times(da, head->keep + (size_t)(row % head->batch->B) * H,
                            H);
         rp_train_add(shard->dh + (size_t)row * H, da, H);
     }
+}
+
+static void run_chunk(struct head *head, uint32_t first, uint32_t end,
+                      const struct rp_train_pass *pass)
+{
+    gather(head, first, end);
+    if (!head->P)
+        return;
+    forward(head);
+    for (uint32_t p = 0; p < head->P; p++)
+        judge(head, p, pass);
+    if (pass->backward)
+        backward(head);
 }
 
 void rp_train_heads(const struct rp_train_net *net,
                     struct rp_train_shard *shard, const struct rp_batch *batch,
                     const struct rp_train_pass *pass)
 {
-    size_t rows = (size_t)batch->T * batch->B;
+    uint32_t rows = batch->T * batch->B, heads = 0;
+    struct head head[RP_FIELDS];
 
-    if (pass->backward)
-        memset(shard->dh, 0, rows * net->shape.hidden * sizeof(float));
     for (int f = 0; f < RP_FIELDS; f++) {
-        struct head head = { net, shard, batch, .f = (enum rp_field)f };
-        if (!rp_vocabulary_classes(&net->shape.vocabulary, head.f))
+        if (!rp_vocabulary_classes(&net->shape.vocabulary, (enum rp_field)f))
             continue;
-        head_init(&head);
-        gather(&head, pass);
-        if (!head.P)
-            continue;
-        forward(&head);
-        for (uint32_t p = 0; p < head.P; p++)
-            judge(&head, p, pass);
+        head[heads] = (struct head){ .net = net, .shard = shard,
+                                     .batch = batch,
+                                     .f = (enum rp_field)f };
+        head_init(&head[heads++], pass);
+    }
+    for (uint32_t first = 0; first < rows; first += RP_TRAIN_CHUNK) {
+        uint32_t left = rows - first;
+        uint32_t end = first + (left < RP_TRAIN_CHUNK ? left : RP_TRAIN_CHUNK);
         if (pass->backward)
-            backward(&head, pass);
+            memset(shard->dh + (size_t)first * net->shape.hidden, 0,
+                   (end - first) * net->shape.hidden * sizeof(float));
+        for (uint32_t h = 0; h < heads; h++)
+            run_chunk(&head[h], first, end, pass);
     }
 }

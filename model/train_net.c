@@ -2,63 +2,101 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "model/train_crop.h"
 #include "model/train_parts.h"
 #include "rt/log.h"
 
-/* Hands out pieces of one block; with no block it only counts. */
-struct cutter {
-    float *block;
-    size_t used;
-};
+enum { SLICE = 192 }; /* outputs packed at once: whole panels of any path */
 
-static float *cut(struct cutter *cutter, size_t floats)
+static float *cut_pack(struct rp_train_net *net, struct rp_train_cutter *cutter,
+                       struct rp_train_pack pack)
 {
-    float *at = cutter->block ? cutter->block + cutter->used : NULL;
-    cutter->used += rp_round16(floats) + 16;
-    return at;
+    size_t size = (size_t)pack.columns * pack.rows;
+
+    /* Both kinds of cell fit; forward, rows are outputs. */
+    if (pack.how != RP_PACK_TURN)
+        size = rp_round16(pack.how == RP_PACK_FORWARD ? pack.rows
+                                                      : pack.columns) *
+               (size_t)(pack.how == RP_PACK_FORWARD ? pack.columns
+                                                    : pack.rows + 1);
+    pack.to = rp_train_cut(cutter, size);
+    net->pack[net->packs++] = pack;
+    return pack.to;
 }
 
-static void cut_net(struct rp_train_net *net, struct cutter *cutter)
+static void cut_layer(struct rp_train_net *net, uint32_t l,
+                      struct rp_train_cutter *cutter)
 {
-    const struct rp_shape *shape = &net->shape;
-    uint32_t H = shape->hidden, E = shape->head;
-    uint32_t I = rp_vocabulary_inputs(&shape->vocabulary);
+    const struct rp_layout *layout = &net->layout;
+    uint32_t H = net->shape.hidden, hh = layout->weight_hh[l];
+    uint32_t I = layout->view[layout->weight_ih[0]].columns;
+    uint32_t ih = layout->weight_ih[l];
+    size_t size = 3 * (size_t)H * H;
 
-    for (uint32_t l = 0; l < shape->layers; l++) {
-        net->hh[l] = cut(cutter, rp_packed_size(3 * H, H));
-        net->hh_back[l] = cut(cutter, rp_packed_size(H, 3 * H));
-        net->ih[l] = cut(cutter, l ? rp_packed_size(3 * H, H)
-                                   : (size_t)I * 3 * H);
-        net->ih_back[l] = cut(cutter, l ? rp_packed_size(H, 3 * H) : 0);
-        net->kept[l] = cut(cutter, 3 * (size_t)H * H);
-    }
-    net->masked = cut(cutter, 3 * (size_t)H * H);
-    for (int f = 0; f < RP_FIELDS; f++) {
-        enum rp_field field = (enum rp_field)f;
-        uint32_t N = rp_vocabulary_classes(&shape->vocabulary, field);
-        uint32_t C = rp_vocabulary_condition(&shape->vocabulary, field);
-        net->hidden[f] = cut(cutter, rp_packed_size(E, H));
-        net->hidden_back[f] = cut(cutter, rp_packed_size(H, E));
-        net->out[f] = cut(cutter, rp_packed_size(N, E));
-        net->out_back[f] = cut(cutter, rp_packed_size(E, N));
-        net->cond[f] = cut(cutter, (size_t)C * E);
-    }
+    net->masked[l] = rp_train_cut(cutter, size);
+    net->kept[l] = rp_train_cut(cutter, size);
+    net->hh[l] = cut_pack(net, cutter, (struct rp_train_pack){
+        hh, 0, 3 * H, H, RP_PACK_FORWARD, NULL });
+    net->hh_back_rz[l] = cut_pack(net, cutter, (struct rp_train_pack){
+        hh, 0, 2 * H, H, RP_PACK_BACK, NULL });
+    net->hh_back_n[l] = cut_pack(net, cutter, (struct rp_train_pack){
+        hh, 2 * H, H, H, RP_PACK_BACK, NULL });
+    net->ih[l] = cut_pack(net, cutter, (struct rp_train_pack){
+        ih, 0, 3 * H, l ? H : I, l ? RP_PACK_FORWARD : RP_PACK_TURN, NULL });
+    if (l)
+        net->ih_back[l] = cut_pack(net, cutter, (struct rp_train_pack){
+            ih, 0, 3 * H, H, RP_PACK_BACK, NULL });
+}
+
+static void cut_head(struct rp_train_net *net, int f,
+                     struct rp_train_cutter *cutter)
+{
+    const struct rp_layout *layout = &net->layout;
+    const struct rp_vocabulary *vocabulary = &net->shape.vocabulary;
+    uint32_t H = net->shape.hidden, E = net->shape.head;
+    uint32_t N = rp_vocabulary_classes(vocabulary, (enum rp_field)f);
+    uint32_t C = rp_vocabulary_condition(vocabulary, (enum rp_field)f);
+    uint32_t hidden = layout->head_hidden[f], out = layout->head_out[f];
+
+    if (!N)
+        return;
+    net->hidden[f] = cut_pack(net, cutter, (struct rp_train_pack){
+        hidden, 0, E, H, RP_PACK_FORWARD, NULL });
+    net->hidden_back[f] = cut_pack(net, cutter, (struct rp_train_pack){
+        hidden, 0, E, H, RP_PACK_BACK, NULL });
+    net->out[f] = cut_pack(net, cutter, (struct rp_train_pack){
+        out, 0, N, E, RP_PACK_FORWARD, NULL });
+    net->out_back[f] = cut_pack(net, cutter, (struct rp_train_pack){
+        out, 0, N, E, RP_PACK_BACK, NULL });
+    if (C)
+        net->cond[f] = cut_pack(net, cutter, (struct rp_train_pack){
+            layout->head_cond[f], 0, E, C, RP_PACK_TURN, NULL });
+}
+
+static void cut_net(struct rp_train_net *net, struct rp_train_cutter *cutter)
+{
+    net->packs = 0;
+    for (uint32_t l = 0; l < net->shape.layers; l++)
+        cut_layer(net, l, cutter);
+    for (int f = 0; f < RP_FIELDS; f++)
+        cut_head(net, f, cutter);
 }
 
 rp_status rp_train_net_create(struct rp_train_net *net,
-                              const struct rp_shape *shape)
+                              const struct rp_shape *shape,
+                              enum rp_precision precision)
 {
-    struct cutter cutter = { NULL, 0 };
+    struct rp_train_cutter cutter = { NULL, 0 };
     rp_status status = rp_shape_check(shape);
 
     if (status)
         return status;
     memset(net, 0, sizeof *net);
     net->shape = *shape;
+    net->precision = precision;
     net->k = rp_kernels();
+    net->cells = rp_cells(precision);
     rp_shape_layout(shape, &net->layout);
     cut_net(net, &cutter);
     net->store = cutter.block = rp_floats_create(cutter.used);
@@ -77,203 +115,184 @@ void rp_train_net_fini(struct rp_train_net *net)
     memset(net, 0, sizeof *net);
 }
 
-/* to (columns, rows) = from (rows, columns) turned. */
-static void turn(const float *from, uint32_t rows, uint32_t columns, float *to)
+/* Columns first .. end of from (rows, columns) become rows of to. */
+static void turn(const float *from, uint32_t rows, uint32_t columns,
+                 uint32_t first, uint32_t end, float *to)
 {
-    for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t c = 0; c < columns; c++)
-            to[(size_t)c * rows + r] = from[(size_t)r * columns + c];
+    for (uint32_t r0 = 0; r0 < rows; r0 += 16)
+        for (uint32_t c = first; c < end; c++)
+            for (uint32_t r = r0; r < r0 + 16 && r < rows; r++)
+                to[(size_t)c * rows + r] = from[(size_t)r * columns + c];
 }
 
-/* weight_hh of layer l, some of it dropped. */
-static const float *recurrent(struct rp_train_net *net, uint32_t l,
-                              uint64_t seed)
+/* The recurrent weights of layer l, some of them dropped. */
+static void drop_recurrent(void *self, uint32_t l)
 {
+    struct rp_train_net *net = self;
     const struct rp_layout *layout = &net->layout;
-    const float *weight =
-        net->params + layout->view[layout->weight_hh[l]].offset;
     uint32_t size = 3 * net->shape.hidden * net->shape.hidden;
     struct rp_train_pass pass = { .dropout = net->recurrent_dropout,
-                                  .seed = seed };
+                                  .seed = net->seed };
 
-    if (net->recurrent_dropout <= 0)
-        return weight;
     rp_train_keep(&pass, l, size, net->kept[l]);
-    memcpy(net->masked, weight, size * sizeof *weight);
-    rp_train_times(net->masked, net->kept[l], size);
-    return net->masked;
+    memcpy(net->masked[l],
+           net->params + layout->view[layout->weight_hh[l]].offset,
+           size * sizeof(float));
+    rp_train_times(net->masked[l], net->kept[l], size);
 }
 
-static void set_head(struct rp_train_net *net, int f)
+/* Where a matrix is read from: after dropout if it was dropped from. */
+static const float *source_of(const struct rp_train_net *net,
+                              const struct rp_train_pack *pack)
 {
-    const struct rp_layout *layout = &net->layout;
-    const struct rp_vocabulary *vocabulary = &net->shape.vocabulary;
-    uint32_t H = net->shape.hidden, E = net->shape.head;
-    uint32_t N = rp_vocabulary_classes(vocabulary, (enum rp_field)f);
-    uint32_t C = rp_vocabulary_condition(vocabulary, (enum rp_field)f);
-    const float *hidden, *out;
+    const struct rp_view *view = &net->layout.view[pack->view];
+    const float *from = net->params + view->offset;
 
-    if (!N)
-        return;
-    hidden = net->params + layout->view[layout->head_hidden[f]].offset;
-    out = net->params + layout->view[layout->head_out[f]].offset;
-    rp_pack(E, H, hidden, H, true, net->hidden[f]);
-    rp_pack(H, E, hidden, H, false, net->hidden_back[f]);
-    rp_pack(N, E, out, E, true, net->out[f]);
-    rp_pack(E, N, out, E, false, net->out_back[f]);
-    if (C)
-        turn(net->params + layout->view[layout->head_cond[f]].offset, E, C,
-             net->cond[f]);
+    for (uint32_t l = 0; l < net->shape.layers; l++)
+        if (net->recurrent_dropout > 0 &&
+            pack->view == net->layout.weight_hh[l])
+            from = net->masked[l];
+    return from + (size_t)pack->first_row * view->columns;
 }
 
-void rp_train_net_set(struct rp_train_net *net, const float *params,
-                      float recurrent_dropout, uint64_t seed)
+/* How many slices a matrix is packed in, and one of them: outputs first ..
+ * first + SLICE. */
+static uint32_t slices_of(const struct rp_train_pack *pack)
 {
-    const struct rp_layout *layout = &net->layout;
-    uint32_t H = net->shape.hidden;
-    uint32_t I = rp_vocabulary_inputs(&net->shape.vocabulary);
+    uint32_t outputs =
+        pack->how == RP_PACK_FORWARD ? pack->rows : pack->columns;
+    return (outputs + SLICE - 1) / SLICE;
+}
+
+static void pack_slice(const struct rp_train_net *net,
+                       const struct rp_train_pack *pack, uint32_t first)
+{
+    bool forward = pack->how == RP_PACK_FORWARD;
+    uint32_t outputs = forward ? pack->rows : pack->columns;
+    uint32_t inputs = forward ? pack->columns : pack->rows;
+    uint32_t ld = net->layout.view[pack->view].columns;
+    uint32_t end = first + SLICE < outputs ? first + SLICE : outputs;
+    const float *from = source_of(net, pack);
+    char *to = (char *)pack->to;
+
+    if (pack->how == RP_PACK_TURN)
+        turn(from, pack->rows, pack->columns, first, end, pack->to);
+    else
+        net->cells->pack(end - first, inputs,
+                         from + (forward ? (size_t)first * ld : first), ld,
+                         forward,
+                         to + net->cells->packed_size(first, inputs));
+}
+
+static void pack_piece(void *self, uint32_t i)
+{
+    struct rp_train_net *net = self;
+
+    for (uint32_t p = 0; p < net->packs; p++) {
+        uint32_t slices = slices_of(&net->pack[p]);
+        if (i < slices) {
+            pack_slice(net, &net->pack[p], i * SLICE);
+            return;
+        }
+        i -= slices;
+    }
+}
+
+void rp_train_net_set(struct rp_train_net *net, enum rp_precision precision,
+                      const float *params, float recurrent_dropout,
+                      uint64_t seed)
+{
+    uint32_t pieces = 0;
 
     net->params = params;
+    net->cells = rp_cells(precision);
     net->recurrent_dropout = recurrent_dropout;
-    for (uint32_t l = 0; l < net->shape.layers; l++) {
-        const float *hh = recurrent(net, l, seed);
-        const float *ih = params + layout->view[layout->weight_ih[l]].offset;
-        rp_pack(3 * H, H, hh, H, true, net->hh[l]);
-        rp_pack(H, 3 * H, hh, H, false, net->hh_back[l]);
-        if (l == 0) {
-            turn(ih, 3 * H, I, net->ih[0]);
-        } else {
-            rp_pack(3 * H, H, ih, H, true, net->ih[l]);
-            rp_pack(H, 3 * H, ih, H, false, net->ih_back[l]);
-        }
-    }
-    for (int f = 0; f < RP_FIELDS; f++)
-        set_head(net, f);
-}
-
-static void cut_shard(struct rp_train_shard *shard,
-                      const struct rp_train_net *net, struct cutter *cutter)
-{
-    size_t H = net->shape.hidden, E = net->shape.head;
-    size_t rows = (size_t)shard->T_max * shard->B_max;
-
-    /* Kernels write a little past the end of what they were asked for. */
-    shard->gradient = cut(cutter, net->layout.size + 64);
-    for (uint32_t l = 0; l < net->shape.layers; l++) {
-        shard->h[l] = cut(cutter, rows * H);
-        shard->gate[l] = cut(cutter, rows * 3 * H);
-        shard->gh[l] = cut(cutter, rows * 3 * H);
-        shard->x[l] = cut(cutter, l ? rows * H : 0);
-    }
-    shard->dh = cut(cutter, rows * H);
-    shard->carry = cut(cutter, shard->B_max * H);
-    shard->keep = cut(cutter, shard->B_max * H);
-    shard->a = cut(cutter, rows * H);
-    shard->da = cut(cutter, rows * H);
-    shard->e = cut(cutter, rows * E);
-    shard->de = cut(cutter, rows * E);
-    shard->logits = cut(cutter, rows * RP_SOFTMAX_MAX);
-    shard->dlogits = cut(cutter, rows * RP_SOFTMAX_MAX);
-    shard->scratch = cut(cutter, RP_KERNELS_SCRATCH);
-}
-
-rp_status rp_train_shard_create(struct rp_train_shard *shard,
-                                const struct rp_train_net *net, uint32_t T,
-                                uint32_t B)
-{
-    struct cutter cutter = { NULL, 0 };
-
-    memset(shard, 0, sizeof *shard);
-    shard->T_max = T;
-    shard->B_max = B;
-    cut_shard(shard, net, &cutter);
-    shard->store = cutter.block = rp_floats_create(cutter.used);
-    shard->row = malloc((size_t)T * B * sizeof *shard->row);
-    if (!shard->store || !shard->row) {
-        rp_log(RP_ERROR, "train", "out of memory for %u rows of %u notes", B,
-               T);
-        rp_train_shard_fini(shard);
-        return RP_EMEM;
-    }
-    cutter.used = 0;
-    cut_shard(shard, net, &cutter);
-    return RP_OK;
-}
-
-void rp_train_shard_fini(struct rp_train_shard *shard)
-{
-    free(shard->store);
-    free(shard->row);
-    memset(shard, 0, sizeof *shard);
-}
-
-void rp_train_lap(struct rp_train_shard *shard, enum rp_train_stage stage)
-{
-    struct timespec now;
-    double at;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    at = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    if (stage < RP_STAGES)
-        shard->spent[stage] += at - shard->lap;
-    shard->lap = at;
-}
-
-void rp_train_shard_run(const struct rp_train_net *net,
-                        struct rp_train_shard *shard,
-                        const struct rp_batch *batch,
-                        const struct rp_train_pass *pass)
-{
-    memset(shard->loss, 0, sizeof shard->loss);
-    memset(shard->drawn, 0, sizeof shard->drawn);
-    memset(shard->hits, 0, sizeof shard->hits);
-    shard->weight = 0;
-    for (size_t i = 0; i < (size_t)batch->T * batch->B; i++)
-        shard->weight += (double)batch->weight[i];
-    if (pass->backward)
-        memset(shard->gradient, 0, net->layout.size * sizeof(float));
-    if (!batch->T || !batch->B)
-        return;
-    rp_train_forward(net, shard, batch, pass);
-    rp_train_heads(net, shard, batch, pass);
-    rp_train_lap(shard, RP_STAGE_HEADS);
-    if (pass->backward)
-        rp_train_backward(net, shard, batch, pass);
+    net->seed = seed;
+    if (recurrent_dropout > 0)
+        rp_team_run(net->team, net->shape.layers, drop_recurrent, net);
+    for (uint32_t p = 0; p < net->packs; p++)
+        pieces += slices_of(&net->pack[p]);
+    rp_team_run(net->team, pieces, pack_piece, net);
 }
 
 /* Whether a view's gradient is kept transposed. */
 static bool is_turned(const struct rp_train_net *net, uint32_t view)
 {
-    const struct rp_vocabulary *vocabulary = &net->shape.vocabulary;
-
-    if (view == net->layout.weight_ih[0])
-        return true;
-    for (int f = 0; f < RP_FIELDS; f++)
-        if (rp_vocabulary_classes(vocabulary, (enum rp_field)f) &&
-            rp_vocabulary_condition(vocabulary, (enum rp_field)f) &&
-            view == net->layout.head_cond[f])
+    for (uint32_t p = 0; p < net->packs; p++)
+        if (net->pack[p].view == view && net->pack[p].how == RP_PACK_TURN)
             return true;
     return false;
 }
 
+struct sum {
+    const struct rp_train_net *net;
+    const struct rp_train_shard *shard;
+    uint32_t shards;
+    float scale;
+    float *gradient;
+};
+
+/* One row of the gradient as the shards keep it. */
+static void sum_row(const struct sum *sum, size_t at, uint32_t count,
+                    float *restrict to)
+{
+    memcpy(to, sum->shard[0].gradient + at, count * sizeof *to);
+    for (uint32_t s = 1; s < sum->shards; s++)
+        rp_train_add(to, sum->shard[s].gradient + at, count);
+    for (uint32_t i = 0; i < count; i++)
+        to[i] *= sum->scale;
+}
+
+/* Sixteen rows of a view that is kept transposed: columns of the gradient. */
+static void sum_turned(const struct sum *sum, const struct rp_view *view,
+                       uint32_t first)
+{
+    float line[16][3 * RP_HIDDEN_MAX];
+    uint32_t end = first + 16 < view->columns ? first + 16 : view->columns;
+
+    for (uint32_t c = first; c < end; c++)
+        sum_row(sum, view->offset + (size_t)c * view->rows, view->rows,
+                line[c - first]);
+    for (uint32_t r = 0; r < view->rows; r++)
+        for (uint32_t c = first; c < end; c++)
+            sum->gradient[view->offset + (size_t)r * view->columns + c] =
+                line[c - first][r];
+}
+
+static void sum_view(void *self, uint32_t i)
+{
+    const struct sum *sum = self;
+    const struct rp_layout *layout = &sum->net->layout;
+
+    for (uint32_t v = 0; v < layout->count; v++) {
+        const struct rp_view *view = &layout->view[v];
+        bool turned = is_turned(sum->net, v);
+        uint32_t lines = turned ? view->columns : view->rows;
+        uint32_t pieces = (lines + 15) / 16, first = 16 * i;
+        if (i < pieces && turned) {
+            sum_turned(sum, view, first);
+            return;
+        }
+        if (i < pieces) {
+            size_t at = view->offset + (size_t)first * view->columns;
+            uint32_t rows = lines - first < 16 ? lines - first : 16;
+            sum_row(sum, at, rows * view->columns, sum->gradient + at);
+            return;
+        }
+        i -= pieces;
+    }
+}
+
 void rp_train_net_gradient(const struct rp_train_net *net,
-                           struct rp_train_shard *shard, uint32_t shards,
+                           const struct rp_train_shard *shard, uint32_t shards,
                            float scale, float *gradient)
 {
-    size_t size = net->layout.size;
-    float *sum = shard[0].gradient;
+    struct sum sum = { net, shard, shards, scale, gradient };
+    uint32_t pieces = 0;
 
-    for (uint32_t s = 1; s < shards; s++)
-        rp_train_add(sum, shard[s].gradient, (uint32_t)size);
-    for (size_t i = 0; i < size; i++)
-        sum[i] *= scale;
     for (uint32_t v = 0; v < net->layout.count; v++) {
         const struct rp_view *view = &net->layout.view[v];
-        if (is_turned(net, v))
-            turn(sum + view->offset, view->columns, view->rows,
-                 gradient + view->offset);
-        else
-            memcpy(gradient + view->offset, sum + view->offset,
-                   (size_t)view->rows * view->columns * sizeof *sum);
+        pieces += ((is_turned(net, v) ? view->columns : view->rows) + 15) / 16;
     }
+    rp_team_run(net->team, pieces, sum_view, &sum);
 }

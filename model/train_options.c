@@ -6,20 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/role.h"
 #include "model/train_optimizer.h"
 #include "rt/log.h"
 
 #define AT(field) offsetof(struct rp_train_options, field)
 
 /* The options point at these words. */
+static const char *const roles[] = { "melody", "all", NULL };
+static const char *const precisions[] = { "auto", "fp32", "bf16", NULL };
 static const char *const schedules[] = { "cosine", "plateau", NULL };
 
 const struct rp_train_knob rp_train_knobs[] = {
-    { "role", RP_TRAIN_ROLE, AT(role), 0, 0,
-      "which notes: melody, lead (with chords), drums, polyphony, performance "
-      "(velocity and timing), or an instrument",
-      .value = "ROLE" },
+    { "role", RP_TRAIN_WORD, AT(role), 0, 0, "which notes of a file",
+      .words = roles },
     { "resolution", RP_TRAIN_U32, AT(resolution), 1, 960, "ticks per beat" },
     { "layers", RP_TRAIN_U32, AT(layers), 1, RP_LAYERS_MAX, "GRU layers" },
     { "hidden", RP_TRAIN_U32, AT(hidden), 16, RP_HIDDEN_MAX,
@@ -34,6 +33,10 @@ const struct rp_train_knob rp_train_knobs[] = {
       "whole pieces; a phrase goes on where the one before was cut" },
     { "epochs", RP_TRAIN_U32, AT(epochs), 1, 100000,
       "times through the data" },
+    { "precision", RP_TRAIN_WORD, AT(precision), 0, 0,
+      "of what is multiplied (auto: bf16 where the CPU multiplies it; weights "
+      "and validation are fp32)",
+      .words = precisions },
     { "optimizer", RP_TRAIN_WORD, AT(optimizer), 0, 0, "what makes the steps",
       .words = rp_optimizer_names, .value = "NAME" },
     { "lr", RP_TRAIN_FLOAT, AT(lr), 1e-7, 100,
@@ -108,9 +111,6 @@ const struct rp_train_knob rp_train_knobs[] = {
       .passing = true },
     { "threads", RP_TRAIN_U32, AT(threads), 0, 64,
       "0: one per core (the result is the same)", .passing = true },
-    { "memory", RP_TRAIN_U32, AT(memory), 0, 1e6,
-      "that pieces may take (0: half of the machine's)", .value = "MB",
-      .passing = true },
     { "time-limit", RP_TRAIN_REAL, AT(time_limit), 0, 1e6,
       "end by then; the result then depends on the machine's speed",
       .value = "MINUTES", .passing = true },
@@ -129,13 +129,14 @@ _Static_assert(sizeof rp_train_knobs / sizeof *rp_train_knobs <= 64,
 void rp_train_defaults(struct rp_train_options *options)
 {
     *options = (struct rp_train_options){
-        .role = "melody",
+        .role = roles[0],
         .resolution = 24,
         .layers = 2,
         .hidden = 256,
         .head = 128,
         .length = 128,
         .epochs = 40,
+        .precision = precisions[0],
         .optimizer = rp_optimizer_names[RP_ADAMW],
         .lr = NAN,
         .momentum = NAN,
@@ -175,6 +176,13 @@ void rp_train_options_settle(struct rp_train_options *options)
     settle(&options->beta2, usual->beta2);
     settle(&options->epsilon, usual->epsilon);
     settle(&options->weight_decay, usual->weight_decay);
+    if (options->precision == precisions[0])
+        options->precision = precisions[rp_cells_bf16_fast() ? 2 : 1];
+}
+
+enum rp_precision rp_train_precision(const struct rp_train_options *options)
+{
+    return options->precision == precisions[2] ? RP_BF16 : RP_FP32;
 }
 
 const struct rp_train_knob *rp_train_knob_find(const char *name)
@@ -232,20 +240,6 @@ static rp_status set_word(const struct rp_train_knob *knob, const char **word,
         }
     list_words(knob->words, ", ", listed, sizeof listed);
     snprintf(wanted, sizeof wanted, "one of %s", listed);
-    return refuse(knob, where, text, wanted);
-}
-
-static rp_status set_role(const struct rp_train_knob *knob, const char **name,
-                          const char *where, const char *text)
-{
-    char wanted[160];
-    struct rp_role role;
-
-    if (rp_role_parse(text, &role)) {
-        *name = rp_role_name(role);
-        return RP_OK;
-    }
-    snprintf(wanted, sizeof wanted, "one of %s", rp_role_list);
     return refuse(knob, where, text, wanted);
 }
 
@@ -318,8 +312,6 @@ rp_status rp_train_knob_set(const struct rp_train_knob *knob,
 
     if (knob->kind == RP_TRAIN_WORD)
         status = set_word(knob, at, where, text);
-    else if (knob->kind == RP_TRAIN_ROLE)
-        status = set_role(knob, at, where, text);
     else if (knob->kind == RP_TRAIN_TEXT)
         status = set_text(knob, at, where, text);
     else if (knob->kind == RP_TRAIN_BOOL)
@@ -402,7 +394,6 @@ const char *rp_train_knob_text(const struct rp_train_knob *knob,
         snprintf(text, size, "%s", *(const bool *)at ? "yes" : "no");
         break;
     case RP_TRAIN_WORD:
-    case RP_TRAIN_ROLE:
     case RP_TRAIN_TEXT:
         return *(const char *const *)at;
     }
@@ -432,6 +423,7 @@ rp_status rp_train_options_load(struct rp_train_options *options,
     char key[64];
     rp_status status = RP_OK;
 
+    options->precision = precisions[1]; /* of cards that do not say it */
     for (uint32_t i = 0; i < rp_train_knob_count && !status; i++) {
         const struct rp_train_knob *knob = &rp_train_knobs[i];
         const char *text;

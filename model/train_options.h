@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "model/net/cells.h"
 #include "model/net/checkpoint.h"
 #include "model/train.h"
 
@@ -15,7 +16,6 @@ enum rp_train_kind {
     RP_TRAIN_REAL, /* double */
     RP_TRAIN_BOOL,
     RP_TRAIN_WORD, /* const char *, one of `words` */
-    RP_TRAIN_ROLE, /* const char *, as rp_role_name says it */
     RP_TRAIN_TEXT  /* const char *, or NULL */
 };
 
@@ -60,6 +60,9 @@ bool rp_train_knob_given(const struct rp_train_knob *knob,
 
 /* The optimizer's own where nothing was given ("auto"). */
 void rp_train_options_settle(struct rp_train_options *options);
+
+/* What the options, once settled, say. */
+enum rp_precision rp_train_precision(const struct rp_train_options *options);
 
 /* All knobs but the passing to and from the card's keys "train.NAME". A card
  * from before a knob was there leaves it as it is: the default, which must

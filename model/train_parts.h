@@ -4,6 +4,20 @@
 
 #include "model/train_net.h"
 
+/* Hands out pieces of one block; with no block it only counts. */
+struct rp_train_cutter {
+    float *block;
+    size_t used;
+};
+float *rp_train_cut(struct rp_train_cutter *cutter, size_t floats);
+
+/* The cell that is `count` cells past `base`. */
+static inline void *rp_train_cell(const struct rp_train_net *net,
+                                  const float *base, size_t count)
+{
+    return (char *)base + count * net->cells->size;
+}
+
 /* to += from; to *= by. */
 static inline void rp_train_add(float *restrict to, const float *restrict from,
                                 uint32_t n)
@@ -22,6 +36,14 @@ static inline void rp_train_times(float *restrict to, const float *restrict by,
  * The same units of a row all along its sequence. */
 void rp_train_keep(const struct rp_train_pass *pass, uint32_t place,
                    uint32_t count, float *keep);
+
+/* What layer l >= 1 reads: cells (T, B, H). */
+static inline const float *rp_train_heard(const struct rp_train_shard *shard,
+                                          uint32_t l,
+                                          const struct rp_train_pass *pass)
+{
+    return pass->dropout > 0 ? shard->x[l] : shard->h[l - 1];
+}
 
 void rp_train_forward(const struct rp_train_net *net,
                       struct rp_train_shard *shard,

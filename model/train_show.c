@@ -99,7 +99,7 @@ static double try_step(struct rp_train *train, struct rp_train_tally *tally)
 {
     double began;
 
-    rp_train_net_set(&train->net, train->params,
+    rp_train_net_set(&train->net, train->net.precision, train->params,
                      train->options.recurrent_dropout, 0);
     for (int i = 0;; i++) {
         began = rp_train_now();
@@ -121,9 +121,10 @@ void rp_train_show_begin(struct rp_train *train)
 
     if (train->quiet)
         return;
-    printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s\n",
+    printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s, %s\n",
            train->folder, train->dataset.count, train->plan.notes,
-           train->net.layout.size, train->net.k->name);
+           train->net.layout.size, options->precision,
+           rp_cells(train->net.precision)->name);
     step = try_step(train, &tally);
     /* Validation only goes forward, a third of a step's work. */
     seconds = step * (double)(train->planned - train->step) +

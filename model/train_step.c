@@ -21,6 +21,7 @@ rp_status rp_train_step_create(struct rp_train *train)
     uint32_t rows = shard_rows(options->batch);
     rp_status status = rp_team_create(&train->team, options->threads);
 
+    train->net.team = train->team;
     train->rows = rows;
     train->shards = (options->batch + rows - 1) / rows;
     train->shard = calloc(train->shards, sizeof *train->shard);
@@ -86,10 +87,11 @@ static void keep_start(struct rp_train *train, uint32_t s,
     for (uint32_t l = 0; l < train->shape.layers; l++)
         for (uint32_t b = 0; b < rows; b++)
             if (crop[b].goes_on)
-                memcpy(train->start[s] + ((size_t)l * rows + b) * H,
-                       train->shard[s].h[l] +
-                           ((size_t)crop[b].notes * rows + b) * H,
-                       H * sizeof(float));
+                rp_train_shard_state(&train->net, &train->shard[s],
+                                     &train->batch[s].batch, l, crop[b].notes,
+                                     b,
+                                     train->start[s] +
+                                         ((size_t)l * rows + b) * H);
 }
 
 static void run_shard(void *self, uint32_t s)

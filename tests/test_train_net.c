@@ -18,8 +18,8 @@ struct fixture {
     size_t size;
 };
 
-static bool create(struct fixture *f, bool velocity, uint32_t layers,
-                   uint32_t rows)
+static bool create(struct fixture *f, enum rp_precision precision,
+                   bool velocity, uint32_t layers, uint32_t rows)
 {
     struct rp_shape shape = { .layers = layers, .hidden = 32, .head = 16,
                               .vocabulary = { 24, true, velocity,
@@ -37,7 +37,7 @@ static bool create(struct fixture *f, bool velocity, uint32_t layers,
     f->set = songs_dataset(20, 40);
     f->set.vocabulary = shape.vocabulary;
     whole = !rp_train_plan_create(&f->set, &options, &f->plan) &&
-            !rp_train_net_create(&f->net, &shape) &&
+            !rp_train_net_create(&f->net, &shape, precision) &&
             !rp_train_shard_create(&f->shard, &f->net, T, rows) &&
             !rp_train_batch_create(&f->batch, T, rows);
     if (!whole)
@@ -97,7 +97,7 @@ static void test_reference(bool velocity, uint32_t layers)
     double by_field[RP_FIELDS], *params, *gradient;
     float start[3 * B * 32];
 
-    CHECK(create(&f, velocity, layers, B));
+    CHECK(create(&f, RP_FP32, velocity, layers, B));
     CHECK_INT(rp_gru_create(&gru, &f.net.shape, T, B), RP_OK);
     params = calloc(f.size, sizeof *params);
     gradient = calloc(f.size, sizeof *gradient);
@@ -108,7 +108,7 @@ static void test_reference(bool velocity, uint32_t layers)
         start[i] = (float)sin(i * 1.7);
     if (layers == 3) /* as if a batch before had ended so */
         f.batch.batch.start = start;
-    rp_train_net_set(&f.net, f.params, 0, 0);
+    rp_train_net_set(&f.net, RP_FP32, f.params, 0, 0);
     rp_train_shard_run(&f.net, &f.shard, &f.batch.batch, &pass);
     rp_train_net_gradient(&f.net, &f.shard, 1, 1, f.gradient);
     rp_gru_forward(gru, params, &f.batch.batch, by_field);
@@ -131,7 +131,7 @@ static double loss_of(struct fixture *f, const float *params,
                       const struct rp_train_pass *pass)
 {
     double sum = 0;
-    rp_train_net_set(&f->net, params, 0.25f, 9);
+    rp_train_net_set(&f->net, RP_FP32, params, 0.25f, 9);
     rp_train_shard_run(&f->net, &f->shard, &f->batch.batch, pass);
     for (int i = 0; i < RP_FIELDS; i++)
         sum += f->shard.loss[i];
@@ -147,7 +147,7 @@ static void test_dropout(void)
                                   .seed = 8 };
     float *moved;
 
-    CHECK(create(&f, false, 2, B));
+    CHECK(create(&f, RP_FP32, false, 2, B));
     moved = rp_floats_create(f.size + 64);
     fill(&f, f.plan.crop, B);
     loss_of(&f, f.params, &pass);
@@ -184,9 +184,9 @@ static void test_shards(void)
     double loss = 0, worst = 0;
     float *whole;
 
-    CHECK(create(&f, false, 2, B));
+    CHECK(create(&f, RP_FP32, false, 2, B));
     whole = rp_floats_create(f.size + 64);
-    rp_train_net_set(&f.net, f.params, 0, 0);
+    rp_train_net_set(&f.net, RP_FP32, f.params, 0, 0);
     fill(&f, f.plan.crop, B);
     rp_train_shard_run(&f.net, &f.shard, &f.batch.batch, &pass);
     rp_train_net_gradient(&f.net, &f.shard, 1, 0.5f, whole);
@@ -209,6 +209,69 @@ static void test_shards(void)
     fini(&f);
 }
 
+/* bf16 against fp32: the loss within a thousandth, each gradient within a few
+ * hundredths of its length, which is what eight bits leave. */
+static void test_bf16(void)
+{
+    struct fixture exact, f;
+    struct rp_train_pass pass = { .backward = true, .dropout = 0.2f,
+                                  .seed = 4 };
+    struct fixture *each[2] = { &exact, &f };
+    uint32_t compared = 0;
+
+    for (int i = 0; i < 2; i++) {
+        enum rp_precision precision = i ? RP_BF16 : RP_FP32;
+        CHECK(create(each[i], precision, false, 2, B));
+        fill(each[i], each[i]->plan.crop, B);
+        rp_train_net_set(&each[i]->net, precision, each[i]->params, 0.1f, 9);
+        rp_train_shard_run(&each[i]->net, &each[i]->shard,
+                           &each[i]->batch.batch, &pass);
+        rp_train_net_gradient(&each[i]->net, &each[i]->shard, 1, 1,
+                              each[i]->gradient);
+    }
+    for (int i = 0; i < RP_FIELDS; i++)
+        CHECK_NEAR(f.shard.loss[i], exact.shard.loss[i],
+                   4e-3 * exact.shard.loss[i]);
+    for (uint32_t v = 0; v < f.net.layout.count; v++) {
+        const struct rp_view *view = &f.net.layout.view[v];
+        double far = 0, length = 0;
+        for (size_t i = view->offset;
+             i < view->offset + (size_t)view->rows * view->columns; i++) {
+            far += pow((double)f.gradient[i] - (double)exact.gradient[i], 2);
+            length += pow((double)exact.gradient[i], 2);
+        }
+        if (!(sqrt(far) <= 0.04 * sqrt(length)))
+            printf("%s: off by %g of %g\n", view->name, sqrt(far),
+                   sqrt(length));
+        CHECK(length > 0 && sqrt(far) <= 0.04 * sqrt(length));
+        compared += far > 0;
+    }
+    CHECK(compared >= 20); /* it is not the same arithmetic */
+    fini(&exact);
+    fini(&f);
+}
+
+/* A net of bf16, set to fp32 to validate, has the very loss of one of fp32. */
+static void test_validation(void)
+{
+    struct fixture exact, f;
+    struct rp_train_pass pass = { .backward = false };
+
+    CHECK(create(&exact, RP_FP32, false, 2, B));
+    CHECK(create(&f, RP_BF16, false, 2, B));
+    fill(&exact, exact.plan.crop, B);
+    fill(&f, f.plan.crop, B);
+    rp_train_net_set(&exact.net, RP_FP32, exact.params, 0, 0);
+    rp_train_shard_run(&exact.net, &exact.shard, &exact.batch.batch, &pass);
+    rp_train_net_set(&f.net, RP_FP32, f.params, 0, 0);
+    rp_train_shard_run(&f.net, &f.shard, &f.batch.batch, &pass);
+    for (int i = 0; i < RP_FIELDS; i++)
+        CHECK(f.shard.loss[i] == exact.shard.loss[i]);
+    CHECK(f.shard.loss[RP_PITCH] > 50);
+    fini(&exact);
+    fini(&f);
+}
+
 int main(void)
 {
     test_reference(false, 2);
@@ -216,5 +279,7 @@ int main(void)
     test_reference(true, 3);
     test_dropout();
     test_shards();
+    test_bf16();
+    test_validation();
     return TEST_END();
 }

@@ -12,7 +12,7 @@
 
 /* What every measurement needs. */
 struct wish {
-    const char *preset, *model, *engine, *backend, *split, *out;
+    const char *preset, *model, *engine, *backend, *split, *out, *precision;
     struct rp_given given;
     uint32_t notes, turns, count, seed;
     double sigma, seconds;
@@ -122,6 +122,8 @@ static const struct rp_option train_options[] = {
     SHAPE_OPTION(head, 16, RP_HEAD_MAX, "units of an output head (128)"),
     SHAPE_OPTION(batch, 1, 1024, "phrases learned at once (64)"),
     SHAPE_OPTION(length, 8, 4096, "notes of such a phrase (128)"),
+    {"precision", "NAME", "bf16, fp32 or both (both)", RP_OPTION_WORD,
+     AT(precision), 0, 0, "both|bf16|fp32"},
     SHAPE_OPTION(threads, 0, 256, "0: one per core (0)"),
     SHAPE_OPTION(rounds, 1, 1000, "how often it is measured (7)"),
     SHAPE_OPTION(steps, 1, 1000, "steps of a round (2)"),
@@ -298,7 +300,8 @@ static int bench_answers(int argc, char **argv)
 
 static int bench_train(int argc, char **argv)
 {
-    struct wish wish = {.train = {.layers = 2,
+    struct wish wish = {.precision = "both",
+                        .train = {.layers = 2,
                                   .hidden = 512,
                                   .head = 128,
                                   .batch = 64,
@@ -315,6 +318,11 @@ static int bench_train(int argc, char **argv)
     }
     wish.train.dir = dirs.text;
     wish.train.dirs = dirs.count;
+    for (int i = 0; i < RP_PRECISIONS; i++) {
+        wish.train.precision[i] =
+            !strcmp(wish.precision, "both") ||
+            !strcmp(wish.precision, rp_precision_names[i]);
+    }
     status = rp_bench_train_run(&bench, &wish.train);
     if (status == RP_OK) {
         rp_bench_train_print(&bench, wish.json, stdout);

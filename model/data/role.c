@@ -23,26 +23,20 @@ static const struct {
 };
 enum { NAMES = sizeof names / sizeof *names };
 
-bool rp_role_parse(const char *text, struct rp_role *role)
+rp_status rp_role_find(const char *text, struct rp_role *role)
 {
     for (int i = 0; i < NAMES; i++)
         if (!strcmp(names[i].name, text)) {
             *role = (struct rp_role){names[i].kind, -1};
-            return true;
+            return RP_OK;
         }
     int program = rp_instrument_find(text);
-    if (program < 0)
-        return false;
+    if (program < 0) {
+        rp_log(RP_ERROR, "role", "role '%s': expected %s", text, rp_role_list);
+        return RP_EARG;
+    }
     *role = (struct rp_role){RP_ROLE_INSTRUMENT, program};
-    return true;
-}
-
-rp_status rp_role_find(const char *text, struct rp_role *role)
-{
-    if (rp_role_parse(text, role))
-        return RP_OK;
-    rp_log(RP_ERROR, "role", "role '%s': expected %s", text, rp_role_list);
-    return RP_EARG;
+    return RP_OK;
 }
 
 const char *rp_role_name(struct rp_role role)

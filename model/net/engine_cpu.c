@@ -281,7 +281,7 @@ static void step_layer(struct cpu *cpu, uint32_t l, uint32_t count,
                                 cpu->gi + i * wide);
     kernels->gemm(count, wide, H, cpu->own, H, layer->hidden, layer->bias_hh, 0,
                   cpu->gh, wide);
-    kernels->gates(H, count, cpu->gi, cpu->gh, cpu->own, cpu->below, NULL);
+    kernels->gates(H, count, cpu->gi, cpu->gh, cpu->own, cpu->below);
     for (uint32_t i = 0; i < count; i++)
         memcpy(state_at(cpu, slot[i], l), cpu->below + i * H,
                H * sizeof(float));

@@ -1,4 +1,5 @@
-/* The arithmetic that everything heavy is made of. One source, compiled for
+/* The arithmetic that everything heavy is made of (what training adds is in
+ * cells.h). One source, compiled for
  * portable C, AVX2 + FMA and AVX-512, chosen at run time; all three give the
  * same bits: every output is one sequential sum over k with fma, whatever the
  * tile, so neither the instruction set nor the number of rows shows.
@@ -16,9 +17,8 @@
 #include "rt/status.h"
 
 enum {
-    RP_PANEL = 64, /* outputs side by side when packed */
-    RP_KERNELS_SCRATCH = (192 + 64) * 256, /* floats for gemm_tn */
-    RP_SOFTMAX_MAX = 128                   /* most classes of one softmax */
+    RP_PANEL = 64,       /* outputs side by side when packed */
+    RP_SOFTMAX_MAX = 128 /* most classes of one softmax */
 };
 
 struct rp_cross; /* below */
@@ -33,12 +33,6 @@ struct rp_kernels {
     void (*gemm)(size_t M, size_t N, size_t K, const float *a, size_t lda,
                  const float *b, const float *start, size_t start_ld, float *c,
                  size_t ldc);
-    /* C (M, N) += A^T B with A (K, M), B (K, N) plain row-major; any M, N a
-     * multiple of 16. The sum over K goes in order. scratch:
-     * RP_KERNELS_SCRATCH floats of the calling thread. */
-    void (*gemm_tn)(size_t M, size_t N, size_t K, const float *a, size_t lda,
-                    const float *b, size_t ldb, float *c, size_t ldc,
-                    float *scratch);
     /* out (n) = start + the rows of table that `at` lists, in that order.
      * start may be out; NULL is zero. */
     void (*sparse_add)(size_t n, const float *start, const float *table,
@@ -51,19 +45,12 @@ struct rp_kernels {
                      float *out);
 
     /* One GRU update of `rows` rows: gi = W_i x + b_i and gh = W_h h + b_h
-     * (rows, 3n), h (rows, n) -> out (rows, n), which may be h. rzn (rows, 3n)
-     * keeps the gates for gates_backward; NULL: not kept; may be gi. */
+     * (rows, 3n), h (rows, n) -> out (rows, n), which may be h. */
     void (*gates)(size_t n, size_t rows, const float *gi, const float *gh,
-                  const float *h, float *out, float *rzn);
-    /* dh (rows, n) is the gradient of out. Writes dgi, dgh (rows, 3n) and
-     * dh_before (rows, n), the part that reaches h past W_h; may be dh. */
-    void (*gates_backward)(size_t n, size_t rows, const float *dh,
-                           const float *rzn, const float *gh, const float *h,
-                           float *dgi, float *dgh, float *dh_before);
+                  const float *h, float *out);
 
     /* Elementwise, in place allowed; any n with room up to a multiple of 16. */
     void (*relu)(size_t n, const float *x, float *out);
-    void (*relu_backward)(size_t n, const float *y, const float *dy, float *dx);
     void (*exp)(size_t n, const float *x, float shift, float *out); /* e^(x -
                              shift), clamped to e^-87 .. e^88 */
     void (*sigmoid)(size_t n, const float *x, float *out);

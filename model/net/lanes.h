@@ -337,4 +337,21 @@ LANE_CALL lanes lanes_tanh(lanes x)
                       x);
 }
 
+/* One GRU update: gi = W_i x + b_i and gh = W_h h + b_h of the three gates. */
+struct lanes_gates {
+    lanes r, z, c, h;
+};
+LANE_FN struct lanes_gates lanes_gru(const float *gi, const float *gh, size_t n,
+                                     lanes before)
+{
+    struct lanes_gates g;
+
+    g.r = lanes_sigmoid(lanes_add(lanes_load(gi), lanes_load(gh)));
+    g.z = lanes_sigmoid(lanes_add(lanes_load(gi + n), lanes_load(gh + n)));
+    g.c = lanes_tanh(
+        lanes_fma(g.r, lanes_load(gh + 2 * n), lanes_load(gi + 2 * n)));
+    g.h = lanes_fma(g.z, lanes_sub(before, g.c), g.c);
+    return g;
+}
+
 #endif
