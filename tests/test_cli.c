@@ -34,7 +34,7 @@ static int run(const char *args)
     int status;
 
     snprintf(command, sizeof(command),
-             "timeout 50 \"$RIPOSTE\" %s >%s/out 2>%s/err </dev/null", args,
+             "timeout 100 \"$RIPOSTE\" %s >%s/out 2>%s/err </dev/null", args,
              folder, folder);
     status = system(command);
     slurp("out", out, sizeof(out));
@@ -236,15 +236,18 @@ static void check_take(const char *path)
 static void test_signals(void)
 {
     static const char *const names[] = {"TERM", "INT", "HUP"};
-    char args[512];
+    char args[1024];
 
     for (int i = 0; i < 3; i++) {
+        /* Once it plays. */
         snprintf(args, sizeof(args),
-                 "timeout --preserve-status -s %s 1 \"$RIPOSTE\" play "
-                 "--headless --backend auto --take %s/%s.mid "
-                 "--call tests/golden/calls/02_st_anne.mid "
-                 ">%s/out 2>%s/err </dev/null",
-                 names[i], folder, names[i], folder, folder);
+                 "rm %s/out; \"$RIPOSTE\" play --headless --backend auto "
+                 "--take %s/%s.mid --call tests/golden/calls/02_st_anne.mid "
+                 ">%s/out 2>%s/err </dev/null & left=400; "
+                 "until grep -qs ' call ' %s/out || [ $left -eq 0 ]; "
+                 "do sleep 0.05; left=$((left - 1)); done; "
+                 "kill -%s $!; wait $!",
+                 folder, folder, names[i], folder, folder, folder, names[i]);
         CHECK_INT(WEXITSTATUS(system(args)), RP_EXIT_OK);
         slurp("out", out, sizeof(out));
         CHECK(strstr(out, "\nstats: "));
