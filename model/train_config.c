@@ -145,7 +145,8 @@ static void put_knob(FILE *out, const char *margin,
     const char *value = rp_train_knob_text(knob, options, text, sizeof text);
 
     /* Where it is kept, and what it runs on, does not change it. */
-    if (!value || !strcmp(knob->name, "out") || !strcmp(knob->name, "threads"))
+    if (!value || !strcmp(knob->name, "out") ||
+        !strcmp(knob->name, "threads"))
         return;
     if (!strcmp(knob->name, "from"))
         put_path(out, margin, knob->name, value);

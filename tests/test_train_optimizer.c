@@ -154,12 +154,37 @@ static void test_freeze(void)
     CHECK(strstr(logged, "all weights"));
 }
 
+/* The table of the man page: what is used when nothing is said. */
+static void test_man(void)
+{
+    FILE *file = fopen("tui/riposte.1", "r");
+    char line[400], begin[40], end[20];
+    int found = 0;
+
+    CHECK(file != NULL);
+    while (file && fgets(line, sizeof line, file))
+        for (int i = 0; i < RP_OPTIMIZERS; i++) {
+            const struct rp_optimizer_step *usual = &rp_optimizers[i].usual;
+            snprintf(begin, sizeof begin, "%s|%.6g|", rp_optimizer_names[i],
+                     (double)usual->lr);
+            snprintf(end, sizeof end, "|%.6g\n", (double)usual->weight_decay);
+            if (!strncmp(line, begin, strlen(begin)) &&
+                strlen(line) > strlen(end) &&
+                !strcmp(line + strlen(line) - strlen(end), end))
+                found++;
+        }
+    if (file)
+        fclose(file);
+    CHECK_INT(found, RP_OPTIMIZERS);
+}
+
 int main(void)
 {
     rp_log_to(keep_log, NULL);
     test_golden();
     test_late();
     test_freeze();
+    test_man();
     CHECK(!rp_optimizer_find("adam"));
     return TEST_END();
 }

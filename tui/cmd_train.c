@@ -91,11 +91,29 @@ static void spell(int argc, char **argv, char *text, size_t size)
     }
 }
 
+/* What --help says of a knob, and what it is when nothing is said. */
+struct words {
+    char value[80], help[160];
+};
+
+static void describe(const struct rp_train_knob *knob, struct words *words)
+{
+    struct rp_train_options usual;
+    char text[64];
+    const char *now;
+
+    rp_train_defaults(&usual);
+    now = rp_train_knob_text(knob, &usual, text, sizeof text);
+    rp_train_knob_value(knob, words->value, sizeof words->value);
+    snprintf(words->help, sizeof words->help, now ? "%s (%s)" : "%s",
+             knob->help, now);
+}
+
 static int parse(int argc, char **argv, struct wish *wish,
                  struct rp_texts *dirs)
 {
     struct rp_option options[KNOBS_MAX + OTHERS];
-    char value[KNOBS_MAX][80];
+    struct words words[KNOBS_MAX];
     struct rp_cli cli = {
         .name = "train",
         .args = "DIR... | --frames FILE.json",
@@ -109,11 +127,11 @@ static int parse(int argc, char **argv, struct wish *wish,
     };
 
     for (uint32_t i = 0; i < rp_train_knob_count; i++) {
-        rp_train_knob_value(&rp_train_knobs[i], value[i], sizeof value[i]);
+        describe(&rp_train_knobs[i], &words[i]);
         options[i] = (struct rp_option){
             .name = rp_train_knobs[i].name,
-            .value = value[i],
-            .help = rp_train_knobs[i].help,
+            .value = words[i].value,
+            .help = words[i].help,
             .kind = RP_OPTION_TEXT,
             .at = offsetof(struct wish, knob) + i * sizeof(char *),
         };
