@@ -23,7 +23,7 @@ kill -0 "$player" || {
 # Held still until the listener is there, so that it hears the first event.
 kill -STOP "$player"
 live_server
-live_run "$tools/jack_catch" "$work/log" 10 >"$work/catch" &
+live_run "$tools/jack_catch" "$work/log" 20 >"$work/catch" &
 catch=$!
 others=$catch
 live_until 20 grep -q ready "$work/catch"

@@ -16,8 +16,8 @@ others="$others $!"
 live_play
 
 # kB of memory, every two seconds.
-(while grep VmRSS "/proc/$player/status" 2>/dev/null; do sleep 2; done) |
-    sed -uE 's/[^0-9]//g' >"$work/rss" &
+(while grep VmRSS "/proc/$player/status" 2>/dev/null; do sleep 2; done) 9>&- |
+    sed -uE 's/[^0-9]//g' >"$work/rss" 9>&- &
 live_watch
 live_call --seconds $((minutes * 60)) \
     "$source"/tests/golden/calls/[0-9]*.mid || live_fail "the turns"

@@ -78,7 +78,7 @@ int main(int count, char **arg)
         return 1;
     usleep((useconds_t)(atof(arg[1]) * 1e6));
     atomic_store(&phase, 1);
-    for (int i = 0; i < 200 && atomic_load(&phase) < 17; i++)
+    for (int i = 0; i < 1000 && atomic_load(&phase) < 17; i++)
         usleep(10000);
     usleep(100000);
     printf("%u garbage events sent\n", atomic_load(&events));

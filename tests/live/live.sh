@@ -52,12 +52,11 @@ live_run() {
 live_reap() {
     for live_pid; do
         kill "$live_pid" 2>/dev/null || continue
-        (sleep 5; kill -9 "$live_pid") 2>/dev/null &
-        live_guard=$!
+        live_until 5 live_ended "$live_pid" || {
+            kill -9 "$live_pid"
+            [ "$live_pid" != "$server" ] || live_killed=yes
+        }
         wait "$live_pid" 2>/dev/null
-        [ $? -eq 137 ] && [ "$live_pid" = "$server" ] && live_killed=yes
-        kill "$live_guard" 2>/dev/null
-        wait "$live_guard" 2>/dev/null
     done
 }
 
@@ -195,8 +194,8 @@ live_until() {
     live_wait=$(($1 * 20))
     shift
     until "$@"; do
-        live_wait=$((live_wait - 1))
         [ "$live_wait" -gt 0 ] || return
+        live_wait=$((live_wait - 1))
         sleep 0.05
     done
 }
@@ -222,7 +221,13 @@ live_starved() {
 # Ends riposte as a session manager would; it must end well and soon.
 live_stop() {
     kill -TERM "$player"
-    live_until 5 live_ended "$player"
+    live_until 5 live_ended "$player" || {
+        # A disk that does not answer either is no fault of riposte's.
+        live_disk=$(date +%s)
+        dd if=/dev/zero of="$work/disk" bs=4k count=4 conv=fsync 2>/dev/null
+        live_disk=$(($(date +%s) - live_disk))
+        live_until "$((4 * live_disk))" live_ended "$player"
+    }
     kill -9 "$player" 2>/dev/null && live_fail "riposte did not end in 5 s"
     wait "$player"
     live_code=$?
