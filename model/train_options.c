@@ -155,6 +155,7 @@ void rp_train_defaults(struct rp_train_options *options)
         .chord_drop = 0.1f,
         .seed = 1,
         .metre = true,
+        .recall = true,
         .out = "runs",
     };
 }
