@@ -507,6 +507,8 @@ def train(net, plan, data, args):
             step += 1
             average.step(net, step)
         average.epoch(net)
+        if (epoch + 1) % args.check and epoch + 1 < args.epochs:
+            continue
         valid = evaluate(net, plan, data['valid'], args)
         print(f'epoch {epoch + 1}  train {total / notes:.4f}  valid '
               f'{valid["all"]:.4f}  {time.time() - began:.0f} s', flush=True)
@@ -543,7 +545,7 @@ def arguments():
                         ('batch', 32), ('length', 128), ('epochs', 6),
                         ('warmup', 100), ('patience', 100), ('last', 3),
                         ('seed', 1), ('threads', 1), ('resolution', 4),
-                        ('memory', 0)):
+                        ('memory', 0), ('check', 1)):
         add('--' + name, type=int, default=value)
     for name, value in (('lr', 3e-3), ('weight-decay', 0.05), ('clip', 1.0),
                         ('dropout', 0.2), ('recurrent-dropout', 0.0),
