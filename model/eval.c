@@ -27,6 +27,7 @@ struct lane {
 struct run {
     struct rp_engine *engine;
     const struct rp_vocabulary *vocabulary;
+    bool held;
     struct lane lane[SLOTS];
     struct rp_indices input[SLOTS];
 };
@@ -86,6 +87,20 @@ static rp_status score(struct run *run, uint32_t slot)
     return status;
 }
 
+/* The network hears the note that was scored; that a HELD one still sounds at
+ * a later onset is known all the same. */
+static void hear(struct run *run, uint32_t slot)
+{
+    struct lane *lane = &run->lane[slot];
+    struct rp_note note = lane->piece->note[lane->at++];
+    int32_t until = note.onset + note.duration;
+    if (run->held)
+        note.duration = 0;
+    rp_reader_push(&lane->reader, &note, &run->input[slot]);
+    if (run->held)
+        rp_reader_release(&lane->reader, note.pitch, until);
+}
+
 /* `count` pieces, the longest first, one slot each. */
 static rp_status run_batch(struct run *run, uint32_t count)
 {
@@ -107,9 +122,7 @@ static rp_status run_batch(struct run *run, uint32_t count)
             status = score(run, i);
             if (lane->at == lane->piece->count)
                 continue;
-            rp_reader_push(&lane->reader, &lane->piece->note[lane->at],
-                           &run->input[i]);
-            lane->at++;
+            hear(run, i);
             live = i + 1;
         }
         /* Sorted by length: those that are over are at the end. */
@@ -152,8 +165,7 @@ static rp_status run_all(struct run *run, struct order *order, uint32_t count,
     return status;
 }
 
-static rp_status read_network(const struct rp_engine_ops *ops,
-                              const struct rp_shape *shape, const float *params,
+static rp_status read_network(const struct rp_eval_task *task,
                               struct order *order, uint32_t count,
                               struct tally *tally)
 {
@@ -162,13 +174,14 @@ static rp_status read_network(const struct rp_engine_ops *ops,
         rp_log(RP_ERROR, "eval", "out of memory");
         return RP_EMEM;
     }
-    run->vocabulary = &shape->vocabulary;
-    rp_status status = ops->create(&run->engine, shape, SLOTS);
+    run->vocabulary = &task->shape->vocabulary;
+    run->held = task->held;
+    rp_status status = task->ops->create(&run->engine, task->shape, SLOTS);
     if (!status) {
-        status = ops->set_params(run->engine, params);
+        status = task->ops->set_params(run->engine, task->params);
         if (!status)
             status = run_all(run, order, count, tally);
-        ops->destroy(run->engine);
+        task->ops->destroy(run->engine);
     }
     free(run);
     return status;
@@ -265,27 +278,25 @@ static void pieces_fini(struct pieces *pieces)
     free(pieces->tally);
 }
 
-rp_status rp_eval_run(const struct rp_engine_ops *ops,
-                      const struct rp_shape *shape, const float *params,
-                      const struct rp_dataset *dataset, enum rp_split split,
-                      struct rp_eval *eval)
+rp_status rp_eval_run(const struct rp_eval_task *task, struct rp_eval *eval)
 {
-    struct rp_eval made = {.split = split, .rolls = dataset->rolls};
+    struct rp_eval made = {.split = task->split,
+                           .rolls = task->dataset->rolls};
     struct pieces pieces;
     double start = now();
-    rp_status status = pieces_init(&pieces, dataset, split);
+    rp_status status = pieces_init(&pieces, task->dataset, task->split);
     for (uint32_t i = 0; !status && i < pieces.count; i++) {
         made.notes += pieces.order[i].piece->count;
         made.frames += (uint64_t)pieces.order[i].piece->length;
     }
     made.pieces = pieces.count;
     if (!status)
-        status = read_network(ops, shape, params, pieces.order, pieces.count,
-                              pieces.tally);
+        status =
+            read_network(task, pieces.order, pieces.count, pieces.tally);
     made.seconds = now() - start;
     if (!status) {
         add_up(&made, pieces.tally, pieces.count);
-        status = add_others(&made, dataset);
+        status = add_others(&made, task->dataset);
     }
     if (!status)
         *eval = made;
@@ -293,16 +304,13 @@ rp_status rp_eval_run(const struct rp_engine_ops *ops,
     return status;
 }
 
-rp_status rp_eval_pieces(const struct rp_engine_ops *ops,
-                         const struct rp_shape *shape, const float *params,
-                         const struct rp_dataset *dataset, enum rp_split split,
-                         double *nats)
+rp_status rp_eval_pieces(const struct rp_eval_task *task, double *nats)
 {
     struct pieces pieces;
-    rp_status status = pieces_init(&pieces, dataset, split);
+    rp_status status = pieces_init(&pieces, task->dataset, task->split);
     if (!status)
-        status = read_network(ops, shape, params, pieces.order, pieces.count,
-                              pieces.tally);
+        status =
+            read_network(task, pieces.order, pieces.count, pieces.tally);
     for (uint32_t i = 0; !status && i < pieces.count; i++) {
         nats[i] = pieces.tally[i].tail;
         for (int f = 0; f < RP_FIELDS; f++)

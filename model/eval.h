@@ -34,19 +34,24 @@ struct rp_eval {
     double seconds;                   /* the network took */
 };
 
-/* `params` as engine.h has them. RP_ENONE, logged, when the split is empty. */
-RP_MUST rp_status rp_eval_run(const struct rp_engine_ops *ops,
-                              const struct rp_shape *shape, const float *params,
-                              const struct rp_dataset *dataset,
-                              enum rp_split split, struct rp_eval *eval);
+/* What is to be predicted by what. */
+struct rp_eval_task {
+    const struct rp_engine_ops *ops;
+    const struct rp_shape *shape;
+    const float *params; /* as engine.h has them */
+    const struct rp_dataset *dataset;
+    enum rp_split split;
+    bool held; /* the network hears no durations: HELD in place of each */
+};
+
+/* RP_ENONE, logged, when the split is empty. */
+RP_MUST rp_status rp_eval_run(const struct rp_eval_task *task,
+                              struct rp_eval *eval);
 
 /* The nats of each piece of the split, its tail included, in the dataset's
  * order; `nats` has room for all. */
-RP_MUST rp_status rp_eval_pieces(const struct rp_engine_ops *ops,
-                                 const struct rp_shape *shape,
-                                 const float *params,
-                                 const struct rp_dataset *dataset,
-                                 enum rp_split split, double *nats);
+RP_MUST rp_status rp_eval_pieces(const struct rp_eval_task *task,
+                                 double *nats);
 
 /* Nats in all, of all fields, and tails; per note; per frame. */
 double rp_eval_total(const struct rp_eval *eval);

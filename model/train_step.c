@@ -104,7 +104,8 @@ static void run_shard(void *self, uint32_t s)
     struct rp_train_batch_options heard = {
         .seed = options->seed,
         .epoch = train->epoch,
-        .held = learn ? options->held : 0,
+        /* What never hears a duration is validated without any. */
+        .held = learn || options->held >= 1 ? options->held : 0,
         .input_dropout = learn ? options->input_dropout : 0,
     };
     struct rp_train_pass pass = {

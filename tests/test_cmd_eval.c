@@ -81,9 +81,9 @@ static void test_same(void)
                                      .role = "melody", .min_notes = 16,
                                      .max_rest_bars = 2};
     CHECK_INT(rp_dataset_read(&dir, 1, &how, &dataset), RP_OK);
-    CHECK_INT(rp_eval_run(&rp_engine_cpu, &shape, params, &dataset, RP_TRAIN,
-                          &eval),
-              RP_OK);
+    struct rp_eval_task task = {&rp_engine_cpu, &shape, params, &dataset,
+                                RP_TRAIN, false};
+    CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     CHECK_INT(run("eval songs --split train --json"), 0);
     snprintf(want, sizeof want, "\"nats_per_note\": %.6f", rp_eval_nats(&eval));
     CHECK(strstr(said, want));
@@ -138,6 +138,22 @@ static void test_frames(void)
     CHECK_INT(run("eval --out rolls --frames rolls.json"), 0);
     CHECK(strstr(said, "test split: 20 pieces, 80 notes, 100 frames"));
     CHECK(strstr(said, "nats per frame"));
+    CHECK_INT(run("train --frames rolls.json --out held --epochs 9 --batch 8 "
+                  "--hidden 32 --head 16 --layers 1 --stateful yes --length 9 "
+                  "--transpose 0 --warmup 1 --held 1 --voices no --lr 0.02"),
+              0);
+    at = strstr(said, "best valid ");
+    CHECK(at && sscanf(at, "best valid %lf", &best) == 1);
+    for (int held = 0; held < 2; held++) {
+        CHECK_INT(run("eval --out held --frames rolls.json --split valid "
+                      "--json%s",
+                      held ? " --held" : ""),
+                  0);
+        at = strstr(said, "\"nats_per_note\": ");
+        CHECK(at && sscanf(at, "\"nats_per_note\": %lf", &nats) == 1);
+        nats += log(20.5 / 21) / 2;
+        CHECK(held == (fabs(nats - best) < 1e-3));
+    }
     refused(run("eval --out rolls --frames more.json"), 3, "more.json: byte ");
     refused(run("train --frames more.json"), 3, "more.json: byte ");
     refused(run("eval songs --frames rolls.json"), 2, "not both");

@@ -100,9 +100,9 @@ static void check_same(bool metre, bool velocity, enum rp_split split)
                     draws[k] += 1u + batch.batch.field[k].escapes[t];
         }
     }
-    CHECK_INT(rp_eval_run(&rp_engine_cpu, &f.shape, f.params, &f.set, split,
-                          &eval),
-              RP_OK);
+    struct rp_eval_task task = {&rp_engine_cpu, &f.shape, f.params, &f.set,
+                                split, false};
+    CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     double all = 0;
     for (int k = 0; k < RP_FIELDS; k++) {
         CHECK_INT(eval.field[k].draws, draws[k]);
@@ -137,9 +137,9 @@ static void test_hand(void)
     struct rp_piece piece = {.split = RP_TEST, .count = 2, .note = note};
     struct rp_dataset one = {.vocabulary = f.set.vocabulary, .count = 1,
                              .piece = &piece};
-    CHECK_INT(rp_eval_run(&rp_engine_cpu, &f.shape, f.params, &one, RP_TEST,
-                          &eval),
-              RP_OK);
+    struct rp_eval_task task = {&rp_engine_cpu, &f.shape, f.params, &one,
+                                RP_TEST, false};
+    CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     /* dt: 63 classes and END, at the second note without dt 0 only when
      * nothing can be below it; after an ESCAPE no END. Duration: neither 0 nor
      * HELD, then 0 as well. */
@@ -152,9 +152,9 @@ static void test_hand(void)
     CHECK_INT(eval.field[RP_DT].hits, 1); /* END alone */
     CHECK_INT(eval.field[RP_DT_REST].draws, 0);
     CHECK_INT(eval.field[RP_VELOCITY].draws, 0);
-    CHECK_INT(rp_eval_run(&rp_engine_cpu, &f.shape, f.params, &one, RP_VALID,
-                          &eval),
-              RP_ENONE);
+    struct rp_eval other;
+    task.split = RP_VALID;
+    CHECK_INT(rp_eval_run(&task, &other), RP_ENONE);
 
     /* What is printed is what was measured. */
     char *text = NULL;

@@ -167,9 +167,9 @@ static void test_by_hand(void)
                         " \"test\": [[[60], [62, 60], [60, 61]]]}",
                         &set),
               RP_OK);
-    CHECK_INT(rp_eval_run(&rp_engine_cpu, &model.shape, model.params, &set,
-                          RP_TEST, &eval),
-              RP_OK);
+    struct rp_eval_task task = { &rp_engine_cpu, &model.shape, model.params,
+                                 &set, RP_TEST, false };
+    CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     /* dt: 64 classes each time, END too (there is always room below). Pitch:
      * 128; 127 as 60 sounds; 126 as 60 sounds and 62 just ended. Duration: 62,
      * neither 0 nor HELD. */
@@ -237,9 +237,9 @@ static void test_sums_to_one(void)
     nats = calloc(set.count, sizeof *nats);
     if (!nats)
         abort();
-    CHECK_INT(rp_eval_pieces(&rp_engine_cpu, &model.shape, model.params, &set,
-                             RP_TEST, nats),
-              RP_OK);
+    struct rp_eval_task task = { &rp_engine_cpu, &model.shape, model.params,
+                                 &set, RP_TEST, false };
+    CHECK_INT(rp_eval_pieces(&task, nats), RP_OK);
     for (uint32_t i = 0; i < set.count - 6; i++) {
         sum += exp(-nats[i]);
         longest = nats[i] > longest ? nats[i] : longest;

@@ -16,7 +16,7 @@ enum { MIN_NOTES = 16, MAX_REST_BARS = 2 };
 
 struct wish {
     const char *model, *frames, *out, *split, *role, *engine;
-    bool json;
+    bool json, held;
 };
 
 #define AT(field) offsetof(struct wish, field)
@@ -31,6 +31,8 @@ static const struct rp_option options[] = {
      AT(split), 0, 0, "train|valid|test"},
     {"role", "melody|all", "notes of a file; default: as it was trained",
      RP_OPTION_WORD, AT(role), 0, 0, "melody|all"},
+    {"held", NULL, "the network hears no durations, as of notes still down",
+     RP_OPTION_FLAG, AT(held)},
     {"engine", "NAME", "where the arithmetic runs (auto)", RP_OPTION_TEXT,
      AT(engine)},
     {"json", NULL, "print a JSON object", RP_OPTION_FLAG, AT(json)},
@@ -123,8 +125,9 @@ static rp_status evaluate(const struct wish *wish, const struct rp_texts *dirs,
         rp_log(RP_INFO, "eval",
                "these are not the very data that the model was trained on");
     }
-    status = rp_eval_run(model->ops, &model->shape, model->params, &dataset,
-                         split_of(wish->split), &eval);
+    struct rp_eval_task task = {model->ops, &model->shape, model->params,
+                                &dataset, split_of(wish->split), wish->held};
+    status = rp_eval_run(&task, &eval);
     if (!status && wish->json) {
         rp_eval_print_json(&eval, stdout);
     } else if (!status) {
