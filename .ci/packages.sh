@@ -3,8 +3,11 @@
 # Sourced by jam, check and .ci/run (POSIX sh). A|B: either will do.
 
 rp_build_packages='gcc|clang libc6-dev meson ninja-build pkgconf|pkg-config
-libjack-jackd2-dev|libjack-dev libncurses-dev'
+libjack-jackd2-dev|libjack-dev libasound2-dev libncurses-dev'
 rp_test_packages='jackd2|jackd1 shellcheck tmux python3-mido procps'
+# For the ALSA sequencer in a virtual machine; .ci/run installs them.
+rp_vm_packages='qemu-system-x86 busybox-static alsa-utils cpio kmod binutils
+python3 file zstd xz-utils'
 
 # Prints those of the packages given that are not installed, one a line.
 rp_missing() {
@@ -27,7 +30,7 @@ rp_install() {
     if ! command -v dpkg-query >/dev/null 2>&1; then
         command -v meson >/dev/null 2>&1 && return 0
         echo "No Debian packages here: please install a C compiler, Meson" \
-            "1.0, Ninja, pkg-config and the headers of JACK and ncurses." >&2
+            "1.0, Ninja, pkg-config and the headers of JACK, ALSA, ncurses." >&2
         return 1
     fi
     rp_list=$(rp_missing "$@" | tr '\n' ' ')

@@ -26,7 +26,7 @@ is() { [ "$1" = "$2" ]; }
 if command -v shellcheck >/dev/null; then
     cd "$top" || exit 1
     for script in jam check .ci/run .ci/*.sh presets/*.sh tests/*.sh \
-        tests/live/*.sh; do
+        tests/live/*.sh tests/vm/*.sh tests/vm/init; do
         [ -f "$script" ] || continue
         shellcheck -x "$script" >"$work/out" 2>&1
         check "shellcheck $script" is $? 0

@@ -1,0 +1,153 @@
+# shellcheck shell=sh
+# What test_alsa_vm.sh has done within the machine, by dash or bash; what came
+# of it lies in /run/vm and is judged there, as programs start slowly here.
+#   guest_alsa.sh RIPOSTE TOOLS SOURCE
+set -u
+riposte=$1 tools=$2 source=$3
+cd /run/vm || exit 1
+failed=0
+
+fail() {
+    failed=$((failed + 1))
+    echo "failed: $*"
+}
+
+wait_for() { # as seq_wait; without that there is no going on
+    "$tools/seq_wait" "$@" || {
+        tail -n 20 ./*.log
+        exit 1
+    }
+}
+
+end_of() { # end_of PROCESS NAME
+    wait "$1"
+    ended=$?
+    [ "$ended" -eq 0 ] || fail "$2: status $ended"
+}
+
+# start_riposte NAME OPTION...: its lines go to NAME.log, the take to NAME.mid.
+start_riposte() {
+    name=$1
+    shift
+    "$riposte" play --backend alsa --headless --seed 1 --metre 4/4 \
+        --take "$name.mid" --out listener "$@" >"$name.log" 2>&1 </dev/null &
+    player=$!
+    wait_for file "$name.log" waiting
+    # --out took the listener's port "answer" for both.
+    aconnect riposte:2 listener:1 && aconnect -d riposte:2 listener:0
+}
+
+stop_riposte() {
+    kill -TERM "$player"
+    end_of "$player" "$name: riposte"
+}
+
+# start_listener NAME LOG [IDLE]: its process is `listener`.
+start_listener() {
+    "$tools/seq_listen" "$@" &
+    listener=$!
+    wait_for client "$1"
+}
+
+stop_listener() {
+    kill "$1"
+    end_of "$1" listener
+}
+
+# start_keys COMMAND...: somebody plays as soon as it is connected.
+start_keys() {
+    "$tools/seq_play" Keyboard "$@" >keys.log &
+    keys=$!
+    wait_for client Keyboard
+}
+
+pull() { # pull PROCESS: as when its cable is pulled
+    kill -9 "$1"
+    wait "$1" 2>/dev/null
+}
+
+# aplaymidi plays a file, and riposte answers.
+one_call() { # one_call NAME FILE BPM
+    start_listener listener "$1.seen" 6
+    start_riposte "$1" --tempo "$3" --in "Midi Through"
+    aconnect "Midi Through":0 listener:2
+    aplaymidi -p "Midi Through":0 "$source/tests/golden/calls/$2.mid"
+    end_of "$listener" listener
+    stop_riposte
+}
+
+calls() {
+    for file in 02_st_anne 06_antioch 12_winchester_new; do
+        one_call call_$file $file 97
+    done
+    one_call off_grid 04_ode_to_joy_pedal 133.337
+}
+
+# The keyboard's cable is pulled with keys down, twice; the synth's in the
+# middle of the answer to that; both come back. A witness hears all of it.
+cables() {
+    start_listener witness witness.seen
+    witness=$listener
+    start_listener listener lost.seen
+    start_keys hold 3
+    start_riposte cables --tempo 97 --in Keyboard
+    aconnect riposte:1 witness:0
+    aconnect riposte:2 witness:1
+    wait_for file keys.log played
+    pull "$keys"
+    wait_for file cables.log 'Keyboard:keys is gone'
+    start_keys hold 2
+    wait_for file cables.log 'riposte:in and Keyboard:keys are connected again'
+    wait_for file keys.log played
+    pull "$keys"
+    wait_for file cables.log ' answer '
+    pull "$listener"
+    wait_for file cables.log 'listener:answer is gone'
+    sleep 1
+    start_listener listener back.seen
+    for port in out:answer thru:thru; do
+        wait_for file cables.log \
+            "riposte:${port%:*} and listener:${port#*:} are connected again"
+    done
+    sleep 4
+    stop_riposte
+    stop_listener "$listener"
+    stop_listener "$witness"
+}
+
+# Riposte is told to end in the middle of its answer.
+ends() {
+    start_listener listener ends.seen
+    start_riposte ends --tempo 97 --in "Midi Through"
+    aplaymidi -p "Midi Through":0 "$source/tests/golden/calls/06_antioch.mid"
+    wait_for file ends.log ' answer '
+    stop_riposte
+    stop_listener "$listener"
+}
+
+# Two seconds of 10,000 events each.
+flood() {
+    start_listener listener flood.seen
+    start_keys flood 20000 10000 2
+    start_riposte flood --tempo 97 --in Keyboard
+    aconnect Keyboard:0 listener:2
+    wait_for file keys.log played
+    sleep 1
+    pull "$keys"
+    stop_riposte
+    stop_listener "$listener"
+}
+
+# Without the fine timer it plays, too.
+timer() {
+    rmmod snd_hrtimer || fail "rmmod"
+    "$riposte" play --backend alsa --headless --duration 1 >timer.log 2>&1 \
+        </dev/null || fail "timer: riposte ended with $?"
+}
+
+calls
+cables
+ends
+flood
+timer # the last: it takes the timer's module away
+[ "$failed" -eq 0 ]

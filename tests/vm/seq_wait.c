@@ -1,0 +1,52 @@
+/* Waits, at most 30 s, for what a test waits for; says so when it does not
+ * come. One process, as starting them is what costs in the machine.
+ *
+ *   seq_wait file PATH WORDS     until the file has the words
+ *   seq_wait client NAME         until a client of the sequencer has the name */
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "tests/vm/seq_common.h"
+
+static bool has_words(const char *path, const char *words)
+{
+    static char text[1 << 20];
+    FILE *in = fopen(path, "r");
+    size_t size = in ? fread(text, 1, sizeof(text) - 1, in) : 0;
+
+    if (in) {
+        fclose(in);
+    }
+    text[size] = '\0';
+    return strstr(text, words) != NULL;
+}
+
+static bool has_client(snd_seq_t *seq, const char *name)
+{
+    snd_seq_client_info_t *info;
+
+    snd_seq_client_info_alloca(&info);
+    snd_seq_client_info_set_client(info, -1);
+    while (snd_seq_query_next_client(seq, info) == 0) {
+        if (!strcmp(snd_seq_client_info_get_name(info), name) &&
+            snd_seq_client_info_get_num_ports(info) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int main(int count, char **arg)
+{
+    bool file = count == 4 && !strcmp(arg[1], "file");
+    snd_seq_t *seq = file ? NULL : seq_open("seq_wait");
+
+    for (int i = 0; i < 3000; i++) {
+        if (file ? has_words(arg[2], arg[3]) : has_client(seq, arg[2])) {
+            return 0;
+        }
+        usleep(10000);
+    }
+    printf("failed: %s never had '%s'\n", arg[1], arg[count - 1]);
+    return 1;
+}

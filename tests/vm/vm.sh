@@ -1,0 +1,77 @@
+# shellcheck shell=sh disable=SC2034 # set here, used where sourced
+# Sourced by tests that need the ALSA sequencer of a real kernel: a small
+# machine in QEMU, on virtual time, so that what is measured there is the same
+# however busy this one is.
+# vm_begin SOURCE_ROOT first, then vm_run as often as it takes.
+
+vm_skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+# Sets `work`, a folder that the machine sees as /run/vm.
+vm_begin() {
+    vm_tools=$1/tests/vm
+    [ "$(uname -m)" = x86_64 ] || vm_skip "no x86-64 here"
+    for vm_tool in qemu-system-x86_64 busybox cpio depmod modprobe strip \
+        python3; do
+        PATH=$PATH:/usr/sbin:/sbin command -v $vm_tool >/dev/null 2>&1 ||
+            vm_skip "no $vm_tool here"
+    done
+    PATH=$PATH:/usr/sbin:/sbin
+    file -L "$(command -v busybox)" 2>/dev/null | grep -q dynamically &&
+        vm_skip "busybox is not static here"
+    vm_kernel=$("$vm_tools/kernel.sh" 2>/dev/null) ||
+        vm_skip "no kernel for QEMU here (tests/vm/kernel.sh fetch)"
+    work=$(mktemp -d) || exit 1
+    trap vm_end EXIT
+    trap 'exit 1' INT TERM HUP
+    vm_initrd || {
+        echo "failed: no initrd"
+        exit 1
+    }
+}
+
+vm_end() {
+    rm -rf "$work"
+}
+
+vm_initrd() {
+    mkdir -p "$work/root/bin" &&
+        cp -L "$(command -v busybox)" "$work/root/bin/busybox" &&
+        cp "$vm_tools/init" "$work/root/init" &&
+        cp -r "$vm_kernel/modules" "$work/root/modules" &&
+        chmod 755 "$work/root/init" &&
+        (cd "$work/root" && find . | cpio -o -H newc --quiet -R 0:0) \
+            >"$work/initrd" &&
+        rm -rf "$work/root"
+}
+
+# vm_run SECONDS SCRIPT ARGUMENT...: runs the script in the machine, at most so
+# long (of this one's time). Its status is the script's.
+vm_run() {
+    vm_limit=$1 vm_script=$2
+    shift 2
+    {
+        echo "set --"
+        for vm_word; do
+            printf "set -- \"\$@\" '%s'\n" "$vm_word"
+        done
+        cat "$vm_script"
+    } >"$work/guest.sh"
+    vm_files=local,security_model=none
+    # Never KVM: it may be there and yet hang a stock kernel for minutes.
+    # Virtual time: 2 ns an instruction, and sleeping takes none.
+    timeout -k 5 "$vm_limit" qemu-system-x86_64 -accel tcg -cpu max \
+        -icount shift=1,sleep=off -m 512 -smp 1 -nodefaults -no-user-config \
+        -display none -no-reboot -serial stdio \
+        -kernel "$vm_kernel/vmlinux" -initrd "$work/initrd" \
+        -append "console=ttyS0 quiet loglevel=3 panic=-1 tsc=reliable" \
+        -fsdev "$vm_files,id=root,path=/,readonly=on,multidevs=remap" \
+        -device virtio-9p-pci,fsdev=root,mount_tag=hostroot \
+        -fsdev "$vm_files,id=work,path=$work" \
+        -device virtio-9p-pci,fsdev=work,mount_tag=work \
+        </dev/null | tee "$work/said" |
+        grep --line-buffered -vE '^vm: ended|reboot: Power down'
+    grep -q '^vm: ended with 0$' "$work/said"
+}
