@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/bench_torch.h"
 #include "model/net/rng.h"
 #include "model/train_options.h"
 #include "model/train_run.h"
@@ -182,6 +183,7 @@ static double count_flops(const struct rp_train *train, double *steps)
 /* One way of training, while it is measured. */
 struct trial {
     enum rp_precision precision;
+    bool torch;
     double speed[ROUNDS_MAX], core[ROUNDS_MAX];
     double seconds, flops, update, spent[RP_STAGES]; /* all rounds */
 };
@@ -222,21 +224,26 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* As many GRU steps of the batch that it was given. */
+static rp_status run_torch(struct rp_bench_torch *torch, struct trial *trial,
+                           const struct rp_batch *batch, uint32_t steps,
+                           uint32_t number)
+{
+    double seconds = 1, core = 1, taken = (double)steps * batch->B;
+    rp_status status =
+        rp_bench_torch_run(torch, trial->precision, steps, &seconds, &core);
+
+    taken *= batch->T - 1;
+    trial->speed[number] = taken / seconds;
+    trial->core[number] = taken / core;
+    return status;
+}
+
 /* The stages' seconds were counted on every thread, the update's on one. */
-static void sum_up(struct trial *trial, uint32_t rounds,
-                   struct rp_bench_train_row *row)
+static void share_out(const struct trial *trial, struct rp_bench_train_row *row)
 {
     double sum = 0, update = trial->update / trial->seconds;
 
-    qsort(trial->speed, rounds, sizeof *trial->speed, compare);
-    qsort(trial->core, rounds, sizeof *trial->core, compare);
-    row->name = rp_precision_names[trial->precision];
-    row->kernels = rp_cells(trial->precision)->name;
-    row->notes_s = trial->speed[rounds / 2];
-    row->least_s = trial->speed[0];
-    row->most_s = trial->speed[rounds - 1];
-    row->core_s = trial->core[rounds / 2];
-    row->gflops = row->notes_s * trial->flops * 1e-9;
     for (int i = 0; i < RP_STAGES; i++)
         sum += trial->spent[i];
     for (int i = 0; i < RP_STAGES; i++)
@@ -244,47 +251,176 @@ static void sum_up(struct trial *trial, uint32_t rounds,
     row->share[RP_STAGES] = update;
 }
 
-/* In turns, so that what else the machine does hits all alike; the first
- * round only warms up. */
-static void measure(struct rp_train *train, struct rp_bench_train *bench,
-                    struct trial *trial)
+static void sum_up(struct trial *trial, uint32_t rounds, double flops,
+                   struct rp_bench_train_row *row)
 {
-    const struct rp_bench_train_options *options = &bench->options;
-
-    for (int p = 0; p < RP_PRECISIONS; p++)
-        if (options->precision[p])
-            trial[bench->rows++].precision = (enum rp_precision)p;
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        struct trial warm = {.precision = trial[i].precision};
-        run_round(train, &warm, 1, 0);
-    }
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t i = 0; i < bench->rows; i++)
-            run_round(train, &trial[i], options->steps, round);
-    for (uint32_t i = 0; i < bench->rows; i++)
-        sum_up(&trial[i], options->rounds, &bench->row[i]);
+    qsort(trial->speed, rounds, sizeof *trial->speed, compare);
+    qsort(trial->core, rounds, sizeof *trial->core, compare);
+    row->precision = trial->precision;
+    row->torch = trial->torch;
+    row->notes_s = trial->speed[rounds / 2];
+    row->least_s = trial->speed[0];
+    row->most_s = trial->speed[rounds - 1];
+    row->core_s = trial->core[rounds / 2];
+    row->gflops = row->notes_s * flops * 1e-9;
+    if (trial->torch)
+        return;
+    snprintf(row->how, sizeof row->how, "%s", rp_cells(trial->precision)->name);
+    share_out(trial, row);
 }
 
-rp_status rp_bench_train_run(struct rp_bench_train *bench,
+/* What is being measured. */
+struct bench {
+    struct rp_bench_train *out;
+    struct rp_train train;
+    struct rp_train_batch whole; /* the first batch, for PyTorch */
+    struct rp_bench_torch torch;
+    bool has_torch;
+    struct trial trial[RP_BENCH_TRAIN_ROWS];
+};
+
+static rp_status run_all(struct bench *bench, uint32_t steps, uint32_t number)
+{
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < bench->out->rows && !status; i++) {
+        struct trial *trial = &bench->trial[i];
+        if (trial->torch)
+            status = run_torch(&bench->torch, trial, &bench->whole.batch, steps,
+                               number);
+        else
+            run_round(&bench->train, trial, steps, number);
+    }
+    return status;
+}
+
+/* In turns, so that what else the machine does hits all alike; a round of one
+ * step only warms up. */
+static rp_status measure(struct bench *bench)
+{
+    struct rp_bench_train *out = bench->out;
+    const struct rp_bench_train_options *options = &out->options;
+    rp_status status;
+
+    for (int p = 0; p < RP_PRECISIONS; p++)
+        for (int torch = 0; torch <= bench->has_torch; torch++)
+            if (options->precision[p]) {
+                struct trial *trial = &bench->trial[out->rows++];
+                trial->precision = (enum rp_precision)p;
+                trial->torch = torch;
+            }
+    status = run_all(bench, 1, 0);
+    for (uint32_t i = 0; i < RP_BENCH_TRAIN_ROWS; i++) {
+        bench->trial[i].seconds = bench->trial[i].update = 0;
+        memset(bench->trial[i].spent, 0, sizeof bench->trial[i].spent);
+    }
+    for (uint32_t round = 0; round < options->rounds && !status; round++)
+        status = run_all(bench, options->steps, round);
+    for (uint32_t i = 0; i < out->rows && !status; i++) {
+        struct rp_bench_train_row *row = &out->row[i];
+        sum_up(&bench->trial[i], options->rounds,
+               bench->trial[row->torch ? i - 1 : i].flops, row);
+        if (row->torch) {
+            snprintf(row->how, sizeof row->how, "%s",
+                     bench->torch.how[row->precision]);
+            row->gflops = row->notes_s * bench->trial[i - 1].flops * 1e-9;
+            row[-1].ratio = row[-1].notes_s / row->notes_s;
+            row[-1].core_ratio = row[-1].core_s / row->core_s;
+        }
+    }
+    return status;
+}
+
+/* Loss of the batch that PyTorch gets, to see that the two networks are one. */
+static void take_loss(struct bench *bench)
+{
+    struct rp_train *train = &bench->train;
+    struct rp_train_tally tally = {0};
+    double weight = 0, nats = 0;
+
+    rp_train_net_set(&train->net, RP_FP32, train->params, 0, 0);
+    rp_train_batch_run(train, &train->plan, 0, false, &tally);
+    for (uint32_t s = 0; s < train->shards; s++)
+        weight += train->shard[s].weight;
+    for (int f = 0; f < RP_FIELDS; f++)
+        nats += tally.loss[f];
+    bench->out->loss = weight > 0 ? nats / weight : 0;
+}
+
+static rp_status open_torch(struct bench *bench)
+{
+    struct rp_train *train = &bench->train;
+    const struct rp_train_options *options = &train->options;
+    struct rp_bench_train *out = bench->out;
+    struct rp_train_batch_options heard = {.seed = options->seed};
+    uint32_t rows =
+        train->plan.count < options->batch ? train->plan.count : options->batch;
+    struct rp_bench_torch_work work = {.python = out->options.torch,
+                                       .shape = &train->shape,
+                                       .params = train->params,
+                                       .batch = &bench->whole.batch,
+                                       .threads = out->threads,
+                                       .precision = out->options.precision};
+    rp_status status =
+        rp_train_batch_create(&bench->whole, options->length, rows);
+
+    if (status)
+        return status;
+    rp_train_batch_fill(&bench->whole, &train->dataset, train->plan.crop, rows,
+                        &heard);
+    rp_log(RP_INFO, "bench", "waiting for PyTorch to find its best set-up");
+    status = rp_bench_torch_open(&bench->torch, &work, out->torch_skipped,
+                                 sizeof out->torch_skipped);
+    bench->has_torch = !status;
+    out->torch_loss = bench->torch.loss;
+    memcpy(out->torch_version, bench->torch.version, sizeof out->torch_version);
+    return status == RP_ENONE ? RP_OK : status;
+}
+
+rp_status rp_bench_train_run(struct rp_bench_train *out,
                              const struct rp_bench_train_options *options)
 {
-    struct rp_train train = {0};
-    struct trial trial[RP_BENCH_TRAIN_ROWS] = {0};
-    rp_status status = create(&train, options);
+    struct bench *bench = calloc(1, sizeof *bench);
+    rp_status status = bench ? create(&bench->train, options) : RP_EMEM;
 
-    memset(bench, 0, sizeof *bench);
-    bench->options = *options;
-    if (bench->options.rounds > ROUNDS_MAX)
-        bench->options.rounds = ROUNDS_MAX;
+    memset(out, 0, sizeof *out);
+    out->options = *options;
+    if (out->options.rounds > ROUNDS_MAX)
+        out->options.rounds = ROUNDS_MAX;
     if (!status) {
-        bench->threads = rp_team_threads(train.team);
-        bench->weights = train.net.layout.size;
-        measure(&train, bench, trial);
+        bench->out = out;
+        out->threads = rp_team_threads(bench->train.team);
+        out->weights = bench->train.net.layout.size;
+        take_loss(bench);
+        if (options->torch)
+            status = open_torch(bench);
     }
+    if (!status)
+        status = measure(bench);
     if (status == RP_EMEM)
         rp_log(RP_ERROR, "bench", "out of memory");
-    fini(&train);
+    if (bench) {
+        rp_bench_torch_close(&bench->torch);
+        rp_train_batch_fini(&bench->whole);
+        fini(&bench->train);
+    }
+    free(bench);
     return status;
+}
+
+static void print_row(const struct rp_bench_train_row *row, FILE *out)
+{
+    fprintf(out,
+            "%-7s %s %-17s %7.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s; %.0f a "
+            "core\n",
+            row->torch ? "PyTorch" : "riposte",
+            rp_precision_names[row->precision], row->how, row->notes_s,
+            row->least_s, row->most_s, row->gflops, row->core_s);
+    for (int s = 0; s <= RP_STAGES && !row->torch; s++)
+        fprintf(out, "%s %s %.1f %%", s ? "," : " ", stage_names[s],
+                100 * row->share[s]);
+    if (!row->torch)
+        putc('\n', out);
 }
 
 static void print_text(const struct rp_bench_train *bench, FILE *out)
@@ -298,18 +434,23 @@ static void print_text(const struct rp_bench_train *bench, FILE *out)
             options->layers, options->hidden, options->head, bench->weights,
             options->batch, options->length, bench->threads, options->rounds,
             options->steps);
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        const struct rp_bench_train_row *row = &bench->row[i];
+    if (bench->torch_version[0])
         fprintf(out,
-                "%-5s %-9s %8.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s; "
-                "%.0f a core\n ",
-                row->name, row->kernels, row->notes_s, row->least_s,
-                row->most_s, row->gflops, row->core_s);
-        for (int s = 0; s <= RP_STAGES; s++)
-            fprintf(out, "%s %s %.1f %%", s ? "," : "", stage_names[s],
-                    100 * row->share[s]);
-        putc('\n', out);
-    }
+                "PyTorch %s: the same batch and weights, loss %.5f nats a "
+                "note (riposte %.5f)\n",
+                bench->torch_version, bench->torch_loss, bench->loss);
+    else if (options->torch)
+        fprintf(out, "PyTorch is skipped: %s: %s\n", options->torch,
+                bench->torch_skipped);
+    for (uint32_t i = 0; i < bench->rows; i++)
+        print_row(&bench->row[i], out);
+    for (uint32_t i = 0; i < bench->rows; i++)
+        if (bench->row[i].ratio > 0)
+            fprintf(out,
+                    "%s: %.2f times PyTorch's notes/s; %.2f times in a core's "
+                    "own time\n",
+                    rp_precision_names[bench->row[i].precision],
+                    bench->row[i].ratio, bench->row[i].core_ratio);
 }
 
 static void print_json(const struct rp_bench_train *bench, FILE *out)
@@ -318,17 +459,22 @@ static void print_json(const struct rp_bench_train *bench, FILE *out)
 
     fprintf(out,
             "{\"layers\":%u,\"hidden\":%u,\"head\":%u,\"weights\":%zu,"
-            "\"batch\":%u,\"length\":%u,\"threads\":%u,\"rows\":[",
+            "\"batch\":%u,\"length\":%u,\"threads\":%u,\"loss\":%.6f,"
+            "\"torch_loss\":%.6f,\"rows\":[",
             options->layers, options->hidden, options->head, bench->weights,
-            options->batch, options->length, bench->threads);
+            options->batch, options->length, bench->threads, bench->loss,
+            bench->torch_loss);
     for (uint32_t i = 0; i < bench->rows; i++) {
         const struct rp_bench_train_row *row = &bench->row[i];
         fprintf(out,
-                "%s\n{\"name\":\"%s\",\"kernels\":\"%s\",\"notes_s\":%.1f,"
-                "\"least_s\":%.1f,\"most_s\":%.1f,\"core_s\":%.1f,"
-                "\"gflops\":%.2f,\"share\":{",
-                i ? "," : "", row->name, row->kernels, row->notes_s,
-                row->least_s, row->most_s, row->core_s, row->gflops);
+                "%s\n{\"torch\":%s,\"precision\":\"%s\",\"how\":\"%s\","
+                "\"notes_s\":%.1f,\"least_s\":%.1f,\"most_s\":%.1f,"
+                "\"core_s\":%.1f,\"gflops\":%.2f,\"ratio\":%.3f,"
+                "\"core_ratio\":%.3f,\"share\":{",
+                i ? "," : "", row->torch ? "true" : "false",
+                rp_precision_names[row->precision], row->how, row->notes_s,
+                row->least_s, row->most_s, row->core_s, row->gflops, row->ratio,
+                row->core_ratio);
         for (int s = 0; s <= RP_STAGES; s++)
             fprintf(out, "%s\"%s\":%.4f", s ? "," : "", stage_names[s],
                     row->share[s]);

@@ -14,27 +14,34 @@ struct rp_bench_train_options {
     uint32_t layers, hidden, head, batch, length;
     uint32_t threads;              /* 0: one per core */
     bool precision[RP_PRECISIONS]; /* which are measured */
-    uint32_t rounds, steps;        /* steps of a round */
+    const char *torch; /* a Python with PyTorch, to be beside us; or NULL */
+    uint32_t rounds, steps; /* steps of a round */
 };
 
 /* One way of training, measured in rounds. */
 struct rp_bench_train_row {
-    const char *name, *kernels;
+    enum rp_precision precision;
+    bool torch;             /* PyTorch's */
+    char how[40];           /* kernels, or PyTorch's threads and input */
     double notes_s;         /* GRU steps in a second, median of the rounds */
     double least_s, most_s; /* of a round */
     double core_s; /* GRU steps in a second of one core's own time: what is
                       left when others use the machine too; median */
     double gflops; /* in a second, of dense products */
-    double share[RP_STAGES + 1]; /* of the time; the last is the update */
+    double share[RP_STAGES + 1]; /* of the time; the last is the update. Not
+                                    PyTorch's */
+    double ratio, core_ratio;    /* to PyTorch's medians; 0: it is not there */
 };
 
-enum { RP_BENCH_TRAIN_ROWS = RP_PRECISIONS };
+enum { RP_BENCH_TRAIN_ROWS = 2 * RP_PRECISIONS };
 
 struct rp_bench_train {
     struct rp_bench_train_options options;
-    uint32_t threads, inputs;
-    double bits; /* of a row of input */
+    uint32_t threads;
     size_t weights;
+    char torch_version[32];
+    char torch_skipped[200]; /* why it is not there */
+    double loss, torch_loss; /* nats of a note before the first step, fp32 */
     uint32_t rows;
     struct rp_bench_train_row row[RP_BENCH_TRAIN_ROWS];
 };

@@ -127,6 +127,8 @@ static const struct rp_option train_options[] = {
     SHAPE_OPTION(threads, 0, 256, "0: one per core (0)"),
     SHAPE_OPTION(rounds, 1, 1000, "how often it is measured (7)"),
     SHAPE_OPTION(steps, 1, 1000, "steps of a round (2)"),
+    {"torch", "PYTHON", "a Python with PyTorch, to train beside in turns",
+     RP_OPTION_TEXT, AT(train.torch)},
     {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
     RP_OPTION_END,
 };
