@@ -26,7 +26,7 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "head", RP_TRAIN_U32, AT(head), 16, RP_HEAD_MAX,
       "units of an output head, a multiple of 16" },
     { "batch", RP_TRAIN_U32, AT(batch), 1, 1024,
-      "phrases learned at once; auto: 16 to 64, by how many there are",
+      "phrases learned at once; auto: 4 to 64, by how many there are",
       .automatic = true },
     { "length", RP_TRAIN_U32, AT(length), 8, 4096, "notes of such a phrase" },
     { "stateful", RP_TRAIN_BOOL, AT(stateful), 0, 1,

@@ -12,7 +12,7 @@
 
 enum {
     VALID_NOTES = 60000, /* about so many are looked at per epoch */
-    BATCH_LEAST = 16, BATCH_MOST = 64,
+    BATCH_LEAST = 4, BATCH_MOST = 64,
     BATCH_STEPS = 100 /* of an epoch, at least, that a larger batch leaves */
 };
 

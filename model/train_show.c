@@ -116,6 +116,8 @@ void rp_train_show_begin(struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
     struct rp_train_tally tally;
+    uint64_t to_go =
+        train->planned > train->step ? train->planned - train->step : 0;
     double step, seconds;
     char text[24];
 
@@ -127,7 +129,7 @@ void rp_train_show_begin(struct rp_train *train)
            rp_cells(train->net.precision)->name);
     step = try_step(train, &tally);
     /* Validation only goes forward, a third of a step's work. */
-    seconds = step * (double)(train->planned - train->step) +
+    seconds = step * (double)to_go +
               step / 3 * train->valid_plan.batches *
                   (options->epochs - train->epoch);
     if (options->time_limit > 0 && seconds > 60 * options->time_limit)

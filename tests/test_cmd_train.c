@@ -230,6 +230,29 @@ static void test_config(void)
     CHECK_INT(shell("grep -q . 1 && wc -l < 1 | grep -qx 4"), 0);
 }
 
+/* Elsewhere a line an epoch; on a terminal one moves in place, too. */
+static void test_progress(void)
+{
+    CHECK_INT(RUN("songs --out lines " SMALL "--epochs 3"), 0);
+    CHECK_INT(shell("\"$RIPOSTE\" train songs --out lines " SMALL
+                    "--epochs 3 > log; grep -c '^epoch . of 3  .* left  loss "
+                    ".*  valid .*  best .*  perplexity .*  dt .*%%  pitch "
+                    ".*%%  duration .*%%  rate .* notes/s  step' log | "
+                    "grep -qx 3 && ! grep -q \"$(printf '\\r')\" log && "
+                    "grep -q '^3 epochs of .* steps of 4 phrases, adamw: "
+                    "about 0:00:0., at .* notes/s' log"),
+              0);
+    if (!shell("command -v script"))
+        CHECK_INT(shell("script -qec '\"$RIPOSTE\" train songs --out lines "
+                        SMALL "--epochs 40 --batch 2' /dev/null > log; "
+                        "grep -q \"$(printf '\\repoch [0-9]* of 40')\" log && "
+                        "grep -q \"$(printf '\\r\\033')\\[Kepoch 40 of 40\" "
+                        "log"),
+                  0);
+    CHECK_INT(RUN("songs --out lines " SMALL "--epochs 1 --quiet"), 0);
+    CHECK(!strchr(said, '\n')[1]);
+}
+
 /* Ctrl-C saves, and it goes on from there. */
 static void test_interrupted(void)
 {
@@ -279,7 +302,7 @@ static void test_refused(void)
             "file/runs: cannot make this folder: Not a directory");
     refused(RUN("songs --out /proc/runs"), 1, 1,
             "/proc/runs: cannot make this folder");
-    refused(shell("ulimit -f 2; \"$RIPOSTE\" train songs --out full"), 1, 1,
+    refused(shell("ulimit -f 8; \"$RIPOSTE\" train songs --out full"), 1, 1,
             "full/001/last.safetensors: cannot be written: File too large");
     CHECK_INT(shell("ls full | wc -l | grep -qx 0"), 0);
     refused(RUN("songs --frames x.json"), 2, 1, "not both");
@@ -333,6 +356,7 @@ int main(void)
     test_killed();
     test_events();
     test_config();
+    test_progress();
     test_interrupted();
     test_refused();
     test_refused_config();

@@ -92,7 +92,7 @@ static rp_status run_full(const char *out)
     pthread_t thread;
     rp_status status;
 
-    options.epochs = 60;
+    options.epochs = 24;
     options.batch = 10;
     waits = 0;
     stop = 0;
@@ -116,7 +116,7 @@ static void test_waits(void)
     CHECK_INT(run_full(out), RP_OK);
     CHECK_INT(waits, 1);
     options = small(free_out);
-    options.epochs = 60;
+    options.epochs = 24;
     options.batch = 10;
     run(&options);
     check_same_runs(free_out, out);
@@ -131,7 +131,7 @@ static void test_waits(void)
     options.dir = dirs;
     options.dirs = 1;
     options.resume = again;
-    CHECK_INT(run(&options).epoch, 60);
+    CHECK_INT(run(&options).epoch, 24);
     check_same_runs(free_out, out);
 }
 
