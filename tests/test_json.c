@@ -112,7 +112,7 @@ static void check_faults(void)
 
 static void check_limits(void)
 {
-    enum { DEEP = 1000, LONG = 3 << 20 };
+    enum { DEEP = 1000, LONG = 9 << 20 };
     struct rp_json json;
     struct rp_json_fault fault;
     char *text = malloc(LONG);

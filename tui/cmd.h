@@ -16,5 +16,6 @@ int rp_cmd_engines(int argc, char **argv);
 int rp_cmd_bench(int argc, char **argv);
 int rp_cmd_train(int argc, char **argv);
 int rp_cmd_eval(int argc, char **argv);
+int rp_cmd_encode(int argc, char **argv);
 
 #endif

@@ -22,7 +22,8 @@ enum {
 };
 
 struct wish {
-    const char *preset, *model, *engine, *primer, *melody, *chords, *out;
+    const char *preset, *model, *engine, *primer, *melody, *words, *chords,
+        *out;
     struct rp_given given;
     uint32_t bars, notes, count;
     bool all, json;
@@ -43,6 +44,9 @@ static const struct rp_option options[] = {
     {"primer-melody", "LIST",
      "continue \"[60, -2, 62, -1]\": a number a 16th; -2 goes on, -1 rests",
      RP_OPTION_TEXT, AT(melody)},
+    {"primer-words", "WORDS",
+     "continue \"c_4_quarter rest_eighth e_4_half\": words as encode writes",
+     RP_OPTION_TEXT, AT(words)},
     {"chords", "LINE",
      "over the continuation: \"C G Am F\", a bar each, or \"C G | Am F\"",
      RP_OPTION_TEXT, AT(chords)},
@@ -116,6 +120,8 @@ static rp_status read_primer(struct job *job)
     } else if (wish->melody) {
         status =
             rp_primer_melody(wish->melody, vocabulary, metre, &job->primer);
+    } else if (wish->words) {
+        status = rp_primer_words(wish->words, vocabulary, metre, &job->primer);
     } else {
         status = rp_primer_empty(metre, &job->primer);
     }
@@ -180,6 +186,7 @@ static void base_name(const struct wish *wish, char *text, size_t size)
              slash          ? slash + 1
              : wish->primer ? wish->primer
              : wish->melody ? "melody"
+             : wish->words  ? "words"
                             : "nothing");
     dot = strrchr(text, '.');
     if (dot && dot > text) {
@@ -302,9 +309,10 @@ int rp_cmd_generate(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (wish.primer && wish.melody) {
+    if (!!wish.primer + !!wish.melody + !!wish.words > 1) {
         rp_log(RP_ERROR, "generate",
-               "--primer and --primer-melody: expected one of the two");
+               "--primer, --primer-melody, --primer-words: expected one of "
+               "them");
         return RP_EXIT_USAGE;
     }
     exit_code = rp_exit_code(run(&job));

@@ -14,6 +14,7 @@ static const struct rp_command commands[] = {
     {"engines", rp_cmd_engines, "where the arithmetic can run here"},
     {"train", rp_cmd_train, "train a network on folders of .mid"},
     {"eval", rp_cmd_eval, "how well a network predicts folders of .mid"},
+    {"encode", rp_cmd_encode, ".mid files as JSON and words, and back"},
     {"bench", rp_cmd_bench, "measure: engine, latency, phrases, answers"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64, NODES_MAX = 1 << 20 };
+enum { DEPTH_MAX = 64, NODES_MAX = 1 << 22 };
 
 struct parser {
     const char *text;

@@ -7,6 +7,7 @@
 #include "model/data/bars.h"
 #include "model/data/smf.h"
 #include "model/data/smf_chords.h"
+#include "model/data/words.h"
 #include "model/play/chord_line.h"
 #include "rt/log.h"
 
@@ -160,6 +161,22 @@ rp_status rp_primer_chords(struct rp_primer *primer, const char *line,
     primer->chord = all;
     primer->chords = kept + count;
     return RP_OK;
+}
+
+rp_status rp_primer_words(const char *text,
+                          const struct rp_vocabulary *vocabulary,
+                          struct rp_metre metre, struct rp_primer *primer)
+{
+    rp_status status = rp_primer_empty(metre, primer);
+
+    if (!status)
+        status = rp_words_parse(text, vocabulary->resolution, &primer->note,
+                                &primer->count, &primer->end);
+    if (status)
+        rp_primer_fini(primer);
+    else
+        primer->line = is_line(primer);
+    return status;
 }
 
 static rp_status complain(const char *text, const char *at)

@@ -29,6 +29,11 @@ RP_MUST rp_status rp_primer_melody(const char *text,
                                    const struct rp_vocabulary *vocabulary,
                                    struct rp_metre metre,
                                    struct rp_primer *primer);
+/* "c_4_quarter rest_eighth e_4_half" (model/data/words.h). */
+RP_MUST rp_status rp_primer_words(const char *text,
+                                  const struct rp_vocabulary *vocabulary,
+                                  struct rp_metre metre,
+                                  struct rp_primer *primer);
 /* The chords of the continuation (chord_line.h), from its first whole bar on,
  * for `bars` bars; NULL: none are told, those of the primer neither. */
 RP_MUST rp_status rp_primer_chords(struct rp_primer *primer, const char *line,
