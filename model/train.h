@@ -4,6 +4,7 @@
  *   best.safetensors  the weights with the lowest validation loss so far
  *   last.safetensors  the newest, with all that --resume needs
  *   run.csv           one line per epoch
+ *   data.json         the data report (data/report.h)
  * Same data, options and seed: the same bytes, with any number of threads
  * and however often the run was stopped and resumed, unless time_limit ends
  * it. */
@@ -15,10 +16,10 @@
 #include "model/net/shape.h"
 
 struct rp_train_options {
-    const char *const *dir; /* folders to read */
+    const char *const *dir; /* folders to read, or one prepared file */
     uint32_t dirs;
     bool frames;      /* dir[0] is a file of piano rolls (data/frames.h) */
-    const char *role; /* "melody" or "all" */
+    const char *role; /* rp_role_name */
     uint32_t resolution; /* ticks per beat */
     uint32_t layers, hidden, head;
     uint32_t batch, length; /* rows (0: auto), positions of a row */
@@ -45,6 +46,7 @@ struct rp_train_options {
     uint32_t patience;       /* epochs without a better valid; 0: none */
     uint64_t seed;
     uint32_t threads; /* 0: one per core */
+    uint32_t memory; /* MiB that pieces may take; 0: half of the machine's */
     bool velocity, metre, recall;
     bool stateful; /* model/train_crop.h */
     const char *freeze; /* patterns of names of weights, or NULL */

@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/data/role.h"
 #include "model/train_optimizer.h"
 #include "rt/log.h"
 
 #define AT(field) offsetof(struct rp_train_options, field)
 
 /* The options point at these words. */
-static const char *const roles[] = { "melody", "all", NULL };
 static const char *const precisions[] = { "auto", "fp32", "bf16", NULL };
 static const char *const schedules[] = { "cosine", "plateau", NULL };
 
 const struct rp_train_knob rp_train_knobs[] = {
-    { "role", RP_TRAIN_WORD, AT(role), 0, 0, "which notes of a file",
-      .words = roles },
+    { "role", RP_TRAIN_ROLE, AT(role), 0, 0,
+      "which notes: melody, lead (with chords), drums, polyphony, performance "
+      "(velocity and timing), or an instrument",
+      .value = "ROLE" },
     { "resolution", RP_TRAIN_U32, AT(resolution), 1, 960, "ticks per beat" },
     { "layers", RP_TRAIN_U32, AT(layers), 1, RP_LAYERS_MAX, "GRU layers" },
     { "hidden", RP_TRAIN_U32, AT(hidden), 16, RP_HIDDEN_MAX,
@@ -111,6 +113,9 @@ const struct rp_train_knob rp_train_knobs[] = {
       .passing = true },
     { "threads", RP_TRAIN_U32, AT(threads), 0, 64,
       "0: one per core; the result is the same", .passing = true },
+    { "memory", RP_TRAIN_U32, AT(memory), 0, 1e6,
+      "that pieces may take (0: half of the machine's)", .value = "MB",
+      .passing = true },
     { "time-limit", RP_TRAIN_REAL, AT(time_limit), 0, 1e6,
       "end by then; the result then depends on the machine's speed",
       .value = "MINUTES", .passing = true },
@@ -129,7 +134,7 @@ _Static_assert(sizeof rp_train_knobs / sizeof *rp_train_knobs <= 64,
 void rp_train_defaults(struct rp_train_options *options)
 {
     *options = (struct rp_train_options){
-        .role = roles[0],
+        .role = "melody",
         .resolution = 24,
         .layers = 2,
         .hidden = 256,
@@ -244,6 +249,20 @@ static rp_status set_word(const struct rp_train_knob *knob, const char **word,
     return refuse(knob, where, text, wanted);
 }
 
+static rp_status set_role(const struct rp_train_knob *knob, const char **name,
+                          const char *where, const char *text)
+{
+    char wanted[160];
+    struct rp_role role;
+
+    if (rp_role_parse(text, &role)) {
+        *name = rp_role_name(role);
+        return RP_OK;
+    }
+    snprintf(wanted, sizeof wanted, "one of %s", rp_role_list);
+    return refuse(knob, where, text, wanted);
+}
+
 static rp_status set_text(const struct rp_train_knob *knob, const char **at,
                           const char *where, const char *text)
 {
@@ -313,6 +332,8 @@ rp_status rp_train_knob_set(const struct rp_train_knob *knob,
 
     if (knob->kind == RP_TRAIN_WORD)
         status = set_word(knob, at, where, text);
+    else if (knob->kind == RP_TRAIN_ROLE)
+        status = set_role(knob, at, where, text);
     else if (knob->kind == RP_TRAIN_TEXT)
         status = set_text(knob, at, where, text);
     else if (knob->kind == RP_TRAIN_BOOL)
@@ -395,6 +416,7 @@ const char *rp_train_knob_text(const struct rp_train_knob *knob,
         snprintf(text, size, "%s", *(const bool *)at ? "yes" : "no");
         break;
     case RP_TRAIN_WORD:
+    case RP_TRAIN_ROLE:
     case RP_TRAIN_TEXT:
         return *(const char *const *)at;
     }

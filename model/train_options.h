@@ -16,6 +16,7 @@ enum rp_train_kind {
     RP_TRAIN_REAL, /* double */
     RP_TRAIN_BOOL,
     RP_TRAIN_WORD, /* const char *, one of `words` */
+    RP_TRAIN_ROLE, /* const char *, as rp_role_name says it */
     RP_TRAIN_TEXT  /* const char *, or NULL */
 };
 

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "model/data/frames.h"
+#include "model/data/prepared.h"
+#include "model/data/role.h"
 #include "model/train_options.h"
 #include "model/train_run.h"
 #include "model/train_update.h"
@@ -27,7 +29,7 @@ rp_status rp_train_plan_epoch(struct rp_train *train)
         .epoch = train->epoch,
         .augment = true,
         .stateful = options->stateful,
-        .transpose = options->transpose,
+        .transpose = train->dataset.drums ? 0 : options->transpose,
         .metre_drop = options->metre_drop,
         .chord_drop = options->chord_drop,
     };
@@ -94,6 +96,38 @@ static rp_status take_from(struct rp_train *train, float **params)
     return status;
 }
 
+static bool is_given(const struct rp_train_options *options, const char *name)
+{
+    return rp_train_knob_given(rp_train_knob_find(name), options);
+}
+
+/* What the data and the role say where nothing else was said: a prepared file
+ * its role and resolution, a lead its chords, a performance its touch. */
+static rp_status settle_role(struct rp_train_options *options)
+{
+    struct rp_prepared_about about = { 0 };
+    struct rp_role role = { 0 };
+    rp_status status = RP_OK;
+
+    if (options->frames)
+        return RP_OK;
+    if (options->dirs == 1 && rp_prepared_is(options->dir[0]))
+        status = rp_prepared_ask(options->dir[0], &about);
+    if (about.role && !is_given(options, "role"))
+        options->role = about.role;
+    if (about.role && !is_given(options, "resolution"))
+        options->resolution = about.resolution;
+    if (!status)
+        status = rp_role_find(options->role, &role);
+    if (role.kind == RP_ROLE_LEAD && !is_given(options, "chord"))
+        options->chord = true;
+    if (role.kind == RP_ROLE_PERFORMANCE && !is_given(options, "velocity"))
+        options->velocity = true;
+    if (role.kind == RP_ROLE_PERFORMANCE && !is_given(options, "timing"))
+        options->timing = true;
+    return status;
+}
+
 /* The largest power of two that leaves an epoch steps enough. */
 static void settle_batch(struct rp_train *train)
 {
@@ -121,6 +155,8 @@ static rp_status read_data(struct rp_train *train)
         .role = options->role,
         .min_notes = 16,
         .max_rest_bars = 2,
+        .threads = options->threads,
+        .memory = options->memory,
     };
     struct rp_train_plan_options valid = {
         .split = RP_VALID,
@@ -191,8 +227,10 @@ static rp_status prepare(struct rp_train *train)
 {
     struct rp_train_options *options = &train->options;
     float *from = NULL;
-    rp_status status = RP_OK;
+    rp_status status = options->resume ? RP_OK : settle_role(options);
 
+    if (status)
+        return status;
     train->shape = (struct rp_shape){
         .layers = options->layers,
         .hidden = options->hidden,

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/data/facts.h"
 #include "model/data/dataset.h"
 #include "rt/log.h"
 #include "rt/smf_write.h"
@@ -12,13 +13,17 @@ enum { TUNES = 150 };
 
 static char root[] = "/tmp/riposte-dataset-XXXXXX";
 static char last[512];
+static char lines[65536]; /* all of them, in order */
 static struct rp_dataset dataset;
 
 static void keep(void *self, enum rp_level level, const char *tag,
                  const char *text)
 {
-    if (level >= RP_WARN)
-        snprintf(last, sizeof last, "%s: %s", tag, text);
+    size_t used = strlen(lines);
+    if (level < RP_WARN)
+        return;
+    snprintf(last, sizeof last, "%s: %s", tag, text);
+    snprintf(lines + used, sizeof lines - used, "%s: %s\n", tag, text);
 }
 
 static const char *in_root(const char *name)
@@ -83,7 +88,7 @@ static rp_status read_dir(const char *dir, const char *role)
     struct rp_dataset_options o = options(role);
     const char *path = in_root(dir);
     rp_dataset_fini(&dataset);
-    *last = 0;
+    *last = *lines = 0;
     return rp_dataset_read(&path, 1, &o, &dataset);
 }
 
@@ -249,6 +254,169 @@ static void test_place(void)
     CHECK_INT(dataset.piece[0].low, 36);
 }
 
+static size_t put_varlen(unsigned char *at, uint32_t number)
+{
+    size_t size = 1;
+    for (uint32_t n = number >> 7; n; n >>= 7)
+        size++;
+    for (size_t i = size; i-- > 0; number >>= 7)
+        at[i] = (unsigned char)((number & 127) | (i + 1 < size ? 128 : 0));
+    return size;
+}
+
+/* The tune of `seed` as another program might write it: type 0, 120 ticks a
+ * beat, five semitones lower, at another tempo, and every thirtieth note
+ * changed. */
+static void write_copy(const char *name, uint32_t seed, uint32_t count)
+{
+    static unsigned char bytes[65536] = "MThd\0\0\0\6\0\0\0\1\0\x78MTrk";
+    size_t at = 22;
+    memcpy(bytes + at, "\0\xff\x51\3\x03\x0d\x40", 7);
+    at += 7;
+    state = seed;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t pitch = (uint8_t)(55 + dice(12) + (i % 30 == 17));
+        uint32_t ticks = 30 * (1 + dice(4));
+        memcpy(bytes + at, (unsigned char[]){0, 0x93, pitch, 70}, 4);
+        at += 4;
+        at += put_varlen(bytes + at, ticks);
+        memcpy(bytes + at, (unsigned char[]){0x93, pitch, 0}, 3);
+        at += 3;
+    }
+    memcpy(bytes + at, "\0\xff\x2f", 4);
+    at += 4;
+    for (int i = 0; i < 4; i++)
+        bytes[18 + i] = (unsigned char)((at - 22) >> (24 - 8 * i));
+    FILE *file = fopen(in_root(name), "wb");
+    CHECK(file && fwrite(bytes, 1, at, file) == at && !fclose(file));
+}
+
+/* What a reader gives, threads or not: the set, and what it said. */
+static void read_by(uint32_t threads, uint32_t memory, char *hash, char *log)
+{
+    struct rp_dataset_options o = options("melody");
+    const char *path = in_root("many");
+    o.threads = threads;
+    o.memory = memory;
+    rp_dataset_fini(&dataset);
+    *lines = 0;
+    CHECK_INT(rp_dataset_read(&path, 1, &o, &dataset), RP_OK);
+    snprintf(hash, 65, "%s", dataset.hash);
+    snprintf(log, sizeof lines, "%s", lines);
+}
+
+/* Every fifth file is broken in its own way: its line stands where its path
+ * does, however many threads read. */
+static void test_threads(void)
+{
+    static char hash[3][65], log[3][sizeof lines];
+    char name[32], text[32];
+    folder("many");
+    for (uint32_t i = 0; i < 1100; i++) {
+        snprintf(name, sizeof name, "many/%04u.mid", i);
+        snprintf(text, sizeof text, "no music %u", i);
+        if (i % 5 == 4)
+            spell(name, text);
+        else
+            write_copy(name, i, 40 + i % 50);
+    }
+    read_by(1, 0, hash[0], log[0]);
+    CHECK_INT(dataset.broken, 220);
+    CHECK_INT(dataset.count, 880);
+    CHECK_INT(dataset.beyond, 0);
+    for (uint32_t i = 0; i + 1 < dataset.count; i++)
+        CHECK(strcmp(dataset.piece[i].path, dataset.piece[i + 1].path) < 0);
+    const char *at = log[0];
+    for (uint32_t i = 4; i < 1100 && at; i += 5) {
+        snprintf(name, sizeof name, "many/%04u.mid: byte ", i);
+        CHECK((at = strstr(at, name)));
+    }
+    for (uint32_t threads = 2; threads < 10; threads += 5) {
+        read_by(threads, 0, hash[1], log[1]);
+        CHECK_TEXT(hash[1], hash[0]);
+        CHECK_TEXT(log[1], log[0]);
+    }
+
+    /* A megabyte is full after the first block of files: the same pieces
+     * stay whoever reads, and one line says so. */
+    read_by(1, 1, hash[1], log[1]);
+    CHECK(dataset.count > 300 && dataset.count < 880);
+    CHECK(dataset.beyond > 0);
+    CHECK_INT(dataset.count + dataset.dropped, dataset.files);
+    snprintf(text, sizeof text, "%u pieces fill the memory", dataset.count);
+    CHECK(strstr(log[1], text) && strstr(log[1], "--memory MB allows more"));
+    read_by(7, 1, hash[2], log[2]);
+    CHECK_TEXT(hash[2], hash[1]);
+    CHECK_TEXT(log[2], log[1]);
+}
+
+static enum rp_split split_alone(const char *name)
+{
+    CHECK_INT(read_dir(name, "melody"), RP_OK);
+    CHECK_INT(dataset.count, 1);
+    return dataset.piece[0].split;
+}
+
+/* Tunes whose copies fall on other sides when they are read alone: together
+ * they are found and stand on one side, and all others where they stood. */
+static void test_planted(void)
+{
+    enum { COUNT = 90, PAIRS = 8, OTHERS = 60 };
+    char name[32], copy[32];
+    uint32_t pairs = 0;
+    folder("w");
+    folder("w/o");
+    for (uint32_t seed = 1000; seed < 1200 && pairs < PAIRS; seed++) {
+        snprintf(name, sizeof name, "w/o/tune%u.mid", pairs);
+        snprintf(copy, sizeof copy, "w/zz%u.kar", PAIRS - pairs);
+        write_tune(name, (struct tune){.seed = seed, .count = COUNT});
+        write_copy(copy, seed, COUNT);
+        pairs += split_alone(name) != split_alone(copy);
+    }
+    CHECK_INT(pairs, PAIRS);
+    enum rp_split alone[OTHERS];
+    for (uint32_t i = 0; i < OTHERS; i++) {
+        snprintf(name, sizeof name, "w/x%02u.mid", i);
+        write_copy(name, 5000 + i, COUNT);
+        alone[i] = split_alone(name);
+    }
+    CHECK_INT(read_dir("w", "melody"), RP_OK);
+    CHECK_INT(dataset.files, 2 * PAIRS + OTHERS);
+    CHECK_INT(dataset.count, 2 * PAIRS + OTHERS);
+    CHECK_INT(dataset.alike, 2 * PAIRS);
+    for (uint32_t i = 0; i < PAIRS; i++) { /* tune i and zz(PAIRS - i) */
+        const struct rp_facts *a = &dataset.facts[i];
+        uint32_t other = dataset.files - 1 - i;
+        const struct rp_facts *b = &dataset.facts[other];
+        CHECK_INT(a->twin, other);
+        CHECK_INT(b->twin, i);
+        CHECK(a->likeness > 0.5f && a->likeness < 1);
+        CHECK_INT(a->group, i);
+        CHECK_INT(b->group, i);
+        CHECK_INT(a->split, b->split);
+        CHECK_INT(dataset.piece[i].split, dataset.piece[other].split);
+    }
+    for (uint32_t i = 0; i < OTHERS; i++) {
+        CHECK_INT(dataset.facts[PAIRS + i].twin, -1);
+        CHECK_INT(dataset.piece[PAIRS + i].split, alone[i]);
+    }
+}
+
+static void test_roles(void)
+{
+    folder("r");
+    write_tune("r/1.mid", (struct tune){.seed = 9, .count = 20});
+    CHECK_INT(read_dir("r", "violin"), RP_ENONE);
+    CHECK_TEXT(last, "dataset: no piece in 1 files: 0 broken, 1 shorter than "
+                     "16 notes of Violin");
+    CHECK_INT(read_dir("r", "piano"), RP_OK); /* what no program change says */
+    CHECK_TEXT(dataset.role, "Acoustic Grand Piano");
+    CHECK_INT(dataset.piece[0].count, 40);
+    CHECK_INT(dataset.drums, false);
+    CHECK_INT(read_dir("r", NULL), RP_OK);
+    CHECK_TEXT(dataset.role, "melody");
+}
+
 static int drop(const char *path, const struct stat *stat, int kind,
                 struct FTW *ftw)
 {
@@ -266,6 +434,9 @@ int main(void)
     test_refused();
     test_split();
     test_place();
+    test_threads();
+    test_planted();
+    test_roles();
     rp_dataset_fini(&dataset);
     CHECK_INT(nftw(root, drop, 16, FTW_DEPTH | FTW_PHYS), 0);
     return TEST_END();

@@ -14,6 +14,7 @@ int rp_cmd_ports(int argc, char **argv);
 int rp_cmd_presets(int argc, char **argv);
 int rp_cmd_engines(int argc, char **argv);
 int rp_cmd_bench(int argc, char **argv);
+int rp_cmd_prepare(int argc, char **argv);
 int rp_cmd_train(int argc, char **argv);
 int rp_cmd_eval(int argc, char **argv);
 int rp_cmd_encode(int argc, char **argv);

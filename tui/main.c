@@ -12,6 +12,7 @@ static const struct rp_command commands[] = {
     {"ports", rp_cmd_ports, "MIDI ports that can be connected"},
     {"presets", rp_cmd_presets, "named set-ups that can be found"},
     {"engines", rp_cmd_engines, "where the arithmetic can run here"},
+    {"prepare", rp_cmd_prepare, "read folders of .mid once, and report"},
     {"train", rp_cmd_train, "train a network on folders of .mid"},
     {"eval", rp_cmd_eval, "how well a network predicts folders of .mid"},
     {"encode", rp_cmd_encode, ".mid files as JSON and words, and back"},

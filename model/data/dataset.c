@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/data/gather.h"
+#include "model/data/prepared.h"
 #include "model/data/walk.h"
 #include "rt/log.h"
 
@@ -76,7 +77,6 @@ static void set_facts(const struct rp_entry *entry, uint32_t count,
             continue;
         facts->twin = (int32_t)entry[near[i].twin].file;
         facts->likeness = near[i].likeness;
-        dataset->alike++;
     }
 }
 
@@ -118,13 +118,20 @@ static rp_status set_hash(struct rp_dataset *dataset,
     return RP_OK;
 }
 
-static void count_fates(struct rp_dataset *dataset)
+void rp_dataset_count(struct rp_dataset *dataset)
 {
     uint32_t fates[RP_FATES] = {0};
+    struct rp_role role;
+    dataset->drums = rp_role_parse(dataset->role, &role) &&
+                     role.kind == RP_ROLE_DRUMS;
+    dataset->alike = dataset->rest_bars = 0;
     for (uint32_t i = 0; i < dataset->files; i++) {
-        fates[dataset->facts[i].fate]++;
-        if (dataset->facts[i].fate == RP_KEPT)
-            dataset->rest_bars += dataset->facts[i].rest_bars;
+        const struct rp_facts *facts = &dataset->facts[i];
+        fates[facts->fate]++;
+        if (facts->fate != RP_KEPT)
+            continue;
+        dataset->rest_bars += facts->rest_bars;
+        dataset->alike += facts->twin >= 0;
     }
     dataset->broken = fates[RP_BROKEN];
     dataset->shorter = fates[RP_SHORT];
@@ -173,9 +180,11 @@ static rp_status make(struct rp_dataset *dataset,
         kept = drop_twins(entry, count, dataset->facts);
         qsort(entry, kept, sizeof *entry, compare_files);
     }
-    count_fates(dataset);
     status = kept ? split(dataset, entry, kept, options->eval_ratio)
-                  : refuse_empty(dataset, options);
+                  : RP_OK;
+    rp_dataset_count(dataset);
+    if (!kept)
+        status = refuse_empty(dataset, options);
     if (!status) {
         qsort(entry, kept, sizeof *entry, compare_digests);
         dataset->count = kept;
@@ -206,9 +215,9 @@ static rp_status name_files(struct rp_dataset *dataset, struct rp_walk *walk)
     return RP_OK;
 }
 
-rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
-                          const struct rp_dataset_options *options,
-                          struct rp_dataset *dataset)
+static rp_status read_folders(const char *const *dir, uint32_t dirs,
+                              const struct rp_dataset_options *options,
+                              struct rp_dataset *dataset)
 {
     struct rp_dataset made = {.vocabulary = options->vocabulary};
     struct rp_walk walk = {0};
@@ -219,7 +228,6 @@ rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
     if (status)
         return status;
     made.role = rp_role_name(role);
-    made.drums = role.kind == RP_ROLE_DRUMS;
     for (uint32_t i = 0; !status && i < dirs; i++)
         status = rp_walk_add(&walk, dir[i]);
     rp_walk_sort(&walk);
@@ -236,6 +244,22 @@ rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
     else
         *dataset = made;
     return status;
+}
+
+rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
+                          const struct rp_dataset_options *options,
+                          struct rp_dataset *dataset)
+{
+    for (uint32_t i = 0; i < dirs; i++) {
+        if (!rp_prepared_is(dir[i]))
+            continue;
+        if (dirs == 1)
+            return rp_prepared_load(dir[i], options, dataset);
+        rp_log(RP_ERROR, "dataset",
+               "%s is prepared: expected it alone, or folders", dir[i]);
+        return RP_EARG;
+    }
+    return read_folders(dir, dirs, options, dataset);
 }
 
 void rp_dataset_fini(struct rp_dataset *dataset)

@@ -39,14 +39,16 @@ struct rp_dataset_options {
     uint32_t memory;   /* MiB that pieces may take; 0: half of the machine's */
 };
 
-/* Reads DIRs recursively, every .mid, .midi, .smf and .kar; a DIR may be a
- * file, too. The split of a piece is by SHA-256 of its times and intervals:
+/* Reads DIRs recursively, every .mid, .midi, .smf and .kar; a DIR may be such
+ * a file, too, and a single one a prepared set (prepared.h). The split of a piece is by SHA-256 of its times and intervals:
  * 80 / 10 / 10; pieces that are much alike (near.h) go where one of them
  * would. Pieces past the memory limit are left out, the last by path first.
  * RP_ENONE when nothing usable was found. */
 RP_MUST rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
                                   const struct rp_dataset_options *options,
                                   struct rp_dataset *dataset);
+/* Sets `drums` and the counts after `facts`, from the role and the facts. */
+void rp_dataset_count(struct rp_dataset *dataset);
 void rp_dataset_fini(struct rp_dataset *dataset);
 
 #endif

@@ -51,7 +51,7 @@ static void take_grid(struct rp_facts *facts, const struct rp_smf *smf,
     for (uint32_t t = picker.from; t < picker.to; t++) {
         const struct rp_smf_track *track = &smf->track[t];
         struct stroll stroll = {smf, t, 0, 0, 5e5 / smf->division};
-        rp_smf_picker_begin(&picker, t);
+        rp_smf_picker_begin(&picker);
         for (uint32_t i = 0; i < track->events; i++) {
             if (!rp_smf_picker_wants(&picker, track->event[i].event))
                 continue;
@@ -70,7 +70,7 @@ static void take_sounds(struct rp_facts *facts, const struct rp_smf *smf)
     for (uint32_t t = 0; t < smf->tracks; t++) {
         const struct rp_smf_track *track = &smf->track[t];
         int64_t end = 0;
-        rp_smf_picker_begin(&picker, t);
+        rp_smf_picker_begin(&picker);
         for (uint32_t i = 0; i < track->events; i++) {
             struct rp_event event = track->event[i].event;
             uint8_t channel = event.data[0] & 0x0f;

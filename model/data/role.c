@@ -23,20 +23,26 @@ static const struct {
 };
 enum { NAMES = sizeof names / sizeof *names };
 
-rp_status rp_role_find(const char *text, struct rp_role *role)
+bool rp_role_parse(const char *text, struct rp_role *role)
 {
     for (int i = 0; i < NAMES; i++)
         if (!strcmp(names[i].name, text)) {
             *role = (struct rp_role){names[i].kind, -1};
-            return RP_OK;
+            return true;
         }
     int program = rp_instrument_find(text);
-    if (program < 0) {
-        rp_log(RP_ERROR, "role", "role '%s': expected %s", text, rp_role_list);
-        return RP_EARG;
-    }
+    if (program < 0)
+        return false;
     *role = (struct rp_role){RP_ROLE_INSTRUMENT, program};
-    return RP_OK;
+    return true;
+}
+
+rp_status rp_role_find(const char *text, struct rp_role *role)
+{
+    if (rp_role_parse(text, role))
+        return RP_OK;
+    rp_log(RP_ERROR, "role", "role '%s': expected %s", text, rp_role_list);
+    return RP_EARG;
 }
 
 const char *rp_role_name(struct rp_role role)

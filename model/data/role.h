@@ -22,6 +22,8 @@ struct rp_role {
  * instrument by name or number (instrument.h). RP_EARG with one logged line
  * where it is none of these. */
 RP_MUST rp_status rp_role_find(const char *text, struct rp_role *role);
+/* The same without a word: false. */
+bool rp_role_parse(const char *text, struct rp_role *role);
 /* What rp_role_find reads back; a string that stays. */
 const char *rp_role_name(struct rp_role role);
 /* For --help and messages. */

@@ -85,7 +85,7 @@ static bool begin_note(struct list *list, struct key *key, int64_t tick,
 static bool read_track(struct list *list, uint32_t index)
 {
     const struct rp_smf_track *track = &list->smf->track[index];
-    rp_smf_picker_begin(&list->picker, index);
+    rp_smf_picker_begin(&list->picker);
     for (int c = 0; c < 16; c++)
         for (int p = 0; p < 128; p++)
             list->key[c][p] = (struct key){.note = -1, .off = -1};

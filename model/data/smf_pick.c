@@ -2,22 +2,28 @@
 
 #include <string.h>
 
-enum { UNSAID = 0xff };
-
 static bool is_program(struct rp_event event)
 {
     return (event.data[0] & 0xf0) == RP_PROGRAM;
 }
 
-/* The first program of each channel that `track` says, where none is yet. */
-static void find_programs(const struct rp_smf_track *track, uint8_t first[16])
+/* The earliest program change of each channel; of the same tick, the first
+ * track's. General MIDI begins with program 0. */
+static void find_programs(const struct rp_smf *smf, uint8_t first[16])
 {
-    for (uint32_t i = 0; i < track->events; i++) {
-        struct rp_event event = track->event[i].event;
-        uint8_t *program = &first[event.data[0] & 0x0f];
-        if (is_program(event) && *program == UNSAID)
-            *program = event.data[1] & 0x7f;
-    }
+    int64_t at[16];
+    memset(first, 0, 16);
+    for (int c = 0; c < 16; c++)
+        at[c] = INT64_MAX;
+    for (uint32_t t = 0; t < smf->tracks; t++)
+        for (uint32_t i = 0; i < smf->track[t].events; i++) {
+            const struct rp_smf_event *event = &smf->track[t].event[i];
+            uint8_t channel = event->event.data[0] & 0x0f;
+            if (!is_program(event->event) || event->tick >= at[channel])
+                continue;
+            at[channel] = event->tick;
+            first[channel] = event->event.data[1] & 0x7f;
+        }
 }
 
 static bool is_wanted(const struct rp_smf_picker *picker,
@@ -36,19 +42,15 @@ bool rp_smf_picker_wants(struct rp_smf_picker *picker, struct rp_event event)
     return is_wanted(picker, event);
 }
 
-void rp_smf_picker_begin(struct rp_smf_picker *picker, uint32_t track)
+void rp_smf_picker_begin(struct rp_smf_picker *picker)
 {
-    memset(picker->program, UNSAID, sizeof picker->program);
-    find_programs(&picker->smf->track[track], picker->program);
-    for (int c = 0; c < 16; c++)
-        if (picker->program[c] == UNSAID)
-            picker->program[c] = picker->first[c];
+    memcpy(picker->program, picker->first, sizeof picker->program);
 }
 
 static bool has_wanted(struct rp_smf_picker *picker, uint32_t track)
 {
     const struct rp_smf_track *t = &picker->smf->track[track];
-    rp_smf_picker_begin(picker, track);
+    rp_smf_picker_begin(picker);
     for (uint32_t i = 0; i < t->events; i++)
         if (rp_smf_picker_wants(picker, t->event[i].event))
             return true;
@@ -60,12 +62,7 @@ void rp_smf_picker_init(struct rp_smf_picker *picker, const struct rp_smf *smf,
 {
     *picker = (struct rp_smf_picker){.smf = smf, .pick = pick,
                                      .to = smf->tracks};
-    memset(picker->first, UNSAID, sizeof picker->first);
-    for (uint32_t i = 0; i < smf->tracks; i++)
-        find_programs(&smf->track[i], picker->first);
-    for (int c = 0; c < 16; c++)
-        if (picker->first[c] == UNSAID)
-            picker->first[c] = 0; /* what General MIDI begins with */
+    find_programs(smf, picker->first);
     if (pick.track >= 0)
         picker->from = (uint32_t)pick.track;
     /* The tracks of type 2 are not of one time. */

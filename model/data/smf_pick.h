@@ -21,15 +21,15 @@ struct rp_smf_picker {
     const struct rp_smf *smf;
     struct rp_smf_pick pick;
     uint32_t from, to;   /* tracks that may have wanted notes: [from, to) */
-    uint8_t first[16];   /* program that the file first gives a channel */
+    uint8_t first[16];   /* program that a channel has first, by tick */
     uint8_t program[16]; /* in force where the walk is */
 };
 
 void rp_smf_picker_init(struct rp_smf_picker *picker, const struct rp_smf *smf,
                         struct rp_smf_pick pick);
-/* A walk along a track begins. Before the first program change of a channel
- * that change holds already; a track without one takes the file's. */
-void rp_smf_picker_begin(struct rp_smf_picker *picker, uint32_t track);
+/* A walk along a track begins. Programs are those that the file gives first,
+ * in whatever track, until the track itself changes them. */
+void rp_smf_picker_begin(struct rp_smf_picker *picker);
 /* Every event of the track, in order: whether it is a wanted note-on. */
 bool rp_smf_picker_wants(struct rp_smf_picker *picker, struct rp_event event);
 

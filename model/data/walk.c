@@ -76,13 +76,31 @@ static rp_status add_folder(struct rp_walk *walk, const char *folder, int depth)
     return status;
 }
 
+static bool begins_as_midi(const char *path)
+{
+    char head[4];
+    FILE *file = fopen(path, "rb");
+    bool is = file && fread(head, sizeof head, 1, file) == 1 &&
+              (!memcmp(head, "MThd", 4) || !memcmp(head, "RIFF", 4));
+    if (file)
+        fclose(file);
+    return is;
+}
+
 rp_status rp_walk_add(struct rp_walk *walk, const char *path)
 {
     struct stat stat_;
     char *copy;
-    if (!stat(path, &stat_) && S_ISREG(stat_.st_mode))
-        return (copy = strdup(path)) ? add_path(walk, copy) : no_memory();
-    return add_folder(walk, path, 0);
+    if (stat(path, &stat_) || !S_ISREG(stat_.st_mode))
+        return add_folder(walk, path, 0);
+    if (!is_midi(path) && !begins_as_midi(path)) {
+        rp_log(RP_ERROR, "walk",
+               "%s: expected a folder, a .mid, or what 'riposte prepare' "
+               "writes",
+               path);
+        return RP_EFORMAT;
+    }
+    return (copy = strdup(path)) ? add_path(walk, copy) : no_memory();
 }
 
 static int compare(const void *a, const void *b)

@@ -13,7 +13,8 @@ struct rp_walk {
 };
 
 /* Adds every .mid, .midi, .smf and .kar below a folder, names that begin with
- * a dot apart; or the one file that `path` is, whatever its name. */
+ * a dot apart; or the one file that `path` is, if it is named or begins as
+ * MIDI. RP_EFORMAT, logged, for any other file. */
 RP_MUST rp_status rp_walk_add(struct rp_walk *walk, const char *path);
 /* By path, so that the order is not the folders'; a file that was reached
  * twice is one file. */
