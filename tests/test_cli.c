@@ -120,7 +120,7 @@ static void test_usage(void)
             "--period '3': expected a whole number from 16 to 8192");
     refused("play song.mid", 2, "'song.mid' is one too many");
     refused("play --duration nan --headless", 2, "--duration 'nan'");
-    refused("generate --primer a.mid --primer-melody 60", 2, "one of the two");
+    refused("generate --primer a.mid --primer-melody 60", 2, "expected one of them");
     refused("generate --count 0", 2, "--count '0'");
     refused("bench", 2, "expected one of ");
     refused("bench phrases", 2, "expected DIR...");
