@@ -46,9 +46,9 @@ static const struct rp_option options[] = {
      AT(take)},
     {"duration", "S", "end after so many seconds", RP_OPTION_REAL, AT(duration),
      0.001, 1e6},
-    {"rate", "HZ", "backend null: frames per second (48000)", RP_OPTION_COUNT,
+    {"rate", "HZ", "null and alsa: frames per second (48000)", RP_OPTION_COUNT,
      AT(rate), 8000, 384000},
-    {"period", "FRAMES", "backend null: frames per period (128)",
+    {"period", "FRAMES", "null and alsa: frames per period (128)",
      RP_OPTION_COUNT, AT(period), 16, 8192},
     RP_OPTION_END,
 };
@@ -56,10 +56,10 @@ static const struct rp_cli cli = {
     .name = "play",
     .about =
         "Listens, and answers. With no options: JACK if a server runs, else "
-        "the computer\nkeyboard as a MIDI keyboard. Without a terminal, or "
-        "with --headless, lines are\nprinted instead of the panel; with "
-        "--backend null and --call it then runs in\nvirtual time. A call "
-        "brings its tempo and metre unless they are given.",
+        "ALSA, else the\ncomputer keyboard as a MIDI keyboard. Without a "
+        "terminal, or with --headless,\nlines are printed instead of the "
+        "panel; with --backend null and --call it then runs\nin virtual "
+        "time. A call brings its tempo and metre unless they are given.",
     .options = options,
 };
 
@@ -203,7 +203,8 @@ static rp_status open_session(struct rp_play *play, const struct wish *wish)
 static void explain(struct rp_play *play, const struct wish *wish,
                     bool headless)
 {
-    static const char text[] = "no JACK server runs here: nothing can be heard";
+    static const char text[] = "neither a JACK server nor ALSA here: nothing "
+                               "can be heard";
     char session[RP_PANEL_TEXT];
 
     rp_session_describe(play->rig.session, session, sizeof(session));

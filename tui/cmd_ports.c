@@ -73,8 +73,8 @@ int rp_cmd_ports(int argc, char **argv)
         printf("%s]\n", listing.count ? "\n" : "");
     } else if (!listing.count && status == RP_OK) {
         rp_log(RP_INFO, "ports",
-               "no MIDI ports: no JACK server runs here, or "
-               "nothing is connected to it");
+               "no MIDI ports: neither a JACK server nor the ALSA sequencer "
+               "runs here, or nothing is connected to them");
     }
     return rp_exit_code(status);
 }
