@@ -100,7 +100,7 @@ static bool is_melodic(const struct rp_model *model)
 {
     const char *role = rp_card_get(&model->card, "role");
 
-    return role && !strcmp(role, "melody");
+    return role && (!strcmp(role, "melody") || !strcmp(role, "lead"));
 }
 
 static void set_turn(const struct rp_generator *g, uint32_t candidate,
