@@ -14,14 +14,26 @@
 enum {
     EVENT_MOST = 1 << 20, /* bytes; ours are far smaller */
     /* How a field of a protocol buffer is written. */
-    WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5,
+    WIRE_VARINT = 0,
+    WIRE_64 = 1,
+    WIRE_BYTES = 2,
+    WIRE_32 = 5,
     /* Numbers of fields: tensorflow/core/util/event.proto, summary.proto,
      * tensor.proto. */
-    EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5,
+    EVENT_TIME = 1,
+    EVENT_STEP = 2,
+    EVENT_VERSION = 3,
+    EVENT_SUMMARY = 5,
     SUMMARY_VALUE = 1,
-    VALUE_TAG = 1, VALUE_NUMBER = 2, VALUE_TENSOR = 8, VALUE_METADATA = 9,
-    METADATA_PLUGIN = 1, PLUGIN_NAME = 1,
-    TENSOR_TYPE = 1, TENSOR_STRING = 8, TYPE_STRING = 7
+    VALUE_TAG = 1,
+    VALUE_NUMBER = 2,
+    VALUE_TENSOR = 8,
+    VALUE_METADATA = 9,
+    METADATA_PLUGIN = 1,
+    PLUGIN_NAME = 1,
+    TENSOR_TYPE = 1,
+    TENSOR_STRING = 8,
+    TYPE_STRING = 7
 };
 
 uint32_t rp_board_crc(const void *data, size_t size)
@@ -53,7 +65,7 @@ struct message {
 
 static struct message *begin(struct message *message)
 {
-    *message = (struct message){ 0 };
+    *message = (struct message){0};
     message->out = open_memstream(&message->data, &message->size);
     return message;
 }

@@ -13,7 +13,7 @@ enum { AUTOSAVE = 600 }; /* seconds: no kill costs more */
 static rp_status learn_batch(struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
-    struct rp_train_tally tally = { 0 };
+    struct rp_train_tally tally = {0};
     struct rp_optimizer_step step = {
         .step = train->step + 1,
         .lr = rp_train_rate(train),
@@ -35,12 +35,11 @@ static rp_status learn_batch(struct rp_train *train)
         return rp_train_good_return(train);
     if (options->clip > 0 && norm > (double)options->clip)
         step.scale = (float)((double)options->clip / norm);
-    rp_train_update(&train->net.layout, train->optimizer, &step,
-                    train->frozen, train->gradient, train->params,
-                    train->state);
+    rp_train_update(&train->net.layout, train->optimizer, &step, train->frozen,
+                    train->gradient, train->params, train->state);
     if (train->average)
-        rp_train_average(train->net.layout.size, options->average,
-                         step.step, train->params, train->average);
+        rp_train_average(train->net.layout.size, options->average, step.step,
+                         train->params, train->average);
     tally.batches = 1;
     tally.norm = norm;
     rp_train_tally_add(&train->tally, &tally);
@@ -54,7 +53,7 @@ static rp_status learn_batch(struct rp_train *train)
 
 static void validate(struct rp_train *train)
 {
-    struct rp_train_tally tally = { 0 };
+    struct rp_train_tally tally = {0};
 
     rp_train_net_set(&train->net, RP_FP32,
                      train->average ? train->average : train->params, 0, 0);
@@ -192,8 +191,7 @@ rp_status rp_train_run(const struct rp_train_options *options,
                        const volatile sig_atomic_t *stop, bool quiet,
                        struct rp_train_result *result)
 {
-    struct rp_train train = { .options = *options, .stop = stop,
-                              .quiet = quiet };
+    struct rp_train train = {.options = *options, .stop = stop, .quiet = quiet};
     rp_status status = rp_train_setup(&train);
     if (!status)
         status = report_data(&train);

@@ -3,11 +3,14 @@
  * A run is a numbered folder under `out` (001, 002, ...) with
  *   best.safetensors  the weights with the lowest validation loss so far
  *   last.safetensors  the newest, with all that --resume needs
+ *   good.safetensors  the same as the epoch began, to go back to
  *   run.csv           one line per epoch
  *   data.json         the data report (data/report.h)
- * Same data, options and seed: the same bytes, with any number of threads
- * and however often the run was stopped and resumed, unless time_limit ends
- * it. */
+ *   events.out.tfevents.riposte  the same and more, for TensorBoard
+ *   config.ini        what it was begun with
+ * Same data, options and seed: the same bytes (where they do not tell the
+ * time), with any number of threads and however often the run was stopped,
+ * killed and resumed, unless time_limit ends it. */
 #ifndef RP_TRAIN_H
 #define RP_TRAIN_H
 

@@ -49,7 +49,7 @@ static void add_tally(struct curves *curves, const struct rp_train *train,
 
 rp_status rp_train_board_epoch(struct rp_train *train)
 {
-    struct curves curves = { 0 };
+    struct curves curves = {0};
     char path[600];
 
     path_of(train, path, sizeof path);
@@ -63,7 +63,7 @@ rp_status rp_train_board_epoch(struct rp_train *train)
 
 rp_status rp_train_board_step(struct rp_train *train)
 {
-    struct curves curves = { 0 };
+    struct curves curves = {0};
     char path[600];
 
     if (train->step % EACH)

@@ -79,7 +79,8 @@ static rp_status read_text(const char *path, char **text)
     } else if (!all) {
         status = RP_EMEM;
     } else if (size == BYTES_MOST || strlen(all) != size) {
-        rp_log(RP_ERROR, "train", "%s: byte %zu: expected the end of a text "
+        rp_log(RP_ERROR, "train",
+               "%s: byte %zu: expected the end of a text "
                "of at most %d bytes",
                path, strnlen(all, BYTES_MOST), BYTES_MOST - 1);
         status = RP_EFORMAT;
@@ -102,7 +103,7 @@ rp_status rp_train_config_load(const char *path,
     unsigned number = 0;
     rp_status status;
 
-    *config = (struct rp_train_config){ 0 };
+    *config = (struct rp_train_config){0};
     status = read_text(path, &config->text);
     read.given = 0;
     for (char *line = config->text, *next; line && !status; line = next) {
@@ -124,7 +125,7 @@ rp_status rp_train_config_load(const char *path,
 void rp_train_config_fini(struct rp_train_config *config)
 {
     free(config->text);
-    *config = (struct rp_train_config){ 0 };
+    *config = (struct rp_train_config){0};
 }
 
 /* Paths are written so that they lead there from everywhere. */
@@ -145,8 +146,7 @@ static void put_knob(FILE *out, const char *margin,
     const char *value = rp_train_knob_text(knob, options, text, sizeof text);
 
     /* Where it is kept, and what it runs on, does not change it. */
-    if (!value || !strcmp(knob->name, "out") ||
-        !strcmp(knob->name, "threads"))
+    if (!value || !strcmp(knob->name, "out") || !strcmp(knob->name, "threads"))
         return;
     if (!strcmp(knob->name, "from"))
         put_path(out, margin, knob->name, value);
@@ -187,8 +187,7 @@ rp_status rp_train_config_save(const struct rp_train_options *options,
     if (status)
         return status;
     file = fopen(path, "w");
-    bad = !file || fputs(text, file) < 0 || fflush(file) ||
-          fsync(fileno(file));
+    bad = !file || fputs(text, file) < 0 || fflush(file) || fsync(fileno(file));
     if (bad)
         rp_log(RP_ERROR, "train", "%s: cannot write: %s", path,
                strerror(errno));

@@ -32,7 +32,8 @@ static rp_status check_room(const struct rp_train *train, const char *out)
     room = (double)disk.f_bavail * (double)disk.f_frsize;
     if (room >= need)
         return RP_OK;
-    rp_log(RP_ERROR, "train", "%s: %.1f MB free, expected the %.1f MB that "
+    rp_log(RP_ERROR, "train",
+           "%s: %.1f MB free, expected the %.1f MB that "
            "this run writes",
            out, room / 1e6, need / 1e6);
     return RP_EIO;
@@ -73,10 +74,9 @@ static rp_status write_first(struct rp_train *train)
 /* Of a run that never began. */
 static void forget(const struct rp_train *train)
 {
-    static const char *const names[] = { "config.ini",
-                                         "events.out.tfevents.riposte",
-                                         "last.safetensors",
-                                         "good.safetensors" };
+    static const char *const names[] = {"config.ini",
+                                        "events.out.tfevents.riposte",
+                                        "last.safetensors", "good.safetensors"};
     char path[600];
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

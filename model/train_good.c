@@ -19,8 +19,7 @@ void rp_train_good_keep(struct rp_train *train)
     size_t size = train->net.layout.size;
 
     memcpy(train->good, train->params, size * sizeof(float));
-    memcpy(train->good + size, train->state,
-           train->state_size * sizeof(float));
+    memcpy(train->good + size, train->state, train->state_size * sizeof(float));
     train->good_step = train->step;
 }
 
@@ -62,8 +61,7 @@ rp_status rp_train_good_return(struct rp_train *train)
                : "not a number",
            train->good_step, train->slower);
     memcpy(train->params, train->good, size * sizeof(float));
-    memcpy(train->state, train->good + size,
-           train->state_size * sizeof(float));
+    memcpy(train->state, train->good + size, train->state_size * sizeof(float));
     train->step = train->good_step;
     train->at = 0;
     memset(&train->tally, 0, sizeof train->tally);

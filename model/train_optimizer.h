@@ -25,8 +25,8 @@ struct rp_optimizer_step {
                        not adadelta's */
     float beta2;    /* of its size: alpha, rho; not adagrad's, not sgd's */
     float epsilon;
-    bool nesterov;  /* sgd's */
-    float scale;    /* of the gradient: what clipping leaves */
+    bool nesterov; /* sgd's */
+    float scale;   /* of the gradient: what clipping leaves */
 };
 
 struct rp_optimizer {

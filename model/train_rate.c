@@ -19,9 +19,8 @@ double rp_train_spent(const struct rp_train *train)
 
 double rp_train_progress(const struct rp_train *train)
 {
-    double done = train->planned
-                      ? (double)train->step / (double)train->planned
-                      : 0;
+    double done =
+        train->planned ? (double)train->step / (double)train->planned : 0;
 
     if (train->options.time_limit > 0) {
         double spent = rp_train_spent(train) / 60 / train->options.time_limit;
@@ -41,8 +40,7 @@ float rp_train_rate(const struct rp_train *train)
     if ((double)train->step < warm)
         rate *= (double)(train->step + 1) / (warm + 1);
     if (!strcmp(options->schedule, "cosine"))
-        rate *= 0.01 +
-                0.99 * 0.5 * (1 + cos(M_PI * rp_train_progress(train)));
+        rate *= 0.01 + 0.99 * 0.5 * (1 + cos(M_PI * rp_train_progress(train)));
     return (float)rate;
 }
 

@@ -118,10 +118,10 @@ static const char *spell_features(const struct rp_vocabulary *vocabulary,
     size_t used = 0;
 
     for (int i = 0; i < RP_FEATURES && used < size; i++)
-        used += (size_t)snprintf(
-            text + used, size - used, "%s%s %d", i ? ", " : "",
-            rp_feature_names[i],
-            rp_vocabulary_has(vocabulary, (enum rp_feature)i));
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%s %d", i ? ", " : "",
+                             rp_feature_names[i],
+                             rp_vocabulary_has(vocabulary, (enum rp_feature)i));
     return text;
 }
 
@@ -152,8 +152,8 @@ static rp_status check_shape(const struct rp_train *train, const char *path,
                "%s: layers %u, hidden %u, head %u, resolution %u, %s, "
                "expected those of its card: %u, %u, %u, %u, %s",
                path, got->layers, got->hidden, got->head, has->resolution,
-               spell_features(has, had, sizeof had), want->layers,
-               want->hidden, want->head, says->resolution,
+               spell_features(has, had, sizeof had), want->layers, want->hidden,
+               want->head, says->resolution,
                spell_features(says, said, sizeof said));
         return RP_EFORMAT;
     }
@@ -172,8 +172,8 @@ static rp_status load(struct rp_train *train, const char *path,
     struct rp_shape shape;
     size_t extra_size = 0;
     float *params = NULL, *extra = NULL;
-    rp_status status = rp_checkpoint_load(path, &shape, &params, card, &extra,
-                                          &extra_size);
+    rp_status status =
+        rp_checkpoint_load(path, &shape, &params, card, &extra, &extra_size);
 
     if (status)
         return status;
@@ -181,8 +181,7 @@ static rp_status load(struct rp_train *train, const char *path,
     if (!status)
         status = check_shape(train, path, &shape, extra_size);
     if (!status) {
-        memcpy(train->params, params,
-               train->net.layout.size * sizeof *params);
+        memcpy(train->params, params, train->net.layout.size * sizeof *params);
         memcpy(train->state, extra, extra_size * sizeof *extra);
     }
     free(params);
@@ -193,8 +192,8 @@ static rp_status load(struct rp_train *train, const char *path,
 /* How the epoch began in whose middle the run is. */
 static rp_status load_good(struct rp_train *train, const char *path)
 {
-    struct rp_card card = { 0 };
-    struct taker taker = { &card, path, RP_OK };
+    struct rp_card card = {0};
+    struct taker taker = {&card, path, RP_OK};
     uint64_t step;
     rp_status status = load(train, path, &card);
 
@@ -217,9 +216,9 @@ static rp_status load_good(struct rp_train *train, const char *path)
 
 rp_status rp_train_resume(struct rp_train *train)
 {
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     char path[600], good[600];
-    struct taker taker = { &card, path, RP_OK };
+    struct taker taker = {&card, path, RP_OK};
     rp_status status;
 
     snprintf(path, sizeof path, "%s/last.safetensors", train->folder);

@@ -31,7 +31,7 @@ struct rp_train {
     struct rp_shape shape;
     struct rp_train_net net;
     struct rp_team *team;
-    uint32_t rows, shards; /* rows: of a shard */
+    uint32_t rows, shards;        /* rows: of a shard */
     struct rp_train_shard *shard; /* `shards` of each */
     struct rp_train_batch *batch;
     float **start; /* of each shard, if stateful: (layers, rows, H) */
@@ -49,10 +49,10 @@ struct rp_train {
     uint64_t step, planned;
     uint32_t epoch, at; /* at: next batch of the epoch */
     uint32_t since_best;
-    double slower; /* rate factor: halved when the loss was lost, */
-    double decayed; /* and of schedule plateau */
+    double slower;        /* rate factor: halved when the loss was lost, */
+    double decayed;       /* and of schedule plateau */
     double usual, recent; /* nats of a note, for train_good.c */
-    double best;   /* lowest valid so far, or infinity */
+    double best;          /* lowest valid so far, or infinity */
     struct rp_train_tally tally; /* of this epoch's training */
     struct rp_train_tally valid; /* of the last validation */
     /* Of this process. */
@@ -101,7 +101,7 @@ double rp_train_now(void); /* seconds, of no particular beginning */
 double rp_train_spent(const struct rp_train *train);
 /* How far the run is, 0 to 1. */
 double rp_train_progress(const struct rp_train *train);
-float rp_train_rate(const struct rp_train *train); /* of the next step */
+float rp_train_rate(const struct rp_train *train);   /* of the next step */
 double rp_train_speed(const struct rp_train *train); /* notes per second */
 double rp_train_left(const struct rp_train *train);  /* seconds, about */
 

@@ -30,8 +30,8 @@ static void put_number(struct writer *writer, const char *key, uint64_t number)
 }
 
 /* %a where it must come back exactly, else for people. */
-static void put_real(struct writer *writer, const char *key,
-                     const char *format, double value)
+static void put_real(struct writer *writer, const char *key, const char *format,
+                     double value)
 {
     char text[40];
     snprintf(text, sizeof text, format, value);
@@ -41,8 +41,8 @@ static void put_real(struct writer *writer, const char *key,
 static void put_data(struct writer *writer, const struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
-    static const char *const side[RP_SPLITS] = { "train", "valid", "test" };
-    uint64_t pieces[RP_SPLITS] = { 0 }, notes[RP_SPLITS] = { 0 };
+    static const char *const side[RP_SPLITS] = {"train", "valid", "test"};
+    uint64_t pieces[RP_SPLITS] = {0}, notes[RP_SPLITS] = {0};
     char names[1024] = "", key[32];
     size_t used = 0;
 
@@ -56,9 +56,9 @@ static void put_data(struct writer *writer, const struct rp_train *train)
                 name = options->dir[i] + j + 1;
         length -= (size_t)(name - options->dir[i]);
         if (used + length + 2 < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used,
-                                     "%s%.*s", used ? " " : "", (int)length,
-                                     name);
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%.*s",
+                                 used ? " " : "", (int)length, name);
     }
     put(writer, "data", names);
     put(writer, "data_hash", train->dataset.hash);
@@ -88,8 +88,7 @@ static void put_losses(struct writer *writer, const struct rp_train *train)
         if (!rp_train_draws(train, f))
             continue;
         snprintf(key, sizeof key, "loss_valid_%s", rp_field_names[f]);
-        put_real(writer, key, "%.4f",
-                 rp_train_field_nats(&train->valid, f));
+        put_real(writer, key, "%.4f", rp_train_field_nats(&train->valid, f));
     }
 }
 
@@ -141,7 +140,7 @@ static rp_status save(const struct rp_train *train, const char *name,
                       bool whole)
 {
     const struct rp_train_options *options = &train->options;
-    struct writer writer = { { 0 }, RP_OK };
+    struct writer writer = {{0}, RP_OK};
     const float *params = train->params;
     char path[600];
 
@@ -201,7 +200,7 @@ static rp_status save_good(struct rp_train *train)
 /* False: told to stop meanwhile. */
 static bool wait_for(struct rp_train *train, uint32_t seconds)
 {
-    const struct timespec moment = { 0, 100000000 };
+    const struct timespec moment = {0, 100000000};
 
     for (uint32_t i = 0; i < 10 * seconds; i++) {
         if (rp_train_must_stop(train))

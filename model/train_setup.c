@@ -14,7 +14,8 @@
 
 enum {
     VALID_NOTES = 60000, /* about so many are looked at per epoch */
-    BATCH_LEAST = 4, BATCH_MOST = 64,
+    BATCH_LEAST = 4,
+    BATCH_MOST = 64,
     BATCH_STEPS = 100 /* of an epoch, at least, that a larger batch leaves */
 };
 
@@ -51,10 +52,9 @@ static bool *feature_of(struct rp_train_options *options,
 static rp_status check_from(const struct rp_train *train,
                             const struct rp_train_options *has)
 {
-    static const char *const names[] = { "layers", "hidden", "head",
-                                         "velocity", "metre", "chord",
-                                         "timing", "recall", "runs",
-                                         "voices", "resolution" };
+    static const char *const names[] = {
+        "layers", "hidden", "head", "velocity", "metre",     "chord",
+        "timing", "recall", "runs", "voices",   "resolution"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct rp_train_knob *knob = rp_train_knob_find(names[i]);
@@ -75,7 +75,7 @@ static rp_status check_from(const struct rp_train *train,
 static rp_status take_from(struct rp_train *train, float **params)
 {
     struct rp_train_options has = train->options;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     struct rp_shape shape;
     rp_status status =
         rp_checkpoint_load(has.from, &shape, params, &card, NULL, NULL);
@@ -166,11 +166,10 @@ static rp_status read_data(struct rp_train *train)
         .notes_max = VALID_NOTES,
     };
     rp_status status =
-        options->frames
-            ? rp_dataset_read_frames(options->dir[0], &how.vocabulary,
-                                     &train->dataset)
-            : rp_dataset_read(options->dir, options->dirs, &how,
-                              &train->dataset);
+        options->frames ? rp_dataset_read_frames(
+                              options->dir[0], &how.vocabulary, &train->dataset)
+                        : rp_dataset_read(options->dir, options->dirs, &how,
+                                          &train->dataset);
 
     if (status)
         return status;
@@ -235,7 +234,7 @@ static rp_status prepare(struct rp_train *train)
         .layers = options->layers,
         .hidden = options->hidden,
         .head = options->head,
-        .vocabulary = { .resolution = (uint16_t)options->resolution },
+        .vocabulary = {.resolution = (uint16_t)options->resolution},
     };
     for (int i = 0; i < RP_FEATURES; i++)
         rp_vocabulary_set(&train->shape.vocabulary, (enum rp_feature)i,
@@ -284,8 +283,8 @@ static rp_status recall(struct rp_train *train)
     rp_status status;
 
     snprintf(path, sizeof path, "%s/last.safetensors", options->resume);
-    status = rp_checkpoint_load(path, &shape, &params, &train->begun, NULL,
-                                NULL);
+    status =
+        rp_checkpoint_load(path, &shape, &params, &train->begun, NULL, NULL);
     if (status)
         return status;
     free(params);

@@ -103,7 +103,7 @@ static double try_step(struct rp_train *train, struct rp_train_tally *tally)
                      train->options.recurrent_dropout, 0);
     for (int i = 0;; i++) {
         began = rp_train_now();
-        *tally = (struct rp_train_tally){ 0 };
+        *tally = (struct rp_train_tally){0};
         rp_train_batch_run(train, &train->plan, train->plan.batches / 2, true,
                            tally);
         /* The first of a fast network mostly waits for memory. */
@@ -129,9 +129,8 @@ void rp_train_show_begin(struct rp_train *train)
            rp_cells(train->net.precision)->name);
     step = try_step(train, &tally);
     /* Validation only goes forward, a third of a step's work. */
-    seconds = step * (double)to_go +
-              step / 3 * train->valid_plan.batches *
-                  (options->epochs - train->epoch);
+    seconds = step * (double)to_go + step / 3 * train->valid_plan.batches *
+                                         (options->epochs - train->epoch);
     if (options->time_limit > 0 && seconds > 60 * options->time_limit)
         seconds = 60 * options->time_limit;
     printf("%u epochs of %u steps of %u phrases, %s: about %s, at %.0f "

@@ -17,8 +17,7 @@ static void write_names(const struct rp_train *train, FILE *file)
         const char *name = rp_field_names[f];
         if (!rp_train_draws(train, f))
             continue;
-        fprintf(file,
-                ",train_%s,valid_%s,train_accuracy_%s,valid_accuracy_%s",
+        fprintf(file, ",train_%s,valid_%s,train_accuracy_%s,valid_accuracy_%s",
                 name, name, name, name);
     }
     fputs(",seconds,notes_per_second\n", file);

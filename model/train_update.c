@@ -70,8 +70,8 @@ static rp_status freeze_pattern(const struct rp_layout *layout,
             found++;
         }
         if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used,
-                                     "%s%s", used ? ", " : "", name);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                     used ? ", " : "", name);
     }
     if (found)
         return RP_OK;
@@ -100,7 +100,9 @@ rp_status rp_train_freeze(const struct rp_layout *layout, const char *list,
         all += frozen[v];
     if (all < layout->count)
         return RP_OK;
-    rp_log(RP_ERROR, "train", "freeze: '%s' names all weights; none would "
-           "learn", list);
+    rp_log(RP_ERROR, "train",
+           "freeze: '%s' names all weights; none would "
+           "learn",
+           list);
     return RP_EARG;
 }

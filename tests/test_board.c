@@ -27,7 +27,7 @@ static long size_of(void)
 
 static void test_crc(void)
 {
-    unsigned char zeros[32] = { 0 };
+    unsigned char zeros[32] = {0};
 
     /* RFC 3720, B.4. */
     CHECK(rp_board_crc("123456789", 9) == UINT32_C(0xe3069283));
@@ -41,10 +41,10 @@ static void test_bytes(void)
         0x10, 0xac, 0x02,             /* step: 300 */
         0x2a, 0x0c,                   /* summary, 12 bytes */
         0x0a, 0x0a,                   /* value, 10 bytes */
-        0x0a, 0x03, 'a', '/', 'b',    /* tag */
+        0x0a, 0x03, 'a',  '/',  'b',  /* tag */
         0x15, 0x00, 0x00, 0xc0, 0x3f, /* 1.5 */
     };
-    const struct rp_board_scalar scalar = { "a/b", 1.5f };
+    const struct rp_board_scalar scalar = {"a/b", 1.5f};
     unsigned char got[100];
     uint64_t size;
     FILE *file;
@@ -63,7 +63,7 @@ static void test_bytes(void)
 
 static void test_trim(void)
 {
-    const struct rp_board_scalar scalar = { "a/b", 1.5f };
+    const struct rp_board_scalar scalar = {"a/b", 1.5f};
     long begin, size[5];
 
     CHECK_INT(rp_board_trim(path, 5), RP_ENONE);
@@ -91,7 +91,7 @@ static void test_trim(void)
 /* Any byte that is not as it was ends what is read there. */
 static void test_damage(void)
 {
-    const struct rp_board_scalar scalar = { "a/b", 1.5f };
+    const struct rp_board_scalar scalar = {"a/b", 1.5f};
     long begin, end;
 
     CHECK_INT(rp_board_create(path, "c", "text"), RP_OK);
@@ -116,14 +116,14 @@ static void test_damage(void)
 /* A disk that ends in the middle of an event leaves none of it. */
 static void test_full(void)
 {
-    const struct rp_board_scalar scalar = { "a/b", 1.5f };
+    const struct rp_board_scalar scalar = {"a/b", 1.5f};
     struct rlimit limit;
     long before = size_of();
 
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &limit);
-    CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ (rlim_t)before + 10,
-                                                     limit.rlim_max }));
+    CHECK(!setrlimit(RLIMIT_FSIZE,
+                     &(struct rlimit){(rlim_t)before + 10, limit.rlim_max}));
     CHECK_INT(rp_board_add(path, 2, &scalar, 1), RP_EIO);
     setrlimit(RLIMIT_FSIZE, &limit);
     CHECK(strstr(logged, path) && strstr(logged, "cannot write"));

@@ -82,7 +82,7 @@ static bool same(const char *a, const char *b)
 static void check_whole(const char *name)
 {
     struct rp_shape shape;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     float *params = NULL, *extra = NULL;
     size_t size = 0;
     const char *path = in_folder(name);
@@ -136,7 +136,7 @@ static void list_events(const char *run, const char *to)
 
 static void test_killed(void)
 {
-    struct songs_dice dice = { 11 };
+    struct songs_dice dice = {11};
     bool done = false;
     int kills = 0;
 
@@ -145,12 +145,12 @@ static void test_killed(void)
                   "--average 0.9 --schedule plateau"),
               0);
     while (!done && kills < 60) {
-        bool resume = !access(in_folder("kill/runs/001/last.safetensors"),
-                              F_OK);
+        bool resume =
+            !access(in_folder("kill/runs/001/last.safetensors"), F_OK);
         if (!resume)
             CHECK_INT(shell("rm -rf kill && mkdir kill"), 0);
-        done = run_and_kill(resume, 40 + songs_roll(&dice, 300) +
-                                        20 * (uint32_t)kills);
+        done = run_and_kill(resume,
+                            40 + songs_roll(&dice, 300) + 20 * (uint32_t)kills);
         kills += !done;
         check_whole("kill/runs/001/last.safetensors");
         check_whole("kill/runs/001/good.safetensors");
@@ -175,7 +175,7 @@ static void test_killed(void)
 static void test_events(void)
 {
     static const char *const tags[] = {
-        "loss/train",        "loss/valid",         "loss_valid/pitch",
+        "loss/train",        "loss/valid",           "loss_valid/pitch",
         "accuracy_valid/dt", "accuracy_train/pitch", "run/rate",
         "run/gradient_norm", "run/notes_per_second", "step/loss",
         "perplexity/valid",  "config/text_summary",
@@ -243,12 +243,13 @@ static void test_progress(void)
                     "about 0:00:0., at .* notes/s' log"),
               0);
     if (!shell("command -v script"))
-        CHECK_INT(shell("script -qec '\"$RIPOSTE\" train songs --out lines "
-                        SMALL "--epochs 40 --batch 2' /dev/null > log; "
-                        "grep -q \"$(printf '\\repoch [0-9]* of 40')\" log && "
-                        "grep -q \"$(printf '\\r\\033')\\[Kepoch 40 of 40\" "
-                        "log"),
-                  0);
+        CHECK_INT(
+            shell("script -qec '\"$RIPOSTE\" train songs --out lines " SMALL
+                  "--epochs 40 --batch 2' /dev/null > log; "
+                  "grep -q \"$(printf '\\repoch [0-9]* of 40')\" log && "
+                  "grep -q \"$(printf '\\r\\033')\\[Kepoch 40 of 40\" "
+                  "log"),
+            0);
     CHECK_INT(RUN("songs --out lines " SMALL "--epochs 1 --quiet"), 0);
     CHECK(!strchr(said, '\n')[1]);
 }
@@ -282,8 +283,9 @@ static void test_refused(void)
             "optimizer: 'adam' is not one of adamw, sgd, rmsprop, adagrad, "
             "adadelta, adamax, nadam");
     refused(RUN("songs --from whole/runs/001/best.safetensors --hidden 64"), 2,
-            1, "best.safetensors: a network of another shape: hidden 32, and "
-               "64 was asked for");
+            1,
+            "best.safetensors: a network of another shape: hidden 32, and "
+            "64 was asked for");
     refused(RUN("songs --from whole/runs/001/best.safetensors --freeze rnn.*"),
             2, 1, "'rnn.*' names no weights; there are gru.weight_ih_l0, ");
     refused(RUN("songs --freeze 'gru.*'"), 2, 1, "expected --from");

@@ -56,12 +56,13 @@ static void check_resumes(const char *name, const struct rp_train_options *how)
 static double said(const char *out, const char *key)
 {
     struct rp_shape shape;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     float *params = NULL;
     double value;
 
     CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
-                                 &params, &card, NULL, NULL), RP_OK);
+                                 &params, &card, NULL, NULL),
+              RP_OK);
     value = atof(rp_card_get(&card, key) ? rp_card_get(&card, key) : "nan");
     rp_card_fini(&card);
     free(params);
@@ -127,7 +128,7 @@ static void test_freeze(const char *one)
     float *before, *after;
     struct rp_shape shape;
     struct rp_layout layout;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     uint32_t stayed = 0;
 
     snprintf(out, sizeof out, "%s/freeze", folder);
@@ -138,11 +139,13 @@ static void test_freeze(const char *one)
     CHECK(strstr(logged, "expected --from too"));
     options.from = path_of(one, "best.safetensors");
     run(&options);
-    CHECK_INT(rp_checkpoint_load(options.from, &shape, &before, &card, NULL,
-                                 NULL), RP_OK);
+    CHECK_INT(
+        rp_checkpoint_load(options.from, &shape, &before, &card, NULL, NULL),
+        RP_OK);
     rp_card_fini(&card);
     CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
-                                 &after, &card, NULL, NULL), RP_OK);
+                                 &after, &card, NULL, NULL),
+              RP_OK);
     rp_card_fini(&card);
     rp_shape_layout(&shape, &layout);
     for (uint32_t v = 0; v < layout.count; v++) {
@@ -166,8 +169,8 @@ static void test_average(void)
     float *best, *last, far = 0;
     struct rp_shape shape;
     struct rp_layout layout;
-    struct rp_card card = { 0 };
-    float average[2] = { 1, 2 };
+    struct rp_card card = {0};
+    float average[2] = {1, 2};
 
     snprintf(out, sizeof out, "%s/average", folder);
     options = small(out);
@@ -175,10 +178,12 @@ static void test_average(void)
     options.epochs = 1;
     run(&options);
     CHECK_INT(rp_checkpoint_load(path_of(out, "best.safetensors"), &shape,
-                                 &best, &card, NULL, NULL), RP_OK);
+                                 &best, &card, NULL, NULL),
+              RP_OK);
     rp_card_fini(&card);
     CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
-                                 &last, &card, NULL, NULL), RP_OK);
+                                 &last, &card, NULL, NULL),
+              RP_OK);
     rp_card_fini(&card);
     rp_shape_layout(&shape, &layout);
     for (size_t i = 0; i < layout.size; i++)
@@ -186,7 +191,7 @@ static void test_average(void)
     CHECK(far > 1e-3f && far < 0.1f);
     free(best);
     free(last);
-    rp_train_average(2, 0.75f, 1000, (const float[]){ 3, -2 }, average);
+    rp_train_average(2, 0.75f, 1000, (const float[]){3, -2}, average);
     CHECK_NEAR(average[0], 1.5, 1e-6);
     CHECK_NEAR(average[1], 1, 1e-6);
 }
@@ -194,7 +199,7 @@ static void test_average(void)
 /* Hymn tunes to a known loss. */
 static void test_learns(void)
 {
-    static const char *tunes[1] = { "tests/golden/tunes" };
+    static const char *tunes[1] = {"tests/golden/tunes"};
     char out[300];
     struct rp_train_options options;
     struct rp_train_result result;
@@ -236,7 +241,7 @@ static void test_stop(void)
 {
     char out[300];
     struct rp_train_options options;
-    struct rp_train_result result = { 0 };
+    struct rp_train_result result = {0};
     volatile sig_atomic_t stop = 1;
 
     snprintf(out, sizeof out, "%s/stop", folder);
@@ -251,7 +256,7 @@ static void test_time_limit(void)
 {
     char out[300];
     struct rp_train_options options;
-    struct rp_train_result result = { 0 };
+    struct rp_train_result result = {0};
 
     snprintf(out, sizeof out, "%s/time", folder);
     options = small(out);
@@ -285,7 +290,7 @@ static void test_no_number(void)
 static void test_no_validation(void)
 {
     char songs[300], out[320], path[400];
-    const char *here[1] = { songs };
+    const char *here[1] = {songs};
     struct rp_train_options options;
     struct rp_train_result result;
 
@@ -331,7 +336,7 @@ static const char *stopped(const char *name, const char *key, const char *text,
 {
     static char out[300], path[320];
     struct rp_train_options options;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     struct rp_shape shape;
     struct rp_layout layout;
     float *params = NULL, *extra = NULL;
@@ -342,9 +347,9 @@ static const char *stopped(const char *name, const char *key, const char *text,
     options.steps_max = 3;
     CHECK_INT(run(&options).steps, 3);
     snprintf(path, sizeof path, "%s", path_of(out, "last.safetensors"));
-    CHECK_INT(rp_checkpoint_load(path, &shape, &params, &card, &extra,
-                                 &extra_size),
-              RP_OK);
+    CHECK_INT(
+        rp_checkpoint_load(path, &shape, &params, &card, &extra, &extra_size),
+        RP_OK);
     CHECK(rp_card_get(&card, key) != NULL);
     CHECK_INT(rp_card_set(&card, key, text), RP_OK);
     if (push) {
@@ -354,9 +359,9 @@ static const char *stopped(const char *name, const char *key, const char *text,
         extra[at] = -1e38f;
         extra[layout.size + at] = 1;
     }
-    CHECK_INT(rp_checkpoint_save(path, &shape, params, &card, extra,
-                                 extra_size),
-              RP_OK);
+    CHECK_INT(
+        rp_checkpoint_save(path, &shape, params, &card, extra, extra_size),
+        RP_OK);
     free(params);
     free(extra);
     rp_card_fini(&card);
@@ -383,22 +388,22 @@ static void test_hostile_card(void)
     static const struct {
         const char *key, *text, *said;
     } cards[] = {
-        { "train.layers", "1", "layers 2, hidden 32" },
-        { "train.layers", "4", "layers 2, hidden 32" },
-        { "train.hidden", "64", "those of its card: 2, 64" },
-        { "train.head", "64", "head 16" },
-        { "train.metre", "no", "metre 1" },
-        { "train.velocity", "yes", "velocity 0" },
-        { "train.chord", "yes", "chord 0" },
-        { "train.timing", "yes", "timing 0" },
-        { "resume.step", "-1", "'resume.step' is -1, expected 0 to" },
-        { "resume.notes", "1e300", "'resume.notes' is 1e300" },
-        { "resume.epoch", "4294967296", "'resume.epoch' is 4294967296" },
-        { "resume.at", "nan", "'resume.at' is nan" },
-        { "resume.best", "nan", "'resume.best' is nan" },
-        { "resume.slower", "2", "'resume.slower' is 2, expected 0 to 1" },
-        { "resume.spent", "inf", "'resume.spent' is inf" },
-        { "resume.loss_pitch", "nan", "'resume.loss_pitch' is nan" },
+        {"train.layers", "1", "layers 2, hidden 32"},
+        {"train.layers", "4", "layers 2, hidden 32"},
+        {"train.hidden", "64", "those of its card: 2, 64"},
+        {"train.head", "64", "head 16"},
+        {"train.metre", "no", "metre 1"},
+        {"train.velocity", "yes", "velocity 0"},
+        {"train.chord", "yes", "chord 0"},
+        {"train.timing", "yes", "timing 0"},
+        {"resume.step", "-1", "'resume.step' is -1, expected 0 to"},
+        {"resume.notes", "1e300", "'resume.notes' is 1e300"},
+        {"resume.epoch", "4294967296", "'resume.epoch' is 4294967296"},
+        {"resume.at", "nan", "'resume.at' is nan"},
+        {"resume.best", "nan", "'resume.best' is nan"},
+        {"resume.slower", "2", "'resume.slower' is 2, expected 0 to 1"},
+        {"resume.spent", "inf", "'resume.spent' is inf"},
+        {"resume.loss_pitch", "nan", "'resume.loss_pitch' is nan"},
     };
     char name[20];
 
@@ -417,7 +422,7 @@ static void test_hostile_card(void)
  * it are not run, nor counted, twice. */
 static void test_back_to_resumed(void)
 {
-    struct rp_train_result result = { 0 };
+    struct rp_train_result result = {0};
     struct rp_train_options options;
     char out[300];
     const char *path;
@@ -445,9 +450,9 @@ static void test_refused(const char *one)
     CHECK(strstr(logged, "/nowhere/at/all"));
     CHECK_INT(rp_train_knob_set(knob, &options, "", "1.5"), RP_EARG);
     CHECK(strstr(logged, "dropout: '1.5' is not a number from 0 to 0.9"));
-    CHECK_INT(rp_train_knob_set(rp_train_knob_find("layers"), &options, "",
-                                "2.5"),
-              RP_EARG);
+    CHECK_INT(
+        rp_train_knob_set(rp_train_knob_find("layers"), &options, "", "2.5"),
+        RP_EARG);
     CHECK(!rp_train_knob_find("drop"));
     snprintf(other, sizeof other, "%s/other", folder);
     CHECK(!mkdir(other, 0777));
@@ -469,7 +474,7 @@ static void test_refused(const char *one)
 static void test_card(void)
 {
     struct rp_train_options options, back;
-    struct rp_card card = { 0 };
+    struct rp_card card = {0};
     uint32_t passing = 0;
 
     rp_train_defaults(&options);

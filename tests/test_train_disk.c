@@ -12,7 +12,7 @@ static atomic_ulong room; /* bytes that statvfs tells; 0: as it is */
 /* Hides libc's. */
 int statvfs(const char *restrict path, struct statvfs *restrict about)
 {
-    *about = (struct statvfs){ .f_frsize = 1, .f_bavail = SIZE_MAX };
+    *about = (struct statvfs){.f_frsize = 1, .f_bavail = SIZE_MAX};
     if (room)
         about->f_bavail = room;
     return access(path, F_OK);

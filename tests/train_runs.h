@@ -14,7 +14,7 @@ static char logged[4096];
 static const char *dirs[1];
 
 static inline void keep_log(void *self, enum rp_level level, const char *tag,
-                     const char *text)
+                            const char *text)
 {
     if (level >= RP_WARN)
         snprintf(logged, sizeof logged, "%s: %s", tag, text);
@@ -105,17 +105,14 @@ static inline bool same(const char *a, const char *b)
 static inline void check_same_runs(const char *a, const char *b)
 {
     CHECK(same_table(path_of(a, "run.csv"), path_of(b, "run.csv")));
-    CHECK(same(path_of(a, "good.safetensors"),
-               path_of(b, "good.safetensors")));
-    CHECK(same(path_of(a, "best.safetensors"),
-               path_of(b, "best.safetensors")));
-    CHECK(same(path_of(a, "last.safetensors"),
-               path_of(b, "last.safetensors")));
+    CHECK(same(path_of(a, "good.safetensors"), path_of(b, "good.safetensors")));
+    CHECK(same(path_of(a, "best.safetensors"), path_of(b, "best.safetensors")));
+    CHECK(same(path_of(a, "last.safetensors"), path_of(b, "last.safetensors")));
 }
 
 static inline struct rp_train_result run(const struct rp_train_options *options)
 {
-    struct rp_train_result result = { 0 };
+    struct rp_train_result result = {0};
     CHECK_INT(rp_train_run(options, NULL, true, &result), RP_OK);
     return result;
 }

@@ -30,8 +30,8 @@ static const struct rp_option others[OTHERS] = {
     {"config", "FILE.ini",
      "begin as it says, one key = value a line; options win over it",
      RP_OPTION_TEXT, AT(config)},
-    {"set", "KEY=VALUE", "the same, one; may be given again",
-     RP_OPTION_TEXTS, AT(set)},
+    {"set", "KEY=VALUE", "the same, one; may be given again", RP_OPTION_TEXTS,
+     AT(set)},
     {"resume", NULL, "go on with the newest run there, as it was begun",
      RP_OPTION_FLAG, AT(resume)},
     {"quiet", NULL, "no progress lines", RP_OPTION_FLAG, AT(quiet)},
@@ -188,8 +188,7 @@ static rp_status find_music(const struct wish *wish,
     }
     if (options->dirs && !*frames)
         return RP_OK;
-    rp_log(RP_ERROR, "train",
-           "expected %s ('riposte train --help')",
+    rp_log(RP_ERROR, "train", "expected %s ('riposte train --help')",
            *frames ? "folders or piano rolls, not both"
                    : "DIR... | --frames FILE.json");
     return RP_EARG;
@@ -207,8 +206,7 @@ static void warn_of_resume(const struct rp_train_options *options)
 }
 
 /* The newest run, and its own config where no music is named. */
-static rp_status find_run(const struct wish *wish,
-                          const struct rp_texts *dirs,
+static rp_status find_run(const struct wish *wish, const struct rp_texts *dirs,
                           struct rp_train_options *options,
                           struct rp_train_config *config, char folder[512])
 {
@@ -244,7 +242,7 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
                        const char *command)
 {
     struct rp_train_options options;
-    struct rp_train_config config = { 0 };
+    struct rp_train_config config = {0};
     struct rp_train_result result;
     char folder[512];
     rp_status status;
@@ -268,8 +266,8 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
 static void log_line(void *self, enum rp_level level, const char *tag,
                      const char *text)
 {
-    static const char *const names[] = { [RP_WARN] = "warning: ",
-                                         [RP_ERROR] = "error: " };
+    static const char *const names[] = {
+        [RP_WARN] = "warning: ", [RP_ERROR] = "error: "};
 
     fputs("\r\033[K", stdout);
     fflush(stdout);
@@ -279,9 +277,9 @@ static void log_line(void *self, enum rp_level level, const char *tag,
 
 int rp_cmd_train(int argc, char **argv)
 {
-    struct wish wish = { 0 };
-    struct sigaction action = { .sa_handler = on_signal };
-    struct rp_texts dirs = { 0 };
+    struct wish wish = {0};
+    struct sigaction action = {.sa_handler = on_signal};
+    struct rp_texts dirs = {0};
     char command[2048];
     int code;
 
