@@ -83,6 +83,12 @@ static int8_t draw_shift(struct rp_train_rng *rng, const struct rp_piece *piece,
     return (int8_t)(piece->low + shift < 0 ? 0 : shift);
 }
 
+static rp_status no_memory(void)
+{
+    rp_log(RP_ERROR, "train", "out of memory for the plan of an epoch");
+    return RP_EMEM;
+}
+
 struct draft {
     const struct rp_dataset *dataset;
     const struct rp_train_plan_options *options;
@@ -98,10 +104,8 @@ static rp_status put_crop(struct draft *draft, struct rp_train_crop crop)
     if (plan->count == draft->room) {
         uint32_t room = draft->room ? draft->room * 2 : 1024;
         void *more = realloc(plan->crop, room * sizeof *plan->crop);
-        if (!more) {
-            rp_log(RP_ERROR, "train", "out of memory for %u crops", room);
-            return RP_EMEM;
-        }
+        if (!more)
+            return no_memory();
         plan->crop = more;
         draft->room = room;
     }
@@ -282,11 +286,13 @@ static rp_status cut_whole(struct draft *draft, struct whole *whole,
     uint32_t batch = draft->options->batch;
     uint32_t groups = (count + batch - 1) / batch;
     uint32_t *group = malloc((groups + 1u) * sizeof *group);
-    rp_status status = group ? RP_OK : RP_EMEM;
+    rp_status status = RP_OK;
 
-    for (uint32_t i = 0; i < groups && group; i++)
+    if (!group)
+        return no_memory();
+    for (uint32_t i = 0; i < groups; i++)
         group[i] = i;
-    for (uint32_t i = groups; i > 1 && group && draft->options->augment; i--) {
+    for (uint32_t i = groups; i > 1 && draft->options->augment; i--) {
         uint32_t j = rp_train_rng_below(&draft->rng, i), swap = group[i - 1];
         group[i - 1] = group[j];
         group[j] = swap;
@@ -307,9 +313,11 @@ static rp_status plan_whole(struct draft *draft, uint32_t every)
     const struct rp_dataset *dataset = draft->dataset;
     struct whole *whole = malloc((dataset->count + 1u) * sizeof *whole);
     uint32_t count = 0, seen = 0;
-    rp_status status = whole ? RP_OK : RP_EMEM;
+    rp_status status;
 
-    for (uint32_t i = 0; i < dataset->count && whole; i++) {
+    if (!whole)
+        return no_memory();
+    for (uint32_t i = 0; i < dataset->count; i++) {
         const struct rp_piece *piece = &dataset->piece[i];
         struct whole *here = &whole[count];
         if (piece->split != draft->options->split || !piece->count ||
@@ -322,12 +330,8 @@ static rp_status plan_whole(struct draft *draft, uint32_t every)
             here->about *= 0.8f + 0.4f * rp_train_rng_uniform(&draft->rng);
         count++;
     }
-    if (whole) {
-        qsort(whole, count, sizeof *whole, longer_whole);
-        status = cut_whole(draft, whole, count);
-    }
-    if (status == RP_EMEM)
-        rp_log(RP_ERROR, "train", "out of memory for a plan");
+    qsort(whole, count, sizeof *whole, longer_whole);
+    status = cut_whole(draft, whole, count);
     free(whole);
     return status;
 }
