@@ -1,5 +1,5 @@
 /* Prints the pieces of folders of .mid as JSON, exactly as `riposte train
- * --role melody|all` reads them: for programs that are compared with it.
+ * --role ROLE` reads them: for programs that are compared with it.
  *
  *   dump_pieces ROLE DIR... > pieces.json
  *
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     struct rp_dataset dataset;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: %s melody|all DIR... > pieces.json\n", argv[0]);
+        fprintf(stderr, "usage: %s ROLE DIR... > pieces.json\n", argv[0]);
         return 2;
     }
     how.role = argv[1];
