@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/data/report.h"
 #include "model/train_run.h"
 #include "model/train_update.h"
 #include "rt/log.h"
@@ -174,27 +173,12 @@ static rp_status learn(struct rp_train *train)
     return status;
 }
 
-/* What the data are: said, and kept beside the weights. */
-static rp_status report_data(const struct rp_train *train)
-{
-    char path[600];
-
-    if (train->options.frames)
-        return RP_OK;
-    if (!train->quiet)
-        rp_report_print(&train->dataset, stdout);
-    snprintf(path, sizeof path, "%s/data.json", train->folder);
-    return rp_report_save(&train->dataset, path);
-}
-
 rp_status rp_train_run(const struct rp_train_options *options,
                        const volatile sig_atomic_t *stop, bool quiet,
                        struct rp_train_result *result)
 {
     struct rp_train train = {.options = *options, .stop = stop, .quiet = quiet};
     rp_status status = rp_train_setup(&train);
-    if (!status)
-        status = report_data(&train);
     if (!status)
         rp_train_show_begin(&train);
     if (!status)

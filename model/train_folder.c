@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "model/data/report.h"
 #include "model/train_config.h"
 #include "model/train_run.h"
 #include "rt/log.h"
@@ -66,6 +67,9 @@ static rp_status write_first(struct rp_train *train)
 
     snprintf(path, sizeof path, "%s/config.ini", train->folder);
     status = rp_train_config_save(&train->options, path);
+    snprintf(path, sizeof path, "%s/data.json", train->folder);
+    if (!status && !train->options.frames)
+        status = rp_report_save(&train->dataset, path);
     if (!status)
         status = rp_train_board_begin(train);
     return status ? status : rp_train_save_epoch(train);
@@ -74,7 +78,7 @@ static rp_status write_first(struct rp_train *train)
 /* Of a run that never began. */
 static void forget(const struct rp_train *train)
 {
-    static const char *const names[] = {"config.ini",
+    static const char *const names[] = {"config.ini", "data.json",
                                         "events.out.tfevents.riposte",
                                         "last.safetensors", "good.safetensors"};
     char path[600];

@@ -95,6 +95,9 @@ RP_MUST rp_status rp_train_setup(struct rp_train *train);
 void rp_train_fini(struct rp_train *train);
 RP_MUST rp_status rp_train_plan_epoch(struct rp_train *train);
 
+/* train_prior.c: sets the biases of the heads' outputs. */
+void rp_train_prior(struct rp_train *train);
+
 /* train_rate.c */
 double rp_train_now(void); /* seconds, of no particular beginning */
 /* Seconds, with those of the runs it resumes. */

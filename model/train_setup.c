@@ -213,13 +213,17 @@ static rp_status make_params(struct rp_train *train, const float *from)
     else
         rp_shape_init_params(&train->shape, (uint32_t)train->options.seed,
                              train->params);
-    if (averaged) {
+    if (averaged)
         train->average = train->state + slots;
-        memcpy(train->average, train->params, size * sizeof(float));
-    }
     status = rp_train_freeze(&train->net.layout, train->options.freeze,
                              train->frozen);
-    return status ? status : rp_train_step_create(train);
+    if (!status)
+        status = rp_train_step_create(train);
+    if (!status && !from)
+        rp_train_prior(train);
+    if (!status && averaged)
+        memcpy(train->average, train->params, size * sizeof(float));
+    return status;
 }
 
 static rp_status prepare(struct rp_train *train)

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "model/data/report.h"
 #include "model/train_run.h"
 
 enum { LINE = 400 };
@@ -123,6 +124,8 @@ void rp_train_show_begin(struct rp_train *train)
 
     if (train->quiet)
         return;
+    if (!options->frames)
+        rp_report_print(&train->dataset, stdout);
     printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s, %s\n",
            train->folder, train->dataset.count, train->plan.notes,
            train->net.layout.size, options->precision,

@@ -304,7 +304,7 @@ static void test_refused(void)
             "file/runs: cannot make this folder: Not a directory");
     refused(RUN("songs --out /proc/runs"), 1, 1,
             "/proc/runs: cannot make this folder");
-    refused(shell("ulimit -f 8; \"$RIPOSTE\" train songs --out full"), 1, 1,
+    refused(shell("ulimit -f 200; \"$RIPOSTE\" train songs --out full"), 1, 1,
             "full/001/last.safetensors: cannot be written: File too large");
     CHECK_INT(shell("ls full | wc -l | grep -qx 0"), 0);
     refused(RUN("songs --frames x.json"), 2, 1, "not both");

@@ -53,7 +53,7 @@ static void test_full_at_once(void)
     snprintf(out, sizeof out, "%s/full", folder);
     options = small(out);
     logged[0] = 0;
-    limit_files(5000);
+    limit_files(100000);
     CHECK_INT(rp_train_run(&options, NULL, true, NULL), RP_EIO);
     limit_files(RLIM_INFINITY);
     CHECK(strstr(logged, "last.safetensors: cannot be written: File too"));
