@@ -52,6 +52,7 @@ struct rp_train_options {
     uint32_t memory; /* MiB that pieces may take; 0: half of the machine's */
     bool velocity, metre, recall;
     bool stateful; /* model/train_crop.h */
+    bool prior;         /* a fresh network begins at the data's frequencies */
     const char *freeze; /* patterns of names of weights, or NULL */
     double time_limit; /* minutes; 0: none. The rate then falls to its end
                           (cosine) by what is further on, the steps or the

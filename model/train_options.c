@@ -101,6 +101,8 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "voices", RP_TRAIN_BOOL, AT(voices), 0, 1,
       "tell the network which notes end, begin and go on beside each (yes "
       "with --frames)" },
+    { "prior", RP_TRAIN_BOOL, AT(prior), 0, 1,
+      "a fresh network begins at the data's own frequencies" },
     { "freeze", RP_TRAIN_TEXT, AT(freeze), 0, 0,
       "with --from: weights that stay as they are, such as "
       "'gru.*_l0,head.pitch.*'",
@@ -160,6 +162,7 @@ void rp_train_defaults(struct rp_train_options *options)
         .chord_drop = 0.1f,
         .seed = 1,
         .metre = true,
+        .prior = true,
         .recall = true,
         .out = "runs",
     };

@@ -219,7 +219,7 @@ static rp_status make_params(struct rp_train *train, const float *from)
                              train->frozen);
     if (!status)
         status = rp_train_step_create(train);
-    if (!status && !from)
+    if (!status && !from && train->options.prior)
         rp_train_prior(train);
     if (!status && averaged)
         memcpy(train->average, train->params, size * sizeof(float));

@@ -237,6 +237,28 @@ static void test_from(const char *one)
     CHECK(strstr(logged, "another shape: hidden 32, and 64 was asked for"));
 }
 
+/* How often a fresh network draws some pitch, from its biases alone. */
+static double sum_of_prior(const char *out)
+{
+    struct rp_shape shape;
+    struct rp_layout layout;
+    struct rp_card card = {0};
+    float *params = NULL;
+    const float *bias;
+    double sum = 0;
+
+    CHECK_INT(rp_checkpoint_load(path_of(out, "last.safetensors"), &shape,
+                                 &params, &card, NULL, NULL),
+              RP_OK);
+    rp_shape_layout(&shape, &layout);
+    bias = params + layout.view[layout.head_out_bias[RP_PITCH]].offset;
+    for (int i = 0; i < 128; i++)
+        sum += exp((double)bias[i]);
+    rp_card_fini(&card);
+    free(params);
+    return sum;
+}
+
 static void test_stop(void)
 {
     char out[300];
@@ -248,6 +270,11 @@ static void test_stop(void)
     options = small(out);
     CHECK_INT(rp_train_run(&options, &stop, true, &result), RP_OK);
     CHECK_INT(result.steps, 0);
+    CHECK_NEAR(sum_of_prior(out), 1, 1e-4);
+    snprintf(out, sizeof out, "%s/noprior", folder);
+    options.prior = false;
+    CHECK_INT(rp_train_run(&options, &stop, true, &result), RP_OK);
+    CHECK(sum_of_prior(out) > 100);
 }
 
 /* A hundredth of the time that the epochs would take: it ends by itself, at
