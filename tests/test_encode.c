@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "model/data/part.h"
+#include "rt/log.h"
 #include "tests/songs.h"
 #include "tests/test.h"
 
@@ -185,6 +186,34 @@ static void test_round(void)
     }
 }
 
+/* Two folders keep their names; a type 2 file comes back as a file a track. */
+static void test_folders(void)
+{
+    FILE *file = fopen(in_folder("songs/below/odd.mid"), "r+b");
+    CHECK(file && !fseek(file, 9, SEEK_SET) && putc(2, file) == 2 &&
+          !fclose(file));
+    CHECK_INT(run("\"$RIPOSTE\" encode songs/below/ songs --out two"), 0);
+    CHECK(strstr(said, "two: 3 .mid files"));
+    CHECK_INT(run("find two -name '*c10.json' | LC_ALL=C sort | "
+                  "tr '\\n' ' '"),
+              0);
+    CHECK_TEXT(said, "two/drums/below/odd.t2c10.json "
+                     "two/drums/songs/below/odd.t2c10.json ");
+    CHECK_INT(run("\"$RIPOSTE\" encode --back two --out three && "
+                  "find three -type f | LC_ALL=C sort | tr '\\n' ' '"),
+              0);
+    CHECK(strstr(said, "three/below/odd.t0.mid three/below/odd.t1.mid "
+                       "three/below/odd.t2.mid three/songs/below/odd.t0.mid"));
+    /* More ticks a quarter than a .mid can say: broken, and no more. */
+    CHECK_INT(run("mkdir wide && sed 's/: 960,/: 40000,/; s/plain/wide/' "
+                  "json/unnamed/plain.t1c1.json > wide/a.json && "
+                  "cp json/unnamed/plain.t1c1.json wide/b.json && "
+                  "\"$RIPOSTE\" encode --back wide --out four"),
+              0);
+    CHECK(strstr(said, "40000 ticks a quarter note: expected 1 to 32767"));
+    CHECK(strstr(said, "four: 2 .mid files, 1 parts, 1 broken"));
+}
+
 static void refused(int code, int want, const char *text)
 {
     CHECK_INT(code, want);
@@ -237,6 +266,41 @@ static void test_broken(void)
             "no music in the folders (0 broken)");
 }
 
+/* A byte of a good file is another, or the rest is gone: no reader falls over
+ * it, and what it takes prints again. */
+static void test_noise(void)
+{
+    char *good = NULL, *path = in_folder("noise.json");
+    size_t size = 0, got;
+    uint32_t taken = 0;
+    FILE *file = fopen(in_folder("json/drums/below/odd.t2c10.json"), "r");
+    FILE *copy = open_memstream(&good, &size);
+    char part[512];
+    while (file && (got = fread(part, 1, sizeof part, file)))
+        fwrite(part, 1, got, copy);
+    CHECK(file && !fclose(file) && !fclose(copy) && size > 500);
+    for (int i = 0; i < 400; i++) {
+        static const char odd[] = "\"{}[],:0-9e.\\n\xff\0";
+        struct rp_part read;
+        size_t at = dice((uint32_t)size);
+        char was = good[at];
+        good[at] = odd[dice(sizeof odd)];
+        file = fopen(path, "w");
+        fwrite(good, 1, dice(4) ? size : at, file);
+        fclose(file);
+        good[at] = was;
+        if (rp_part_read(path, &read))
+            continue;
+        file = fopen("/dev/null", "w");
+        rp_part_print(&read, file);
+        fclose(file);
+        rp_part_fini(&read);
+        taken++;
+    }
+    CHECK(taken > 5 && taken < 300);
+    free(good);
+}
+
 static void test_words(void)
 {
     CHECK_INT(run("\"$RIPOSTE\" generate --primer-words \"$(cat json/violin/"
@@ -250,6 +314,11 @@ static void test_words(void)
             2, "expected one of them");
 }
 
+static void hush(void *self, enum rp_level level, const char *tag,
+                 const char *text)
+{
+}
+
 int main(void)
 {
     if (!getenv("RIPOSTE"))
@@ -261,9 +330,12 @@ int main(void)
     CHECK_INT(run("mkdir -p songs/below"), 0);
     write_song(in_folder("songs/below/odd.mid"));
     CHECK(songs_save(in_folder("songs/plain.mid"), 3, 60));
+    rp_log_to(hush, NULL); /* of the readers in this process */
     test_round();
     test_broken();
     test_words();
+    test_folders();
+    test_noise();
     songs_remove(folder);
     return TEST_END();
 }

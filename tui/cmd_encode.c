@@ -147,8 +147,9 @@ static rp_status encode_file(const char *path, const char *source,
     return status;
 }
 
-/* What of a path is below the folder it was found in. */
-static const char *below(const char *path, const char *folder)
+/* What of a path is below the folder it was found in; of several folders with
+ * the folder's own name, which says whose it is. */
+static const char *below(const char *path, const char *folder, bool several)
 {
     size_t size = strlen(folder);
     const char *slash = strrchr(path, '/');
@@ -156,8 +157,13 @@ static const char *below(const char *path, const char *folder)
     if (strncmp(path, folder, size) || !path[size]) {
         return slash ? slash + 1 : path;
     }
-    path += size;
-    return path + strspn(path, "/");
+    while (size && path[size - 1] == '/') {
+        size--;
+    }
+    while (several && size && path[size - 1] != '/') {
+        size--;
+    }
+    return path + size + strspn(path + size, "/");
 }
 
 static rp_status encode(const struct wish *wish, const struct rp_texts *dirs,
@@ -172,7 +178,8 @@ static rp_status encode(const struct wish *wish, const struct rp_texts *dirs,
         rp_walk_sort(&walk);
         for (uint32_t i = 0; i < walk.count && status == RP_OK; i++) {
             status = encode_file(walk.path[i],
-                                 below(walk.path[i], dirs->text[d]),
+                                 below(walk.path[i], dirs->text[d],
+                                       dirs->count > 1),
                                  wish->out, sums);
         }
         rp_walk_fini(&walk);
@@ -241,6 +248,27 @@ static bool stays_below(const char *source)
     return *source && *source != '/';
 }
 
+/* The tracks of a type 2 file are not of one time: each is a file. */
+static bool same_file(const struct rp_part *a, const struct rp_part *b)
+{
+    return !strcmp(a->source, b->source) &&
+           (a->type != 2 || a->track == b->track);
+}
+
+static bool name_source(const struct rp_part *part, const char *out,
+                        char path[PATH_MAX])
+{
+    const char *dot = strrchr(part->source, '.');
+    int stem = dot ? (int)(dot - part->source) : (int)strlen(part->source);
+
+    if (part->type == 2) {
+        return snprintf(path, PATH_MAX, "%s/%.*s.t%u%s", out, stem,
+                        part->source, part->track,
+                        dot ? dot : "") < PATH_MAX;
+    }
+    return snprintf(path, PATH_MAX, "%s/%s", out, part->source) < PATH_MAX;
+}
+
 static rp_status save_source(const struct rp_part *part, uint32_t count,
                              const char *out, struct sums *sums)
 {
@@ -249,8 +277,7 @@ static rp_status save_source(const struct rp_part *part, uint32_t count,
 
     sums->files++;
     if (!stays_below(part->source) ||
-        snprintf(path, sizeof(path), "%s/%s", out, part->source) >=
-            (int)sizeof(path)) {
+        !name_source(part, out, path)) {
         rp_log(RP_ERROR, "encode",
                "source \"%s\": expected a path below a folder", part->source);
         sums->broken++;
@@ -259,6 +286,10 @@ static rp_status save_source(const struct rp_part *part, uint32_t count,
     status = make_folders(path);
     if (status == RP_OK) {
         status = rp_parts_save(part, count, path);
+    }
+    if (status == RP_EARG) { /* it was said what cannot be in a .mid */
+        sums->broken++;
+        return RP_OK;
     }
     sums->parts += count;
     return status;
@@ -284,7 +315,7 @@ static rp_status decode(const struct wish *wish, const struct rp_texts *dirs,
     sums->broken = found.broken;
     for (uint32_t i = 0, n; i < found.count && status == RP_OK; i += n) {
         for (n = 1; i + n < found.count &&
-                    !strcmp(found.part[i + n].source, found.part[i].source);) {
+                    same_file(&found.part[i + n], &found.part[i]);) {
             n++;
         }
         status = save_source(&found.part[i], n, wish->out, sums);
