@@ -1,5 +1,6 @@
 #include "model/data/prepared.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -184,6 +185,13 @@ static void take_facts(struct scan *scan, uint32_t files,
     take_grid(scan, &facts->grid);
 }
 
+static int32_t i32_at(const unsigned char *at)
+{
+    uint32_t number;
+    memcpy(&number, at, sizeof number);
+    return (int32_t)le32toh(number);
+}
+
 static void take_notes(struct scan *scan, struct rp_piece *piece)
 {
     const unsigned char *at = take(scan, (size_t)piece->count * NOTE);
@@ -194,8 +202,8 @@ static void take_notes(struct scan *scan, struct rp_piece *piece)
     for (uint32_t i = 0; i < piece->count && piece->note; i++, at += NOTE) {
         const struct rp_note *last = i ? &piece->note[i - 1] : NULL;
         struct rp_note note = {
-            .onset = (int32_t)number_at(at, 4),
-            .duration = (int32_t)number_at(at + 4, 4),
+            .onset = i32_at(at),
+            .duration = i32_at(at + 4),
             .pitch = at[8],
             .velocity = at[9],
             .offset = (int8_t)at[10],

@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,20 +11,20 @@
 
 const unsigned char rp_prepared_magic[16] = "RIPOSTE-DATA\r\n\032\n";
 
-static uint64_t get_word(const unsigned char *at, size_t size)
+/* The last bytes as if zeros followed. */
+static uint64_t word_at(const unsigned char *at, size_t left)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < size; i++)
-        word |= (uint64_t)at[i] << 8 * i;
-    return word;
+    memcpy(&word, at, left < sizeof word ? left : sizeof word);
+    return le64toh(word);
 }
 
 uint64_t rp_prepared_check(const unsigned char *bytes, size_t size)
 {
     uint64_t check = UINT64_C(0x9e3779b97f4a7c15) ^ size;
     for (size_t at = 0; at < size; at += 8) {
-        uint64_t word = get_word(bytes + at, size - at < 8 ? size - at : 8);
-        check = (check ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        check ^= word_at(bytes + at, size - at);
+        check *= UINT64_C(0xff51afd7ed558ccd);
         check ^= check >> 32;
     }
     return check;
