@@ -12,6 +12,7 @@
 
 #if HAVE_ALSA
 #include "tests/fake/fake_alsa.h"
+#include "tests/fake/fake_time.h"
 #endif
 #if HAVE_JACK
 #include "tests/fake/fake_jack.h"
@@ -133,7 +134,7 @@ static uint64_t alsa_origin; /* ns, of frame 0: a period after the start */
 static void alsa_set_up(const struct rp_timed_event *events, uint32_t count)
 {
     fake_alsa_boot();
-    alsa_origin = fake_alsa.now + 128 * 1000000000ull / 48000;
+    alsa_origin = fake_time_now() + 128 * 1000000000ull / 48000;
     given = events;
     givens = count;
 }
@@ -153,13 +154,13 @@ static void alsa_pass(struct rp_session *session, rp_frame until)
         fake_alsa_arrive(alsa_ns(given->frame - 128), given->event.data,
                          given->event.size);
     }
-    fake_alsa_pass(alsa_ns(until - 128));
+    fake_time_pass(alsa_ns(until - 128));
 }
 #endif
 
 static const struct rig rigs[] = {
 #if HAVE_ALSA
-    {"alsa", alsa_set_up, alsa_pass, fake_alsa_pump},
+    {"alsa", alsa_set_up, alsa_pass, fake_time_pump},
 #endif
 #if HAVE_JACK
     {"jack", jack_set_up, jack_pass, fake_jack_pump},
@@ -306,7 +307,7 @@ static void test_contract(void)
         }
         contract_refuses(rig);
 #if HAVE_ALSA
-        fake_alsa_end();
+        fake_time_end();
 #endif
     }
     CHECK(backends >= 1);

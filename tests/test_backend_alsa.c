@@ -7,6 +7,7 @@
 
 #include "tests/backend_log.h"
 #include "tests/fake/fake_alsa.h"
+#include "tests/fake/fake_time.h"
 
 enum { IN, OUT, THRU };
 enum { PERIOD = 2666666, SECOND = 1000000000 }; /* ns; of 128 frames, nearly */
@@ -28,18 +29,18 @@ static struct rp_session *alsa_session(const char *in, const char *out)
         printf("%s", logged);
         exit(TEST_END());
     }
-    origin = fake_alsa.now + PERIOD;
+    origin = fake_time_now() + PERIOD;
     CHECK_INT(rp_session_start(session), RP_OK);
-    fake_alsa_settle();
+    fake_time_settle();
     return session;
 }
 
 /* Ends a session while time passes by itself. */
 static void finish(struct rp_session *session)
 {
-    fake_alsa_pump(true);
+    fake_time_pump(true);
     rp_session_destroy(session);
-    fake_alsa_pump(false);
+    fake_time_pump(false);
     CHECK_INT(fake_alsa.open, 0);
 }
 
@@ -50,7 +51,7 @@ static void arrive(uint64_t at, uint8_t a, uint8_t b, uint8_t c)
 
 static void pass(uint64_t ns)
 {
-    fake_alsa_pass(fake_alsa.now + ns);
+    fake_time_pass(fake_time_now() + ns);
 }
 
 static const struct fake_sent *last_sent(int way)
@@ -73,7 +74,7 @@ static void test_latency(void)
     session = alsa_session(NULL, NULL);
     CHECK_INT(fake_alsa.timer, 6250);
     for (int i = 0; i < 200; i++) {
-        uint64_t at = fake_alsa.now + 100000 + (uint64_t)i * 13331;
+        uint64_t at = fake_time_now() + 100000 + (uint64_t)i * 13331;
         double off;
 
         arrive(at, i % 2 ? 0x80 : 0x90, 60, 1);
@@ -107,7 +108,7 @@ static void test_drift(void)
         double off;
 
         pass(SECOND);
-        at = fake_alsa.now + 100000;
+        at = fake_time_now() + 100000;
         arrive(at, i % 2 ? 0x80 : 0x90, 60, 1);
         pass(4 * PERIOD);
         off = (double)(last_sent(THRU)->due + 80000 - (int64_t)at) -
@@ -127,23 +128,23 @@ static void test_kinds(void)
 
     fake_alsa_boot();
     session = alsa_session(NULL, NULL);
-    arrive(fake_alsa.now + 1, 0xb3, 64, 127);
-    arrive(fake_alsa.now + 2, 0xe3, 1, 2);
+    arrive(fake_time_now() + 1, 0xb3, 64, 127);
+    arrive(fake_time_now() + 2, 0xe3, 1, 2);
     event.type = SND_SEQ_EVENT_CONTROL14; /* two messages */
     event.data.control.param = 7;
     event.data.control.value = 12345;
-    fake_alsa_event(fake_alsa.now + 3, &event);
+    fake_alsa_event(fake_time_now() + 3, &event);
     event.type = SND_SEQ_EVENT_NOTE; /* a note with a length: not for a port */
-    fake_alsa_event(fake_alsa.now + 4, &event);
+    fake_alsa_event(fake_time_now() + 4, &event);
     memset(&event, 0, sizeof(event));
     event.type = SND_SEQ_EVENT_SYSEX;
     event.flags = SND_SEQ_EVENT_LENGTH_VARIABLE;
-    fake_alsa_event(fake_alsa.now + 5, &event);
+    fake_alsa_event(fake_time_now() + 5, &event);
     event.type = SND_SEQ_EVENT_CLOCK;
     event.flags = 0;
-    fake_alsa_event(fake_alsa.now + 6, &event);
+    fake_alsa_event(fake_time_now() + 6, &event);
     event.type = SND_SEQ_EVENT_USR3;
-    fake_alsa_event(fake_alsa.now + 7, &event);
+    fake_alsa_event(fake_time_now() + 7, &event);
     pass(4 * PERIOD);
     rp_session_stats(session, &stats);
     CHECK_INT(stats.heard, 4);
@@ -165,7 +166,7 @@ static void test_losses(void)
 
     fake_alsa_boot();
     session = alsa_session(NULL, NULL);
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
     pass(4 * PERIOD);
     CHECK_INT(fake_alsa.sounding, 1);
     fake_alsa.overrun = true;
@@ -174,7 +175,7 @@ static void test_losses(void)
     CHECK_INT(stats.lost_heard, 1);
     CHECK_INT(fake_alsa.sounding, 0);
     rp_session_now(session, &clock, &before);
-    fake_alsa.now += SECOND / 2; /* asleep meanwhile */
+    fake_time_skip(SECOND / 2); /* asleep meanwhile */
     pass(2 * PERIOD);
     rp_session_now(session, &clock, &frame);
     CHECK(frame - before > 24000 && frame - before < 24000 + 4 * 128);
@@ -192,7 +193,7 @@ static void test_narrow(void)
     session = alsa_session(NULL, NULL);
     fake_alsa.room = 7;
     for (int i = 0; i < 100; i++) {
-        arrive(fake_alsa.now + i, i % 2 ? 0x80 : 0x90, 40 + i / 2, 1);
+        arrive(fake_time_now() + i, i % 2 ? 0x80 : 0x90, 40 + i / 2, 1);
     }
     pass(4 * PERIOD);
     CHECK(fake_alsa.sents[THRU - OUT] < 30);
@@ -200,6 +201,33 @@ static void test_narrow(void)
     CHECK_INT(fake_alsa.sents[THRU - OUT], 100);
     CHECK_INT(fake_alsa.sounding, 0);
     CHECK_INT(fake_alsa.disorder, 0);
+    finish(session);
+}
+
+/* A tempo change moves all that is not in the kernel yet: clicks that were due
+ * a moment later come where the new tempo has them. */
+static void test_tempo(void)
+{
+    struct rp_session *session;
+    uint32_t clicks = 0;
+    int64_t at[8] = {0};
+
+    fake_alsa_boot();
+    session = alsa_session(NULL, NULL);
+    alsa_knobs.tempo = 120000;
+    alsa_knobs.metronome = 1;
+    pass(SECOND / 2 + SECOND / 4); /* beat 1.5, or a moment before it */
+    alsa_knobs.tempo = 60000;
+    pass(3ull * SECOND);
+    for (uint32_t i = 0; i < fake_alsa.sents[0] && clicks < 8; i++) {
+        if (fake_alsa.sent[0][i].bytes[0] >> 4 == 9) {
+            at[clicks++] = fake_alsa.sent[0][i].due;
+        }
+    }
+    CHECK(clicks >= 4);
+    CHECK_NEAR((double)(at[1] - at[0]) * 1e-9, 0.5, 25e-6);
+    CHECK_NEAR((double)(at[2] - at[1]) * 1e-9, 0.75, 3 * PERIOD * 1e-9);
+    CHECK_NEAR((double)(at[3] - at[2]) * 1e-9, 1, 25e-6);
     finish(session);
 }
 
@@ -217,8 +245,8 @@ static void test_connections(void)
     CHECK_TEXT(text, "alsa 48000 Hz 128 frames, riposte:in <- Keys:Keys MIDI "
                      "1, riposte:out -> Synth:in, riposte:thru -> Synth:in");
     /* cut with a key down: what had come before is heard, then it ends */
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
-    arrive(fake_alsa.now + PERIOD / 2, 0x90, 62, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + PERIOD / 2, 0x90, 62, 1);
     pass(PERIOD / 2);
     fake_alsa_cut(IN, 20, 0);
     pass(2 * PERIOD);
@@ -254,7 +282,7 @@ static void test_plugging(void)
 
     fake_alsa_boot();
     session = alsa_session("Keys", "Synth");
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
     pass(4 * PERIOD);
     CHECK_INT(fake_alsa.sounding, 1);
     quiet();
@@ -298,16 +326,16 @@ static void test_return(void)
 
     fake_alsa_boot();
     session = alsa_session("Keys", "Synth");
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
     pass(4 * PERIOD);
     rp_session_now(session, &clock, &before);
     fake_alsa.fails = true;
     fake_alsa.there = false;
     pass(PERIOD);
     quiet();
-    fake_alsa_pump(true);
+    fake_time_pump(true);
     rp_session_poll(session);
-    fake_alsa_pump(false);
+    fake_time_pump(false);
     CHECK(strstr(logged, "2 alsa: the ALSA sequencer is gone") != NULL);
     rp_session_describe(session, text, sizeof(text));
     CHECK_TEXT(text, "alsa: the sequencer is gone");
@@ -319,8 +347,9 @@ static void test_return(void)
     fake_alsa.there = true;
     fake_alsa.sents[0] = fake_alsa.sents[1] = 0;
     pass(2ull * SECOND);
+    fake_time_expect();
     rp_session_poll(session);
-    fake_alsa_settle();
+    fake_time_settle();
     CHECK(strstr(logged, "the ALSA sequencer is back") != NULL);
     CHECK(fake_alsa_connected(IN, 20, 0));
     CHECK(fake_alsa_connected(OUT, 130, 0));
@@ -336,7 +365,7 @@ static void test_return(void)
 
     fake_alsa_boot(); /* gone for good: nothing hangs */
     session = alsa_session(NULL, NULL);
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
     pass(4 * PERIOD);
     fake_alsa.fails = true;
     fake_alsa.there = false;
@@ -352,13 +381,13 @@ static void test_stop(void)
 
     fake_alsa_boot();
     session = alsa_session(NULL, NULL);
-    arrive(fake_alsa.now + 1, 0x90, 60, 1);
-    arrive(fake_alsa.now + 2, 0x93, 61, 1);
+    arrive(fake_time_now() + 1, 0x90, 60, 1);
+    arrive(fake_time_now() + 2, 0x93, 61, 1);
     pass(4 * PERIOD);
     CHECK_INT(fake_alsa.sounding, 2);
     finish(session);
     CHECK_INT(fake_alsa.sounding, 0);
-    CHECK((int64_t)fake_alsa.now >= last_sent(THRU)->due + 160000);
+    CHECK((int64_t)fake_time_now() >= last_sent(THRU)->due + 160000);
 }
 
 static void test_refusals(void)
@@ -426,6 +455,7 @@ int main(void)
     test_kinds();
     test_losses();
     test_narrow();
+    test_tempo();
     test_connections();
     test_plugging();
     test_return();

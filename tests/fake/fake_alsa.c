@@ -3,15 +3,11 @@
 #include <alsa/asoundlib.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "tests/fake/fake_time.h"
 #include "tests/fake/guard.h"
 
 enum { ARRIVED = 4096, BUFFERED = 2340, PORTS = 3, SECOND = 1000000000 };
@@ -41,7 +37,6 @@ static struct {
 } subs[FAKE_SUBS];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static uint64_t started; /* the queue, ns */
 static bool sounds[2][16][128];
 
@@ -61,156 +56,23 @@ static struct fake_client *riposte(void)
     return NULL;
 }
 
-/* ---- time ---- */
-
-static _Atomic bool ours, pumping;
-static _Atomic uint64_t asleep; /* until when the pace sleeps; 0: it does not */
-static _Atomic int pace;        /* its thread */
-static _Thread_local bool guarded;
-
-static uint64_t now(void)
-{
-    uint64_t time;
-
-    pthread_mutex_lock(&lock);
-    time = fake_alsa.now;
-    pthread_mutex_unlock(&lock);
-    return time;
-}
-
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    uint64_t ns;
-
-    if (clock != CLOCK_MONOTONIC || !atomic_load(&ours)) {
-        return (int)syscall(SYS_clock_gettime, clock, time);
-    }
-    /* what the pace does takes a moment */
-    ns = __atomic_add_fetch(&fake_alsa.now, guarded, __ATOMIC_SEQ_CST);
-    time->tv_sec = (time_t)(ns / SECOND);
-    time->tv_nsec = (long)(ns % SECOND);
-    return 0;
-}
-
-static void set_now(uint64_t time)
-{
-    if (time > fake_alsa.now) {
-        __atomic_store_n(&fake_alsa.now, time, __ATOMIC_SEQ_CST);
-    }
-}
-
-static void nap(void)
-{
-    const struct timespec time = {.tv_nsec = 20000};
-
-    syscall(SYS_nanosleep, &time, NULL);
-}
-
-int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
-                    struct timespec *rest)
-{
-    uint64_t until = (uint64_t)time->tv_sec * SECOND + time->tv_nsec;
-
-    if (guarded) {
-        guarded = false;
-        guard_leave();
-    }
-    if (!atomic_load(&ours)) {
-        return syscall(SYS_clock_nanosleep, clock, flags, time, rest) ? errno
-                                                                      : 0;
-    }
-    pthread_mutex_lock(&lock);
-    if (syscall(SYS_gettid) == getpid()) { /* main waits for nobody */
-        set_now(until);
-        pthread_mutex_unlock(&lock);
-        return 0;
-    }
-    atomic_store(&pace, (int)syscall(SYS_gettid));
-    atomic_store(&asleep, until);
-    pthread_cond_broadcast(&changed);
-    while (fake_alsa.now < until && !atomic_load(&pumping)) {
-        pthread_cond_wait(&changed, &lock);
-    }
-    if (atomic_load(&pumping)) {
-        set_now(until);
-    }
-    atomic_store(&asleep, 0);
-    pthread_mutex_unlock(&lock);
-    if (atomic_load(&pumping)) {
-        nap();
-    }
-    return 0;
-}
-
-/* Not seen since the boot: it is about to begin. */
-static bool pace_lives(void)
-{
-    int thread = atomic_load(&pace);
-
-    return !thread || syscall(SYS_tgkill, getpid(), thread, 0) == 0;
-}
-
-void fake_alsa_settle(void)
-{
-    while (!atomic_load(&asleep) && pace_lives()) {
-        nap();
-    }
-}
-
-void fake_alsa_pass(uint64_t until)
-{
-    for (;;) {
-        uint64_t next;
-
-        fake_alsa_settle();
-        pthread_mutex_lock(&lock);
-        next = atomic_load(&asleep);
-        set_now(next && next < until ? next : until);
-        if (next && next <= fake_alsa.now) {
-            atomic_store(&asleep, 0); /* it wakes */
-        }
-        pthread_cond_broadcast(&changed);
-        pthread_mutex_unlock(&lock);
-        if (!next || next > until) {
-            return;
-        }
-    }
-}
-
-void fake_alsa_pump(bool run)
-{
-    pthread_mutex_lock(&lock);
-    atomic_store(&pumping, run);
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
 /* ---- the sequencer, for tests ---- */
 
 void fake_alsa_boot(void)
 {
-    uint64_t time = fake_alsa.now;
-
+    fake_time_begin();
     pthread_mutex_lock(&lock);
     memset(&fake_alsa, 0, sizeof(fake_alsa));
     memset(clients, 0, sizeof(clients));
     memset(subs, 0, sizeof(subs));
     memset(sounds, 0, sizeof(sounds));
-    fake_alsa.now = time + (uint64_t)100 * SECOND;
     fake_alsa.there = true;
     fake_alsa.room = 2000;
     fake_alsa.speed = 1;
     pthread_mutex_unlock(&lock);
-    atomic_store(&pace, 0);
-    atomic_store(&ours, true);
     fake_alsa_come(14, 0, 0, "Midi Through", "Port-0");
     fake_alsa_come(20, 0, SND_SEQ_PORT_TYPE_HARDWARE, "Keys", "Keys MIDI 1");
     fake_alsa_come(130, 0, 0, "Synth", "in");
-}
-
-void fake_alsa_end(void)
-{
-    atomic_store(&ours, false);
 }
 
 /* To a client of ours; with the lock held. */
@@ -230,7 +92,7 @@ static void announce(int type, uint8_t client, uint8_t port)
 
     for (int i = 0; i < FAKE_CLIENTS; i++) {
         if (clients[i].announces) {
-            post(&clients[i], fake_alsa.now, &event);
+            post(&clients[i], fake_time_now(), &event);
         }
     }
 }
@@ -295,7 +157,7 @@ static void end(int at)
     event.data.connect.sender = subs[at].sender;
     event.data.connect.dest = subs[at].dest;
     event.dest = from_us ? subs[at].sender : subs[at].dest;
-    post(self, fake_alsa.now, &event);
+    post(self, fake_time_now(), &event);
 }
 
 void fake_alsa_leave(uint8_t client)
@@ -465,24 +327,21 @@ int snd_seq_control_queue(snd_seq_t *seq, int queue, int type, int value,
                           snd_seq_event_t *event)
 {
     guard_forbid("snd_seq_control_queue");
-    started = now();
+    started = fake_time_now();
     return type == SND_SEQ_EVENT_START && !event ? 0 : -EINVAL;
 }
 
 int snd_seq_get_queue_status(snd_seq_t *seq, int queue,
                              snd_seq_queue_status_t *status)
 {
-    uint64_t time = (uint64_t)((double)(fake_alsa.now - started) *
+    uint64_t time = (uint64_t)((double)(fake_time_now() - started) *
                                fake_alsa.speed);
     /* The struct is the library's own; what it says is set where it lies. */
     snd_seq_real_time_t *real =
         (snd_seq_real_time_t *)(uintptr_t)snd_seq_queue_status_get_real_time(
             status);
 
-    if (!guarded) {
-        guarded = true;
-        guard_enter();
-    }
+    fake_time_guard();
     real->tv_sec = (unsigned)(time / SECOND);
     real->tv_nsec = (unsigned)(time % SECOND);
     return fake_alsa.fails ? -ENODEV : 0;
@@ -504,7 +363,7 @@ int snd_seq_event_input(snd_seq_t *seq, snd_seq_event_t **event)
         return -ENOSPC;
     }
     if (client->read == client->arriveds ||
-        client->arrived[client->read].at > fake_alsa.now) {
+        client->arrived[client->read].at > fake_time_now()) {
         if (client->read == client->arriveds) {
             client->read = client->arriveds = 0;
         }

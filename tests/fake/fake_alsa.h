@@ -1,8 +1,7 @@
-/* An ALSA sequencer within the test, and its time: CLOCK_MONOTONIC stands
- * still until told to pass. A thread that sleeps until a time is the pace's;
- * from its first look at the queue to its next sleep it is under the guard.
- * The sequencer can be missing, fail, fill up, lose input and count time at a
- * speed of its own; ports come and go. */
+/* An ALSA sequencer within the test, in the time of fake_time.h: from its first
+ * look at the queue to its next sleep the pace is under the guard. The
+ * sequencer can be missing, fail, fill up, lose input and count time at a speed
+ * of its own; ports come and go. */
 #ifndef FAKE_ALSA_H
 #define FAKE_ALSA_H
 
@@ -32,7 +31,6 @@ extern struct fake_alsa {
     double speed;   /* of the queue's clock: 1 is CLOCK_MONOTONIC's */
     int open;       /* clients */
     unsigned timer; /* Hz asked for */
-    uint64_t now;   /* ns of CLOCK_MONOTONIC */
     uint32_t disorder; /* events due before the one sent before */
     uint32_t sounding; /* pitches that sound behind thru and out */
     uint32_t sents[2]; /* out, thru */
@@ -41,16 +39,8 @@ extern struct fake_alsa {
 } fake_alsa;
 
 /* Anew: a keyboard "Keys:Keys MIDI 1" (20:0, hardware), a synth "Synth:in"
- * (130:0) and "Midi Through:Port-0" (14:0). CLOCK_MONOTONIC is ours. */
+ * (130:0) and "Midi Through:Port-0" (14:0). Time is ours from here on. */
 void fake_alsa_boot(void);
-/* CLOCK_MONOTONIC is the system's again. */
-void fake_alsa_end(void);
-/* Until then, one wake of the pace after the other. */
-void fake_alsa_pass(uint64_t until);
-/* Waits until the pace sleeps, or has ended. */
-void fake_alsa_settle(void);
-/* Time passes by itself, or stands still again. */
-void fake_alsa_pump(bool run);
 
 /* At riposte:in at that time, stamped by the kernel. */
 void fake_alsa_arrive(uint64_t at, const uint8_t *bytes, uint32_t size);

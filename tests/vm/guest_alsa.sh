@@ -68,7 +68,7 @@ pull() { # pull PROCESS: as when its cable is pulled
 
 # aplaymidi plays a file, and riposte answers.
 one_call() { # one_call NAME FILE BPM
-    start_listener listener "$1.seen" 6
+    start_listener listener "$1.seen" 4
     start_riposte "$1" --tempo "$3" --in "Midi Through"
     aconnect "Midi Through":0 listener:2
     aplaymidi -p "Midi Through":0 "$source/tests/golden/calls/$2.mid"

@@ -78,15 +78,22 @@ download() {
     done
 }
 
+# The package of the distribution's kernel, with its version.
+newest() {
+    for meta in linux-image-amd64 linux-image-generic; do
+        apt-cache depends "$meta" 2>/dev/null
+    done | sed -nE 's/.*Depends: (linux-image-(unsigned-)?[0-9][^ ]*)$/\1/p' |
+        head -n 1
+}
+
 from_archive() {
     work=$(mktemp -d) || return 1
     trap 'rm -rf "$work"' EXIT
-    for meta in linux-image-amd64 linux-image-generic; do
-        image=$(apt-cache depends "$meta" 2>/dev/null | sed -n \
-            's/.*Depends: \(linux-image-\(unsigned-\)\{0,1\}[0-9][^ ]*\)$/\1/p' |
-            head -n 1)
-        [ "$image" ] && break
-    done
+    image=$(newest)
+    if [ -z "$image" ] && [ "$(id -u)" -eq 0 ]; then
+        apt-get -q -o Acquire::Retries=3 update
+        image=$(newest)
+    fi
     [ "$image" ] || give_up "no package of a kernel (apt-get update?)"
     version=$(echo "$image" | sed 's/^linux-image-//; s/^unsigned-//')
     download "$image" "linux-modules-$version" || return 1
