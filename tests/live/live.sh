@@ -19,7 +19,7 @@ live_begin() {
     [ -x "$tools/jack_caller" ] || live_skip "built without libjack"
     work=$(mktemp -d) || exit 1
     trap live_end EXIT
-    trap 'exit 1' INT TERM HUP
+    trap 'live_fail "ended from outside: out of time?"; exit 1' INT TERM HUP
     JACK_NO_START_SERVER=1 JACK_NO_AUDIO_RESERVATION=1
     export JACK_DEFAULT_SERVER JACK_NO_START_SERVER JACK_NO_AUDIO_RESERVATION
     # Only what this test starts is heard and seen.
