@@ -94,6 +94,25 @@ static void test_latency(void)
     CHECK_INT(fake_alsa.disorder, 0);
 }
 
+/* What comes while a period is run already is heard in the next. */
+static void test_edge(void)
+{
+    struct rp_session *session;
+
+    fake_alsa_boot();
+    session = alsa_session(NULL, NULL);
+    for (int i = 1; i <= 20; i++) {
+        uint64_t begin = origin + (uint64_t)i * 16 * SECOND / 375; /* ns */
+
+        arrive(begin + i / 4, i % 2 ? 0x90 : 0x80, 60, 1);
+        fake_time_pass(begin + 3 * PERIOD);
+        CHECK_INT(fake_alsa.sents[THRU - OUT], i);
+        CHECK_NEAR((double)(last_sent(THRU)->due + 80000 - (int64_t)begin),
+                   2e9 * 128 / 48000, 21000);
+    }
+    finish(session);
+}
+
 /* The queue's clock is 200 ppm fast: what is sent stays with CLOCK_MONOTONIC. */
 static void test_drift(void)
 {
@@ -451,6 +470,7 @@ int main(void)
     rp_log_to(listen, NULL);
     rp_log_level(RP_DEBUG);
     test_latency();
+    test_edge();
     test_drift();
     test_kinds();
     test_losses();

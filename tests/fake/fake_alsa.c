@@ -431,6 +431,7 @@ int snd_seq_drain_output(snd_seq_t *seq)
                                                         : fake_alsa.room;
 
     if (fake_alsa.fails) {
+        fake_time_free();
         return -ENODEV;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -439,6 +440,7 @@ int snd_seq_drain_output(snd_seq_t *seq)
     client->buffereds -= count;
     memmove(client->buffered, client->buffered + count,
             client->buffereds * sizeof(client->buffered[0]));
+    fake_time_free();
     return client->buffereds ? -EAGAIN : 0;
 }
 

@@ -68,10 +68,7 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
 {
     uint64_t until = (uint64_t)time->tv_sec * SECOND + time->tv_nsec;
 
-    if (guarded) {
-        guarded = false;
-        guard_leave();
-    }
+    fake_time_free();
     if (!atomic_load(&ours)) {
         return syscall(SYS_clock_nanosleep, clock, flags, time, rest) ? errno
                                                                       : 0;
@@ -165,5 +162,13 @@ void fake_time_guard(void)
     if (!guarded) {
         guarded = true;
         guard_enter();
+    }
+}
+
+void fake_time_free(void)
+{
+    if (guarded) {
+        guarded = false;
+        guard_leave();
     }
 }

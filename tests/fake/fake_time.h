@@ -23,8 +23,9 @@ void fake_time_skip(uint64_t ns);
 /* Time passes by itself, or stands still again. */
 void fake_time_pump(bool run);
 
-/* The pace's thread, from what a fake library is called for first in a period:
- * until it sleeps again it is under the guard. */
+/* The pace's thread, from what a fake library is called for first and last in
+ * a period: between them it is under the guard. */
 void fake_time_guard(void);
+void fake_time_free(void);
 
 #endif
