@@ -49,7 +49,7 @@ static int search(int count, int *run)
 static void test_search(void)
 {
     static struct rp_recall recall;
-    int found = 0, sizes[RP_RECALL_SIZES] = { 0 };
+    int found = 0, sizes[RP_RECALL_SIZES] = {0};
 
     rp_recall_init(&recall);
     for (int i = 0; i < NOTES; i++) {
@@ -72,8 +72,8 @@ static void test_search(void)
         CHECK_INT(said.size, run >= 8 ? 3 : run >= 4 ? 2 : run >= 2);
         CHECK_INT(said.key, heard[next - 1].pitch == heard[i].pitch);
         CHECK_INT(said.dt, heard[next].dt);
-        CHECK_INT(said.pitch, heard[i].pitch + heard[next].pitch -
-                                  heard[next - 1].pitch);
+        CHECK_INT(said.pitch,
+                  heard[i].pitch + heard[next].pitch - heard[next - 1].pitch);
         CHECK_INT(said.duration, 12);
     }
     CHECK(found > NOTES / 2);
@@ -114,8 +114,7 @@ static int told(const struct rp_reader *reader, const struct rp_draft *draft,
                 enum rp_field field, enum rp_condition_block block)
 {
     uint32_t first = condition_at(&reader->vocabulary, block);
-    uint32_t width =
-        rp_vocabulary_condition_width(&reader->vocabulary, block);
+    uint32_t width = rp_vocabulary_condition_width(&reader->vocabulary, block);
     struct rp_indices in;
     int found = -1;
 
@@ -131,15 +130,15 @@ static int told(const struct rp_reader *reader, const struct rp_draft *draft,
 /* c d e f, then d e f#: g is to follow, a quarter later, for half a beat. */
 static void test_told(void)
 {
-    static const uint8_t tune[] = { 60, 62, 64, 65, 62, 64, 66 };
-    struct rp_vocabulary vocabulary = { .resolution = 24, .recall = true };
+    static const uint8_t tune[] = {60, 62, 64, 65, 62, 64, 66};
+    struct rp_vocabulary vocabulary = {.resolution = 24, .recall = true};
     struct rp_reader reader;
     struct rp_indices in;
-    struct rp_draft draft = { 0 };
+    struct rp_draft draft = {0};
 
     rp_reader_init(&reader, &vocabulary, NULL, 0, 0);
     for (int i = 0; i < 7; i++) {
-        struct rp_note note = { 24 * i, i == 3 ? 12 : 24, tune[i], 80 };
+        struct rp_note note = {24 * i, i == 3 ? 12 : 24, tune[i], 80};
         rp_reader_push(&reader, &note, &in);
     }
     /* Two notes were like: e and f#, each a step up. */
@@ -166,7 +165,7 @@ static void test_told(void)
 /* Without the feature nothing is told, and dt stands under no condition. */
 static void test_without(void)
 {
-    struct rp_vocabulary vocabulary = { .resolution = 24, .metre = true };
+    struct rp_vocabulary vocabulary = {.resolution = 24, .metre = true};
     struct rp_reader reader;
     struct rp_indices in;
 
@@ -175,7 +174,7 @@ static void test_without(void)
               64 + 24 + 24 + 17 + 24 + 128);
     rp_reader_init(&reader, &vocabulary, NULL, 0, 0);
     for (int i = 0; i < 8; i++) {
-        struct rp_note note = { 24 * i, 24, (uint8_t)(60 + i % 4), 80 };
+        struct rp_note note = {24 * i, 24, (uint8_t)(60 + i % 4), 80};
         rp_reader_push(&reader, &note, &in);
         CHECK(in.at[in.count - 1] < rp_vocabulary_inputs(&vocabulary));
     }

@@ -268,32 +268,15 @@ static uint32_t timing_class(const struct rp_draft *draft)
     return (uint32_t)(draft->offset + RP_TIMING_ZERO);
 }
 
-/* Which of the blocks of recall, whatever holds them. */
-enum recalled {
-    RECALL,
-    RECALL_DT,
-    RECALL_PITCH,
-    RECALL_DURATION
-};
-
 /* `other`: what is drawn already is not what followed then. */
 static void add_recalled(struct rp_indices *out, uint32_t first,
-                         const struct rp_reader *reader, enum recalled what,
-                         bool other)
+                         const struct rp_reader *reader,
+                         enum rp_recall_part part, bool other)
 {
-    struct rp_recalled said = rp_recall_next(&reader->recall);
-    uint32_t size = other ? RP_RECALL_OTHER : said.size;
+    int index = rp_recall_index(&reader->recall, part, other);
 
-    if (!said.found)
-        return;
-    if (what == RECALL)
-        add(out, first + 2u * said.size + said.key);
-    else if (what == RECALL_DT)
-        add(out, first + size * RP_TIME_CLASSES + said.dt);
-    else if (what == RECALL_PITCH)
-        add(out, first + size * 128 + said.pitch);
-    else if (said.duration != RP_TIME_HELD)
-        add(out, first + size * RP_TIME_CLASSES + said.duration);
+    if (index >= 0)
+        add(out, first + (uint32_t)index);
 }
 
 static bool is_other_dt(const struct rp_reader *reader,
@@ -317,9 +300,9 @@ static void add_condition(const struct rp_reader *reader,
 {
     switch (block) {
     case RP_ON_RECALL:
-        return add_recalled(out, first, reader, RECALL, false);
+        return add_recalled(out, first, reader, RP_RECALL, false);
     case RP_ON_RECALL_DT:
-        return add_recalled(out, first, reader, RECALL_DT, false);
+        return add_recalled(out, first, reader, RP_RECALL_DT, false);
     case RP_ON_LEFT:
         return add_left(out, first, reader, reader->onset);
     case RP_ON_DT:
@@ -341,7 +324,7 @@ static void add_condition(const struct rp_reader *reader,
     case RP_ON_SOUNDING:
         return add_sounding(out, first, reader, onset_of(reader, draft));
     case RP_ON_RECALL_PITCH:
-        return add_recalled(out, first, reader, RECALL_PITCH,
+        return add_recalled(out, first, reader, RP_RECALL_PITCH,
                             is_other_dt(reader, draft));
     case RP_ON_ENDED:
         return add_ended(out, first, reader, onset_of(reader, draft));
@@ -352,7 +335,7 @@ static void add_condition(const struct rp_reader *reader,
     case RP_ON_PITCH:
         return add(out, first + draft->pitch);
     case RP_ON_RECALL_DURATION:
-        return add_recalled(out, first, reader, RECALL_DURATION,
+        return add_recalled(out, first, reader, RP_RECALL_DURATION,
                             is_other_pitch(reader, draft));
     case RP_ON_DURATION:
         return add_time(out, first, draft->duration);
@@ -544,11 +527,11 @@ static void add_input(const struct rp_reader *reader,
     case RP_IN_TIMING:
         return add(out, first + timing_class(draft));
     case RP_IN_RECALL:
-        return add_recalled(out, first, reader, RECALL, false);
+        return add_recalled(out, first, reader, RP_RECALL, false);
     case RP_IN_RECALL_DT:
-        return add_recalled(out, first, reader, RECALL_DT, false);
+        return add_recalled(out, first, reader, RP_RECALL_DT, false);
     case RP_IN_RECALL_PITCH:
-        return add_recalled(out, first, reader, RECALL_PITCH, false);
+        return add_recalled(out, first, reader, RP_RECALL_PITCH, false);
     case RP_IN_ENDED:
         return add_ended(out, first, reader, onset_of(reader, draft));
     case RP_IN_STRUCK:

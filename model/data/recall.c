@@ -46,8 +46,7 @@ static void choose(struct rp_recall *recall)
     recall->next = 0;
     for (uint32_t i = last; i-- > 1;) {
         uint32_t run = recall->run[i] < RUN_MOST ? recall->run[i] : RUN_MOST;
-        uint32_t score =
-            2 * run + (recall->pitch[i] == recall->pitch[last]);
+        uint32_t score = 2 * run + (recall->pitch[i] == recall->pitch[last]);
         if (run && score > best) {
             best = score;
             recall->next = (uint16_t)(i + 1);
@@ -87,7 +86,7 @@ static uint8_t size_of(uint32_t run)
 
 struct rp_recalled rp_recall_next(const struct rp_recall *recall)
 {
-    struct rp_recalled said = { .found = recall->next > 0 };
+    struct rp_recalled said = {.found = recall->next > 0};
 
     if (!said.found)
         return said;
@@ -100,4 +99,27 @@ struct rp_recalled rp_recall_next(const struct rp_recall *recall)
     said.pitch = (uint8_t)(pitch < 0 ? 0 : pitch > 127 ? 127 : pitch);
     said.duration = recall->duration[next];
     return said;
+}
+
+int rp_recall_index(const struct rp_recall *recall, enum rp_recall_part part,
+                    bool other)
+{
+    struct rp_recalled said = rp_recall_next(recall);
+    int size = other ? RP_RECALL_OTHER : said.size;
+
+    if (!said.found)
+        return -1;
+    switch (part) {
+    case RP_RECALL:
+        return 2 * said.size + said.key;
+    case RP_RECALL_DT:
+        return size * RP_TIME_CLASSES + said.dt;
+    case RP_RECALL_PITCH:
+        return size * 128 + said.pitch;
+    case RP_RECALL_DURATION:
+        break;
+    }
+    return said.duration == RP_TIME_HELD
+               ? -1
+               : size * RP_TIME_CLASSES + said.duration;
 }

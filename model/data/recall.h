@@ -30,11 +30,11 @@ struct rp_recall {
 
 /* How it went on. */
 struct rp_recalled {
-    bool found;    /* else nothing below means anything */
-    bool key;      /* in the same key */
-    uint8_t size;  /* 0..3 */
-    uint8_t dt;    /* class */
-    uint8_t pitch; /* in the key of now */
+    bool found;       /* else nothing below means anything */
+    bool key;         /* in the same key */
+    uint8_t size;     /* 0..3 */
+    uint8_t dt;       /* class */
+    uint8_t pitch;    /* in the key of now */
     uint8_t duration; /* class; RP_TIME_HELD: not known */
 };
 
@@ -45,5 +45,17 @@ void rp_recall_push(struct rp_recall *recall, int32_t dt, uint8_t pitch,
 /* The last note of a pitch ended, `after` ticks after the last onset. */
 void rp_recall_release(struct rp_recall *recall, uint8_t pitch, int32_t after);
 struct rp_recalled rp_recall_next(const struct rp_recall *recall);
+
+/* The same as the blocks of the vocabulary spell it. */
+enum rp_recall_part {
+    RP_RECALL, /* size * 2 + key */
+    RP_RECALL_DT,
+    RP_RECALL_PITCH,
+    RP_RECALL_DURATION
+};
+/* Index in the block, or -1: nothing is told. `other`: what is drawn already
+ * is not what followed then. */
+int rp_recall_index(const struct rp_recall *recall, enum rp_recall_part part,
+                    bool other);
 
 #endif
