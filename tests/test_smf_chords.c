@@ -157,6 +157,12 @@ static void test_edges(void)
           chord[0].chord.quality == RP_MINOR);
     CHECK(count == 2 && chord[1].tick == 36 && chord[1].chord.root == 7);
     free(chord);
+    /* A second note when everyone has gone home. */
+    note[0] = (struct rp_note){ 0, 24, 60, 80 };
+    note[1] = (struct rp_note){ 1000000000, 24, 64, 80 };
+    CHECK_INT(rp_chord_read(note, 2, NULL, 0, 24, &chord, &count), RP_OK);
+    CHECK_INT(count, 1);
+    free(chord);
     /* One tick a beat, and notes beyond any bar line that is near. */
     note[0] = (struct rp_note){ 1000000, 1, 60, 80 };
     CHECK_INT(rp_chord_read(note, 1, NULL, 0, 1, &chord, &count), RP_OK);

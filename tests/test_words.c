@@ -46,6 +46,11 @@ static void test_written(void)
                      "c_2_complex+e_4_quarter f#_4_quarter rest_eighth "
                      "c_-1_inexpressible\n");
     free(text);
+    note[0].onset = INT64_C(1) << 40;
+    part.notes = 1;
+    text = words_of(&part);
+    CHECK_INT(strlen(text), 64 * 12 + 11 + 1); /* 64 times rest_maxima */
+    free(text);
     part.notes = 0;
     text = words_of(&part);
     CHECK_TEXT(text, "");

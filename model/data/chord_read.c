@@ -7,6 +7,8 @@
 #include "model/data/bars.h"
 #include "rt/log.h"
 
+/* Chords of later beats are not read: a day and a half of music. */
+enum { BEATS_MAX = 1 << 18 };
 enum { FIRST = RP_MAJOR, STATES = 12 * (RP_QUALITIES - FIRST) };
 
 /* What a chord sounds. The numbers here and the costs below were chosen on
@@ -47,6 +49,8 @@ struct reading {
     struct segment *segment;
     uint32_t segments;
     uint8_t *from; /* (segments, STATES) the state before */
+    double sound[STATES][12]; /* log P of a pitch class over any, as tone */
+    double bass[STATES][12];  /* ... and as the lowest note */
 };
 
 static int32_t end_of(const struct reading *r)
@@ -82,7 +86,7 @@ static rp_status cut_beats(struct reading *r)
     int32_t end = end_of(r), tick = rp_bars_before(&r->bars, r->note[0].onset);
     uint32_t room = 0;
 
-    while (tick < end) {
+    while (tick < end && r->segments < BEATS_MAX) {
         int32_t bar = rp_bars_before(&r->bars, tick);
         int32_t next = rp_bars_after(&r->bars, tick);
         int32_t to = tick + beat_of(r, tick), half = (next - bar) / 2;
@@ -147,43 +151,69 @@ static void add_sound(struct reading *r)
     }
 }
 
-/* log P(what sounds in a segment | chord), without what all chords share. */
-static double likelihood(const struct segment *s, struct rp_chord chord)
-{
-    uint16_t tones = rp_chord_tones(chord);
-    int count = __builtin_popcount(tones);
-    double sum = 0, total = 0, bass = 0, low = 0;
-
-    for (int i = 0; i < 12; i++) {
-        bool tone = tones >> i & 1;
-        double p = tone ? (1 - FOREIGN) / count : FOREIGN / (12 - count);
-        double b = i == chord.root ? BASS_ROOT
-                   : tone          ? BASS_TONE / (count - 1)
-                                   : (1 - BASS_ROOT - BASS_TONE) /
-                                         (12 - count);
-        sum += s->sound[i] * log(12 * p);
-        total += s->sound[i];
-        bass += s->bass[i] * log(12 * b);
-        low += s->bass[i];
-    }
-    if (total > 1)
-        sum /= total;
-    if (low > 1)
-        bass /= low;
-    return WEIGHT * sum + bass;
-}
-
 static struct rp_chord chord_of(uint32_t state)
 {
     return (struct rp_chord){ (uint8_t)(state % 12),
                               (uint8_t)(FIRST + state / 12) };
 }
 
+static void expect(struct reading *r)
+{
+    for (uint32_t state = 0; state < STATES; state++) {
+        struct rp_chord chord = chord_of(state);
+        uint16_t tones = rp_chord_tones(chord);
+        int count = __builtin_popcount(tones);
+        for (int i = 0; i < 12; i++) {
+            bool tone = tones >> i & 1;
+            double p = tone ? (1 - FOREIGN) / count : FOREIGN / (12 - count);
+            double b = i == chord.root ? BASS_ROOT
+                       : tone          ? BASS_TONE / (count - 1)
+                                       : (1 - BASS_ROOT - BASS_TONE) /
+                                             (12 - count);
+            r->sound[state][i] = log(12 * p);
+            r->bass[state][i] = log(12 * b);
+        }
+    }
+}
+
+static double sum_of(const double list[12])
+{
+    double sum = 0;
+
+    for (int i = 0; i < 12; i++)
+        sum += list[i];
+    return sum;
+}
+
+/* log P(what sounds in a segment | chord), without what all chords share,
+ * added to best[]. Silence says nothing. */
+static void listen(const struct reading *r, const struct segment *s,
+                   double best[STATES])
+{
+    double total = sum_of(s->sound), low = sum_of(s->bass);
+
+    if (total <= 0)
+        return;
+    for (uint32_t state = 0; state < STATES; state++) {
+        double sum = 0, bass = 0;
+        for (int i = 0; i < 12; i++) {
+            sum += s->sound[i] * r->sound[state][i];
+            bass += s->bass[i] * r->bass[state][i];
+        }
+        best[state] += WEIGHT * (total > 1 ? sum / total : sum) +
+                       (low > 1 ? bass / low : bass);
+    }
+}
+
 /* The likeliest way through the chords; best[] ends as the last segment's. */
 static void walk(struct reading *r, double best[STATES])
 {
-    for (uint32_t i = 0; i < STATES; i++)
+    double prior[STATES];
+
+    for (uint32_t i = 0; i < STATES; i++) {
         best[i] = 0;
+        prior[i] = log(common[chord_of(i).quality]);
+    }
     for (uint32_t s = 0; s < r->segments; s++) {
         const struct segment *segment = &r->segment[s];
         uint8_t *from = &r->from[(size_t)s * STATES];
@@ -193,14 +223,12 @@ static void walk(struct reading *r, double best[STATES])
                 top = i;
         double change = best[top] + change_cost[segment->step];
         for (uint32_t i = 0; i < STATES; i++) {
-            struct rp_chord chord = chord_of(i);
-            double moved = change + log(common[chord.quality]);
+            double moved = change + prior[i];
             from[i] = (uint8_t)(moved > best[i] ? top : i);
             if (moved > best[i])
                 best[i] = moved;
         }
-        for (uint32_t i = 0; i < STATES; i++)
-            best[i] += likelihood(segment, chord_of(i));
+        listen(r, segment, best);
     }
 }
 
@@ -251,6 +279,7 @@ rp_status rp_chord_read(const struct rp_note *note, uint32_t count,
         status = RP_EMEM;
     if (!status) {
         add_sound(&r);
+        expect(&r);
         walk(&r, best);
         status = list_changes(&r, best, chord, chords);
     }

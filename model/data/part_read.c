@@ -9,7 +9,7 @@
 #include "model/net/json.h"
 #include "rt/log.h"
 
-#define TICK_MAX (INT64_C(1) << 53) /* exact in every reader of JSON */
+#define TICK_MAX (INT64_C(1) << 40) /* months of music */
 
 struct source {
     const char *path;

@@ -8,8 +8,9 @@
 #include "rt/log.h"
 
 enum {
-    REST_LAST = 9, /* index of the shortest rest that is written: a 64th */
-    VELOCITY = 80  /* of notes that words mean */
+    REST_MOST = 2048, /* quarters of silence that are written */
+    REST_LAST = 9,    /* index of the shortest rest that is written: a 64th */
+    VELOCITY = 80     /* of notes that words mean */
 };
 
 /* ---- writing ---- */
@@ -58,11 +59,14 @@ static void print_word(FILE *file, const struct rp_part *part,
 }
 
 /* Silence as plain rests, the longest first; what is shorter than a 64th is
- * lost. */
+ * lost, and all but the last REST_MOST quarters of it. */
 static void print_rests(struct writer *w, int64_t from, int64_t to)
 {
+    int64_t division = w->part->division;
+
+    if (to - from > REST_MOST * division)
+        from = to - REST_MOST * division;
     for (int type = 0; type <= REST_LAST; type++) {
-        int64_t division = w->part->division;
         int64_t ticks = type <= RP_SPELL_QUARTER
                             ? division << (RP_SPELL_QUARTER - type)
                             : division >> (type - RP_SPELL_QUARTER);
