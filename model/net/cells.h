@@ -22,7 +22,7 @@
 enum rp_precision { RP_FP32, RP_BF16, RP_PRECISIONS };
 extern const char *const rp_precision_names[RP_PRECISIONS];
 
-enum { RP_CELLS_SCRATCH = (96 + 576 + 3) * 256 }; /* floats for gemm_tn */
+enum { RP_CELLS_SCRATCH = (96 + 576) * 128 + 576 }; /* floats for gemm_tn */
 
 struct rp_cells {
     const char *name; /* "portable", "avx2", "avx512", "avx512bf16" */

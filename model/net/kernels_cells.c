@@ -16,12 +16,13 @@
 
 enum {
     PANEL = TILE_LANES * LANES, /* columns of B side by side when packed */
+    PASS_ROWS = 96,             /* rows of A that gemm takes at once */
     CHUNK_ROWS = 96,            /* rows of A, as packed by gemm_tn, ... */
     BLOCK_N = 576,              /* ... columns of B, ... */
-    BLOCK_K = 256,              /* ... and words of both along K */
+    BLOCK_K = 128,              /* ... and words of both along K */
     BUFFER = 512                /* cells that pack narrows at once */
 };
-_Static_assert((CHUNK_ROWS + BLOCK_N + 3) * BLOCK_K <= RP_CELLS_SCRATCH,
+_Static_assert((CHUNK_ROWS + BLOCK_N) * BLOCK_K + BLOCK_N <= RP_CELLS_SCRATCH,
                "scratch of gemm_tn");
 _Static_assert(BLOCK_N % PANEL == 0 && CHUNK_ROWS % TILE_ROWS == 0,
                "whole panels and tiles");
@@ -124,6 +125,14 @@ static void pack(size_t N, size_t K, const float *src, size_t ld,
     }
 }
 
+/* What a tile begins with, on its way while the one before is computed. */
+LANE_FN void fetch(const struct tile *t, size_t rows, size_t width)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i += LANES)
+            __builtin_prefetch(t->start + r * t->start_row + i);
+}
+
 /* All of a product whose B is packed; b_k 0: a panel is as wide as it is. */
 static __attribute__((noinline)) void
 multiply(size_t M, size_t N, struct tile whole, size_t panel_size)
@@ -136,11 +145,15 @@ multiply(size_t M, size_t N, struct tile whole, size_t panel_size)
         t.c += column;
         t.start = t.start ? t.start + column : NULL;
         for (size_t m = 0; m < M; m += TILE_ROWS) {
-            tile_any(M - m < TILE_ROWS ? M - m : TILE_ROWS, width, t);
-            t.a +=
+            struct tile next = t;
+            next.a +=
                 whole.a_k == 1 ? TILE_ROWS * whole.a_row : TILE_ROWS * whole.K;
-            t.c += TILE_ROWS * whole.c_row;
-            t.start = t.start ? t.start + TILE_ROWS * whole.start_row : NULL;
+            next.c += TILE_ROWS * whole.c_row;
+            next.start = t.start ? t.start + TILE_ROWS * whole.start_row : NULL;
+            if (next.start && M - m > TILE_ROWS)
+                fetch(&next, TILE_ROWS, width);
+            tile_any(M - m < TILE_ROWS ? M - m : TILE_ROWS, width, t);
+            t = next;
         }
     }
 }
@@ -152,10 +165,14 @@ static void gemm(size_t M, size_t N, size_t K, const void *a, size_t lda,
     size_t depth = words_of(K);
     unsigned mode = cells_mode();
 
-    multiply(M, N,
-             (struct tile){depth, a, lda / CELL_PAIR, 1, b, 0, start, start_ld,
-                           c, ldc},
-             PANEL * depth);
+    /* Rows of A that stay in the L2 cache while B goes by. */
+    for (size_t m = 0; m < M; m += PASS_ROWS)
+        multiply(M - m < PASS_ROWS ? M - m : PASS_ROWS, N,
+                 (struct tile){depth, (const word *)a + m * (lda / CELL_PAIR),
+                               lda / CELL_PAIR, 1, b, 0,
+                               start ? start + m * start_ld : NULL, start_ld,
+                               c + m * ldc, ldc},
+                 PANEL * depth);
     cells_mode_back(mode);
 }
 
