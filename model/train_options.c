@@ -185,13 +185,13 @@ void rp_train_options_settle(struct rp_train_options *options)
     settle(&options->beta2, usual->beta2);
     settle(&options->epsilon, usual->epsilon);
     settle(&options->weight_decay, usual->weight_decay);
-    if (options->precision == precisions[0])
+    if (!strcmp(options->precision, "auto"))
         options->precision = precisions[rp_cells_bf16_fast() ? 2 : 1];
 }
 
 enum rp_precision rp_train_precision(const struct rp_train_options *options)
 {
-    return options->precision == precisions[2] ? RP_BF16 : RP_FP32;
+    return strcmp(options->precision, "bf16") ? RP_FP32 : RP_BF16;
 }
 
 const struct rp_train_knob *rp_train_knob_find(const char *name)

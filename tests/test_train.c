@@ -219,6 +219,37 @@ static void test_learns(void)
     CHECK_NEAR(result.train, KNOWN_TRAIN, 0.1);
 }
 
+/* Hymn tunes once more, in bf16: the losses of every epoch within a hundredth
+ * of fp32's; stopped and taken up again, with any number of threads, the same
+ * bytes; and the card says what "auto" was. */
+static void test_precision(void)
+{
+    static const char *tunes[1] = {"tests/golden/tunes"};
+    struct rp_train_options options = small(NULL);
+    struct rp_train_result result[2];
+    char out[2][300];
+
+    options.precision = "bf16";
+    check_resumes("bf16", &options);
+    for (int i = 0; i < 2; i++) {
+        snprintf(out[i], sizeof out[i], "%s/precision-%d", folder, i);
+        options = small(out[i]);
+        options.dir = tunes;
+        options.precision = i ? "bf16" : "fp32";
+        options.batch = 4;
+        options.length = 64;
+        options.epochs = 12;
+        result[i] = run(&options);
+        CHECK_NEAR(result[i].valid, result[0].valid, 0.01 * result[0].valid);
+        CHECK_NEAR(result[i].train, result[0].train, 0.01 * result[0].train);
+    }
+    CHECK(result[0].valid != result[1].valid);
+    rp_train_defaults(&options);
+    CHECK_TEXT(options.precision, "auto");
+    rp_train_options_settle(&options);
+    CHECK_TEXT(options.precision, rp_cells_bf16_fast() ? "bf16" : "fp32");
+}
+
 static void test_from(const char *one)
 {
     char out[300];
@@ -550,6 +581,7 @@ int main(void)
     test_stop();
     test_time_limit();
     test_learns();
+    test_precision();
     test_no_number();
     test_no_validation();
     test_hostile_card();

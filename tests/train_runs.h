@@ -38,6 +38,7 @@ static inline struct rp_train_options small(const char *out)
     options.lr = 0.01f;
     options.recurrent_dropout = 0.1f;
     options.threads = 1;
+    options.precision = "fp32"; /* on every CPU */
     options.message = "a test";
     options.command = "riposte train songs";
     return options;
