@@ -142,6 +142,7 @@ static void test_performance(void)
 
     snprintf(out, sizeof out, "%s/performance", folder);
     options = set_up(out, "performance", false);
+    options.epochs = 20;
     (void)run(&options);
     printf("timing %.3f, velocity %.3f nats\n", valid_of(out, "timing"),
            valid_of(out, "velocity"));
