@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -104,9 +105,13 @@ static int raise_thread(struct rp_pace *pace)
 rp_status rp_pace_start(struct rp_pace *pace, struct rp_backend *backend,
                         RP_RT void (*period)(struct rp_backend *backend))
 {
-    uint64_t next = rp_pace_now() +
-                    (uint64_t)backend->period * SECOND / backend->rate;
+    uint64_t next;
 
+    /* No page is to be waited for once it plays, no code's either. */
+    if (mlockall(MCL_CURRENT)) {
+        rp_log(RP_DEBUG, "pace", "memory is not locked: %m");
+    }
+    next = rp_pace_now() + (uint64_t)backend->period * SECOND / backend->rate;
     pace->backend = backend;
     pace->run = period;
     if (!pace->origin) {
