@@ -48,7 +48,7 @@ static void put(struct sheet *sheet, const void *bytes, size_t size)
             sheet->room = room;
         }
     }
-    if (sheet->full)
+    if (sheet->full || !size)
         return;
     memcpy(sheet->bytes + sheet->size, bytes, size);
     sheet->size += size;
