@@ -163,6 +163,15 @@ static rp_status refuse(const char *path)
     return RP_EIO;
 }
 
+static bool write_all(int file, const struct message *records)
+{
+    ssize_t written = write(file, records->data, records->size);
+
+    if (written >= 0 && (size_t)written < records->size)
+        errno = ENOSPC; /* that is what stopped it */
+    return written == (ssize_t)records->size;
+}
+
 /* Ends `records` and writes them at the end of the file. */
 static rp_status append(const char *path, int flags, struct message *records)
 {
@@ -171,12 +180,10 @@ static rp_status append(const char *path, int flags, struct message *records)
     off_t before = file >= 0 ? lseek(file, 0, SEEK_END) : 0;
     rp_status status = RP_OK;
 
-    if (!whole)
-        status = RP_EMEM;
-    else if (file < 0)
+    errno = whole ? errno : ENOMEM;
+    if (file < 0) {
         status = refuse(path);
-    else if (write(file, records->data, records->size) !=
-             (ssize_t)records->size) {
+    } else if (!write_all(file, records)) {
         status = refuse(path);
         if (ftruncate(file, before))
             rp_log(RP_WARN, "board", "%s: ends in half an event", path);

@@ -160,8 +160,10 @@ rp_status rp_train_config_text(const struct rp_train_options *options,
     size_t size = 0;
     FILE *out = open_memstream(text, &size);
 
-    if (!out)
+    if (!out) {
+        rp_log(RP_ERROR, "train", "out of memory");
         return RP_EMEM;
+    }
     fprintf(out, "%s# riposte train --config FILE begins this run again.\n",
             margin);
     for (uint32_t i = 0; i < options->dirs; i++)

@@ -44,11 +44,13 @@ rp_status rp_train_good_return(struct rp_train *train)
     char best[80] = "";
 
     if (isfinite(train->best))
-        snprintf(best, sizeof best, "; the best so far, %.4f,", train->best);
+        snprintf(best, sizeof best, ", with the best so far, %.4f",
+                 train->best);
     if (train->slower < SLOWEST) {
         rp_log(RP_ERROR, "train",
-               "the loss is lost however small the rate%s is in %s", best,
-               train->folder);
+               "the loss is lost however small the rate; what was saved is in "
+               "%s%s",
+               train->folder, best);
         return RP_EFORMAT;
     }
     train->slower /= 2;

@@ -16,7 +16,7 @@ struct taker {
 
 static double take(struct taker *taker, const char *key)
 {
-    const char *text = rp_card_get(taker->card, key);
+    const char *text = taker->status ? NULL : rp_card_get(taker->card, key);
     char *end = NULL;
     double value = text ? strtod(text, &end) : 0;
 
@@ -195,10 +195,8 @@ static rp_status load_good(struct rp_train *train, const char *path)
     struct rp_card card = {0};
     struct taker taker = {&card, path, RP_OK};
     uint64_t step;
-    rp_status status = load(train, path, &card);
 
-    if (status)
-        return status;
+    taker.status = load(train, path, &card);
     step = take_u64(&taker, "resume.step");
     if (!taker.status && (take_u64(&taker, "resume.epoch") != train->epoch ||
                           take_u64(&taker, "resume.at") != 0)) {
@@ -209,9 +207,11 @@ static rp_status load_good(struct rp_train *train, const char *path)
         taker.status = RP_EFORMAT;
     }
     rp_card_fini(&card);
+    if (taker.status)
+        return taker.status;
     rp_train_good_keep(train);
     train->good_step = step;
-    return taker.status;
+    return RP_OK;
 }
 
 rp_status rp_train_resume(struct rp_train *train)

@@ -92,7 +92,7 @@ for word; do echo "<\$word>"; done
 IN
 chmod +x "\$2/tui/riposte"
 EOF
-for tool in sh cat cp grep sed awk tail tr rm mkdir touch chmod dirname env \
+for tool in sh cat cp grep sed awk uniq tr rm mkdir touch chmod dirname env \
     script; do
     found=$(command -v "$tool") && ln -sf "$found" "$bin/$tool"
 done
@@ -204,13 +204,16 @@ check "the skip has its reason" has 'skipped: jack: no "jackd" here'
 cat >>"$work/testlog" <<'EOF'
 {"name": "riposte / x", "stdout": "a\nfailed: \"late\": 3\nx.c:7: n is 1, expected 2\n", "result": "FAIL", "env": {}}
 {"name": "riposte / y", "stdout": "", "result": "TIMEOUT", "env": {}}
+{"name": "riposte / z", "stdout": "", "result": "ERROR", "env": {"A": "failed: no"}, "command": ["z"], "stderr": "z.c:3: runtime error: null\n"}
 EOF
 run check
-check "failures" is "$(last)" "1 passed, 2 failed, 1 skipped"
+check "failures" is "$(last)" "1 passed, 3 failed, 1 skipped"
 check "exit status 1" is $code 1
 check "says which and why" has 'FAILED x: "late": 3'
 check "every reason" has 'FAILED x: x.c:7: n is 1, expected 2'
 check "or what there is" has 'FAILED y: TIMEOUT, without a reason'
+check "what is said on stderr" has 'FAILED z: z.c:3: runtime error: null'
+check "and nothing of the surroundings" hasnt 'failed: no'
 check "nothing of those that passed" hasnt 'FAILED ring'
 rm "$work/testlog"
 run check
