@@ -105,6 +105,11 @@ static void test_same(void)
     same_weights("a/001/best.safetensors", "b/001/best.safetensors");
     same_from("a/001/data.json", "b/001/data.json", "{\"role\"");
     same_from("a/001/data.json", "songs.json", "{\"role\"");
+    CHECK_INT(run("prepare songs.data --report again.json"), 0);
+    CHECK(strstr(said, "40 kept (performance, 12 ticks"));
+    same_from("again.json", "songs.json", "{\"role\"");
+    refused(run("prepare songs.data --out other.data"), 2,
+            "songs.data is prepared: expected folders for --out");
     CHECK_INT(run("eval songs.data --out b --split valid"), 0);
     CHECK(strstr(said, "valid split: "));
     CHECK(strstr(said, "velocity") && strstr(said, "timing"));

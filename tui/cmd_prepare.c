@@ -2,6 +2,7 @@
 
 #include "model/data/prepared.h"
 #include "model/data/report.h"
+#include "rt/log.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
 
@@ -49,10 +50,33 @@ static const struct rp_cli cli = {
     .options = options,
 };
 
+/* Of a file that is prepared already only the report can be had anew. */
+static rp_status take_prepared(struct wish *wish, const struct rp_texts *dirs)
+{
+    struct rp_prepared_about about;
+    rp_status status;
+
+    if (dirs->count != 1 || !rp_prepared_is(dirs->text[0])) {
+        return RP_OK;
+    }
+    if (wish->out || wish->eval_ratio > 0) {
+        rp_log(RP_ERROR, "prepare",
+               "%s is prepared: expected folders for --out or --eval-ratio",
+               dirs->text[0]);
+        return RP_EARG;
+    }
+    status = rp_prepared_ask(dirs->text[0], &about);
+    if (!status && !wish->resolution) {
+        wish->resolution = about.resolution;
+    }
+    return status;
+}
+
 static rp_status prepare(const struct wish *wish, const struct rp_texts *dirs)
 {
     struct rp_dataset_options how = {
-        .vocabulary = {.resolution = (uint16_t)wish->resolution},
+        .vocabulary = {.resolution = (uint16_t)(
+                           wish->resolution ? wish->resolution : RP_TICKS)},
         .role = wish->role,
         .min_notes = MIN_NOTES,
         .max_rest_bars = MAX_REST_BARS,
@@ -81,12 +105,17 @@ static rp_status prepare(const struct wish *wish, const struct rp_texts *dirs)
 
 int rp_cmd_prepare(int argc, char **argv)
 {
-    struct wish wish = {.role = "melody", .resolution = 24, .eval_ratio = 0.1};
+    struct wish wish = {0};
     struct rp_texts dirs = {0};
     int exit_code = rp_cli_parse(&cli, argc, argv, &wish, &dirs);
 
     if (exit_code < 0) {
-        exit_code = rp_exit_code(prepare(&wish, &dirs));
+        rp_status status = take_prepared(&wish, &dirs);
+
+        if (!status) {
+            status = prepare(&wish, &dirs);
+        }
+        exit_code = rp_exit_code(status);
     }
     rp_texts_fini(&dirs);
     return exit_code;

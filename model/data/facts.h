@@ -5,6 +5,7 @@
 
 #include "model/data/piece.h"
 #include "model/data/role.h"
+#include "model/data/smf_chords.h"
 
 enum rp_fate {
     RP_KEPT,
@@ -42,6 +43,7 @@ struct rp_facts {
     int32_t pickup; /* ticks before the first bar line that the file did not
                        say; 0: none */
     int8_t key;     /* model/play/key.h; -1: drums, or no notes */
+    enum rp_chord_source chords; /* where the role has any */
     struct rp_grid grid;
 };
 

@@ -88,7 +88,6 @@ static rp_status take(const struct rp_smf *smf,
     uint32_t resolution = options->vocabulary.resolution;
     struct rp_smf_pick pick = rp_role_pick(role, smf);
     struct rp_smf_picker picker;
-    enum rp_chord_source source;
     bool has_offsets =
         role.kind == RP_ROLE_PERFORMANCE || options->vocabulary.timing;
     rp_smf_picker_init(&picker, smf, pick);
@@ -104,7 +103,7 @@ static rp_status take(const struct rp_smf *smf,
         piece->note[i].offset = 0;
     if (!status && (role.kind == RP_ROLE_LEAD || options->vocabulary.chord))
         status = rp_smf_chords(smf, pick.track, resolution, &piece->chord,
-                               &piece->chords, &source);
+                               &piece->chords, &facts->chords);
     facts->notes = piece->count;
     facts->metres = piece->metres;
     if (piece->metres)

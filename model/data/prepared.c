@@ -15,7 +15,7 @@
 
 enum {
     ABOUT = 256,       /* bytes of a body that say what it is, at most */
-    FACTS_LEAST = 114, /* bytes of one file, the texts empty */
+    FACTS_LEAST = 115, /* bytes of one file, the texts empty */
     PIECE_LEAST = 16,
     NOTE = 11,
     CHANGE = 6
@@ -182,6 +182,7 @@ static void take_facts(struct scan *scan, uint32_t files,
     facts->key = (int8_t)take_number(scan, 1);
     if (facts->key < -1 || facts->key > 23)
         refuse(scan, "a key before this byte");
+    facts->chords = take_within(scan, 1, RP_CHORD_SOURCES - 1, "a source");
     take_grid(scan, &facts->grid);
 }
 

@@ -123,6 +123,7 @@ static void put_facts(struct sheet *sheet, const struct rp_facts *facts)
     put_u32(sheet, facts->rest_bars);
     put_i32(sheet, facts->pickup);
     put_u8(sheet, (uint8_t)facts->key);
+    put_u8(sheet, (uint8_t)facts->chords);
     put_grid(sheet, &facts->grid);
 }
 

@@ -44,6 +44,7 @@ static void add_kept(struct rp_report *report, const struct rp_facts *facts,
     add_metre(report, facts);
     if (facts->key >= 0)
         report->keys[facts->key]++;
+    report->chords[facts->chords]++;
     report->tempo_changes += facts->tempos > 1;
     report->pickups += facts->pickup != 0;
     report->rest_bars += facts->rest_bars;
@@ -108,6 +109,20 @@ static void name_key(uint32_t i, char *text)
     snprintf(text, 32, "%s %s", tonic[i % 12], i < 12 ? "major" : "minor");
 }
 
+static void name_source(uint32_t i, char *text)
+{
+    snprintf(text, 32, "%s", rp_chord_source_names[i]);
+}
+
+/* Of a set without chords all are RP_CHORDS_NONE. */
+static bool has_chords(const struct rp_report *report)
+{
+    for (int i = RP_CHORDS_NONE + 1; i < RP_CHORD_SOURCES; i++)
+        if (report->chords[i])
+            return true;
+    return false;
+}
+
 static void print_grid(const struct rp_grid *grid, FILE *out)
 {
     double onsets = grid->onsets ? grid->onsets : 1;
@@ -165,6 +180,9 @@ void rp_report_print(const struct rp_dataset *dataset, FILE *out)
     print_most(out, "instruments", report.instruments, 128, name_instrument);
     print_most(out, "metres", report.metres, RP_REPORT_METRES, name_metre);
     print_most(out, "keys", report.keys, 24, name_key);
+    if (has_chords(&report))
+        print_most(out, "chords from", report.chords, RP_CHORD_SOURCES,
+                   name_source);
     print_grid(&report.grid, out);
     fprintf(out,
             "  %-12sdrums in %u files, tempo changes in %u, metre changes in "
@@ -233,6 +251,8 @@ static void put_content(FILE *out, const struct rp_facts *facts)
         name_key((uint32_t)facts->key, text);
         put_text(out, "key", text);
     }
+    if (facts->chords != RP_CHORDS_NONE)
+        put_text(out, "chords_from", rp_chord_source_names[facts->chords]);
     fprintf(out,
             ", \"metres\": %u, \"tempos\": %u, \"pickup_ticks\": %d, "
             "\"rest_bars\": %u, ",
@@ -279,6 +299,9 @@ static void put_sums(FILE *out, const struct rp_report *report)
     put_counts(out, "instruments", report->instruments, 128, name_instrument);
     put_counts(out, "metres", report->metres, RP_REPORT_METRES, name_metre);
     put_counts(out, "keys", report->keys, 24, name_key);
+    if (has_chords(report))
+        put_counts(out, "chords_from", report->chords, RP_CHORD_SOURCES,
+                   name_source);
     fprintf(out,
             " \"files_with\": {\"drums\": %u, \"tempo_changes\": %u, "
             "\"metre_changes\": %u, \"no_metre\": %u, \"pickup\": %u},\n"

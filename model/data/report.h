@@ -20,6 +20,7 @@ struct rp_report {
     uint32_t metres[RP_REPORT_METRES]; /* files by first metre */
     uint32_t no_metre, metre_changes;
     uint32_t keys[24];
+    uint32_t chords[RP_CHORD_SOURCES]; /* where chords were found */
     uint32_t tempo_changes; /* files with more than one tempo */
     uint32_t pickups;  /* files whose bar lines were moved */
     uint32_t rest_bars; /* lost from long rests */
