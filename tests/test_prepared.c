@@ -143,7 +143,8 @@ static void test_wishes(void)
     lines = 0;
     how = options("lead");
     CHECK_INT(rp_dataset_read(dirs, 2, &how, &dataset), RP_EARG);
-    CHECK(lines == 1 && strstr(said, "set.data is prepared: expected it alone"));
+    CHECK_INT(lines, 1);
+    CHECK(strstr(said, "set.data is prepared: expected it alone"));
 }
 
 static unsigned char *bytes;

@@ -40,10 +40,11 @@ struct rp_dataset_options {
 };
 
 /* Reads DIRs recursively, every .mid, .midi, .smf and .kar; a DIR may be such
- * a file, too, and a single one a prepared set (prepared.h). The split of a piece is by SHA-256 of its times and intervals:
- * 80 / 10 / 10; pieces that are much alike (near.h) go where one of them
- * would. Pieces past the memory limit are left out, the last by path first.
- * RP_ENONE when nothing usable was found. */
+ * a file, too, and a single one a prepared set (prepared.h). The split of a
+ * piece is by SHA-256 of its times and intervals: 80 / 10 / 10; pieces that
+ * are much alike (near.h) go where one of them would. Pieces past the memory
+ * limit are left out, the last by path first. RP_ENONE when nothing usable was
+ * found. */
 RP_MUST rp_status rp_dataset_read(const char *const *dir, uint32_t dirs,
                                   const struct rp_dataset_options *options,
                                   struct rp_dataset *dataset);

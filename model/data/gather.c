@@ -13,7 +13,8 @@ enum {
     BLOCK = 512,      /* files read before the memory is counted */
     THREADS_MAX = 64,
     LINES_MAX = 4,    /* that one file may say */
-    SEVERAL = 4       /* bytes of a phrase in the index, times what it takes */
+    INDEXED = 4       /* phrases that one takes the room of while likenesses
+                         are searched */
 };
 
 /* What reading one file said: kept here, said in order of the files. */
@@ -144,7 +145,7 @@ static uint64_t bytes_of(const struct rp_entry *entry)
            piece->metres * sizeof *piece->metre +
            piece->chords * sizeof *piece->chord +
            (uint64_t)entry->print.count * sizeof *entry->print.phrase *
-               SEVERAL;
+               INDEXED;
 }
 
 static uint64_t limit_of(const struct rp_dataset_options *options)

@@ -7,7 +7,7 @@
 
 enum {
     GRAM = 9,   /* intervals of a phrase */
-    PERIOD = 4, /* intervals that only repeat so many of themselves say nothing */
+    PERIOD = 4, /* a phrase that only repeats so many intervals says nothing */
     ENOUGH = 8, /* phrases in common; fewer may be chance */
     /* A phrase that more pieces have says little: of those pieces each is
      * compared by it with the next so many only. */
