@@ -139,13 +139,13 @@ const char *const rp_optimizer_names[RP_OPTIMIZERS + 1] = {
         .epsilon = tiny, .scale = 1                                            \
     }
 const struct rp_optimizer rp_optimizers[RP_OPTIMIZERS] = {
-    [RP_ADAMW] = {2, USUAL(2e-3f, 0.05f, 0.9f, 0.98f, 1e-8f), adamw},
+    [RP_ADAMW] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.98f, 1e-8f), adamw},
     [RP_SGD] = {1, USUAL(0.3f, 3e-4f, 0.9f, 0, 0), sgd},
     [RP_RMSPROP] = {2, USUAL(3e-3f, 0.03f, 0, 0.99f, 1e-8f), rmsprop},
     [RP_ADAGRAD] = {1, USUAL(0.05f, 2e-3f, 0, 0, 1e-10f), adagrad},
     [RP_ADADELTA] = {2, USUAL(3, 3e-5f, 0, 0.9f, 1e-6f), adadelta},
     [RP_ADAMAX] = {2, USUAL(8e-3f, 0.0125f, 0.9f, 0.999f, 1e-8f), adamax},
-    [RP_NADAM] = {2, USUAL(2e-3f, 0.05f, 0.9f, 0.999f, 1e-8f), nadam},
+    [RP_NADAM] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.999f, 1e-8f), nadam},
 };
 
 const struct rp_optimizer *rp_optimizer_find(const char *name)
