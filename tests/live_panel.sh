@@ -114,9 +114,14 @@ for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
     sleep 0.2 # drawn at each size, or skipped on the way: both must do
 done
 saw '^> tempo +170'
-# Presets chosen while nothing is heard come into use, however many.
+# Presets chosen while nothing is heard come into use, however many: each is
+# shown, and let go a moment later.
+preset() { screen | sed -nE 's/.*riposte  ([a-z0-9-]+)$/\1/p'; }
+changed() { [ "$(preset)" != "$before" ]; }
 for _ in 1 2 3 4 5 6 7 8 9 10; do
+    before=$(preset)
     keys PgDn
+    until_true "the preset stays '$before'" changed
     sleep 0.2
 done
 saw '^rig: preset '

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "model/net/checkpoint.h"
 #include "tests/songs.h"
@@ -137,20 +138,28 @@ static void list_events(const char *run, const char *to)
 static void test_killed(void)
 {
     struct songs_dice dice = {11};
+    struct timespec begun, ended;
     bool done = false;
     int kills = 0;
+    double slow; /* seconds that the whole run takes, one at least */
 
     CHECK_INT(shell("mkdir whole"), 0);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     CHECK_INT(RUN("songs --out whole/runs " SMALL "--epochs 25 --batch 4 "
                   "--average 0.9 --schedule plateau"),
               0);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    slow = (double)(ended.tv_sec - begun.tv_sec) +
+           1e-9 * (double)(ended.tv_nsec - begun.tv_nsec);
+    slow = slow < 1 ? 1 : slow;
     while (!done && kills < 60) {
         bool resume =
             !access(in_folder("kill/runs/001/last.safetensors"), F_OK);
         if (!resume)
             CHECK_INT(shell("rm -rf kill && mkdir kill"), 0);
         done = run_and_kill(resume,
-                            40 + songs_roll(&dice, 300) + 20 * (uint32_t)kills);
+                            (uint32_t)(slow * (40 + songs_roll(&dice, 300) +
+                                               20 * kills)));
         kills += !done;
         check_whole("kill/runs/001/last.safetensors");
         check_whole("kill/runs/001/good.safetensors");
@@ -158,6 +167,7 @@ static void test_killed(void)
     }
     CHECK(done);
     CHECK(kills >= 2);
+    printf("%d kills of a run of %.1f s\n", kills, slow);
     CHECK(same("whole/runs/001/last.safetensors",
                "kill/runs/001/last.safetensors"));
     CHECK(same("whole/runs/001/best.safetensors",
