@@ -3,7 +3,7 @@
 # same checkpoints.
 # Usage: test_train_paths.sh RIPOSTE SOURCE_ROOT
 set -u
-riposte=$1 tunes=$2/tests/golden/tunes
+riposte=$(realpath "$1") tunes=$2/tests/golden/tunes
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failed=0 compared=0
