@@ -39,8 +39,8 @@ static int open_seq(snd_seq_t **seq, const char *name, char *why, size_t size)
     int result;
 
     snd_lib_error_set_handler(on_message);
-    result = snd_seq_open(seq, "default", SND_SEQ_OPEN_DUPLEX,
-                          SND_SEQ_NONBLOCK);
+    result =
+        snd_seq_open(seq, "default", SND_SEQ_OPEN_DUPLEX, SND_SEQ_NONBLOCK);
     if (result < 0) {
         snprintf(why, size, "no ALSA sequencer (/dev/snd/seq): %s",
                  snd_strerror(result));
@@ -173,10 +173,10 @@ static int open_watch(struct rp_alsa *alsa, char *why, size_t size)
         return result;
     }
     alsa->watcher = snd_seq_client_id(alsa->watch);
-    port = snd_seq_create_simple_port(
-        alsa->watch, "announcements",
-        SND_SEQ_PORT_CAP_WRITE | SND_SEQ_PORT_CAP_NO_EXPORT,
-        SND_SEQ_PORT_TYPE_APPLICATION);
+    port = snd_seq_create_simple_port(alsa->watch, "announcements",
+                                      SND_SEQ_PORT_CAP_WRITE |
+                                          SND_SEQ_PORT_CAP_NO_EXPORT,
+                                      SND_SEQ_PORT_TYPE_APPLICATION);
     if (port >= 0) {
         snd_seq_set_client_pool_input(alsa->watch, POOL);
         result = snd_seq_connect_from(alsa->watch, port, SND_SEQ_CLIENT_SYSTEM,

@@ -44,8 +44,8 @@ struct rp_alsa {
     struct _snd_seq_queue_status *status;
     struct rp_arrivals in;
     bool mapped;
-    int64_t shift;      /* the queue's time less CLOCK_MONOTONIC, ns */
-    uint64_t last_due;  /* ns; when the last event sent is due */
+    int64_t shift;              /* the queue's time less CLOCK_MONOTONIC, ns */
+    uint64_t last_due;          /* ns; when the last event sent is due */
     int64_t last_sent[RP_WAYS]; /* the queue's time it was given */
     bool unplug; /* `unplugged` rises when all that came before was heard */
 

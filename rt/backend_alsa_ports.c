@@ -137,8 +137,8 @@ static bool connect_link(struct rp_alsa *alsa, const struct rp_link *link)
     }
     other = (snd_seq_addr_t){peer->client, peer->port};
     snd_seq_port_subscribe_alloca(&wish);
-    snd_seq_port_subscribe_set_sender(
-        wish, link->port == RP_ALSA_IN ? &other : &ours);
+    snd_seq_port_subscribe_set_sender(wish, link->port == RP_ALSA_IN ? &other
+                                                                     : &ours);
     snd_seq_port_subscribe_set_dest(wish,
                                     link->port == RP_ALSA_IN ? &ours : &other);
     result = snd_seq_subscribe_port(alsa->watch, wish);
@@ -196,9 +196,9 @@ static void look_at_port(struct rp_alsa *alsa, enum rp_alsa_port ours)
 
     snd_seq_query_subscribe_alloca(&query);
     snd_seq_query_subscribe_set_root(query, &root);
-    snd_seq_query_subscribe_set_type(
-        query, ours == RP_ALSA_IN ? SND_SEQ_QUERY_SUBS_WRITE
-                                  : SND_SEQ_QUERY_SUBS_READ);
+    snd_seq_query_subscribe_set_type(query, ours == RP_ALSA_IN
+                                                ? SND_SEQ_QUERY_SUBS_WRITE
+                                                : SND_SEQ_QUERY_SUBS_READ);
     for (int i = 0;; i++) {
         const snd_seq_addr_t *addr;
         int at;

@@ -5,7 +5,7 @@
 # Usage: test_alsa_vm.sh RIPOSTE TOOLS TAKE_CHECK SOURCE_ROOT
 set -u
 riposte=$(realpath "$1") tools=$(realpath "$2") take_check=$(realpath "$3")
-source=$4
+source=$(realpath "$4")
 latency=5333.3 # us: two periods of 128 frames at 48000 Hz
 limit=300      # us, the most that an answer may be off the clock
 # shellcheck source=tests/vm/vm.sh
@@ -112,8 +112,8 @@ judge_flood() {
 }
 
 judge_timer() {
-    [ "$(grep -c 'times notes by its system timer' "$work/timer.log")" -eq 1 ] ||
-        fail "the coarse timer is not said once"
+    said=$(grep -c 'times notes by its system timer' "$work/timer.log")
+    [ "$said" -eq 1 ] || fail "the coarse timer is not said once"
 }
 
 vm_run 800 "$source/tests/vm/guest_alsa.sh" "$riposte" "$tools" "$source" ||

@@ -113,7 +113,8 @@ static void test_edge(void)
     finish(session);
 }
 
-/* The queue's clock is 200 ppm fast: what is sent stays with CLOCK_MONOTONIC. */
+/* The queue's clock is 200 ppm fast: what is sent stays with CLOCK_MONOTONIC.
+ */
 static void test_drift(void)
 {
     struct rp_session *session;
@@ -327,8 +328,9 @@ static void test_plugging(void)
     fake_alsa_come(24, 0, SND_SEQ_PORT_TYPE_HARDWARE, "Keys", "Keys MIDI 1");
     rp_session_poll(session);
     CHECK(fake_alsa_connected(IN, 24, 0));
-    CHECK(strstr(logged, "riposte:in and Keys:Keys MIDI 1 are connected again")
-          != NULL);
+    CHECK(
+        strstr(logged, "riposte:in and Keys:Keys MIDI 1 are connected again") !=
+        NULL);
     rp_session_stats(session, &stats);
     CHECK_INT(stats.reconnects, 0); /* the sequencer was always there */
     finish(session);

@@ -262,18 +262,22 @@ int snd_seq_client_id(snd_seq_t *seq)
         guard_forbid(call);                                                    \
         return 0;                                                              \
     }
-int snd_seq_set_client_name(snd_seq_t *seq, const char *name)
-    SETTING("snd_seq_set_client_name")
-int snd_seq_set_client_pool_output(snd_seq_t *seq, size_t size)
-    SETTING("snd_seq_set_client_pool_output")
-int snd_seq_set_client_pool_input(snd_seq_t *seq, size_t size)
-    SETTING("snd_seq_set_client_pool_input")
-int snd_seq_set_output_buffer_size(snd_seq_t *seq, size_t size)
-    SETTING("snd_seq_set_output_buffer_size")
-int snd_seq_set_input_buffer_size(snd_seq_t *seq, size_t size)
-    SETTING("snd_seq_set_input_buffer_size")
+int snd_seq_set_client_name(snd_seq_t *seq, const char *name) SETTING(
+    "snd_seq_set_client_name") int snd_seq_set_client_pool_output(snd_seq_t
+                                                                      *seq,
+                                                                  size_t size)
+    SETTING("snd_seq_set_client_pool_output") int snd_seq_set_client_pool_input(
+        snd_seq_t *seq, size_t size)
+        SETTING("snd_seq_set_client_pool_"
+                "input") int snd_seq_set_output_buffer_size(snd_seq_t *seq,
+                                                            size_t size)
+            SETTING("snd_seq_set_output_buffer_"
+                    "size") int snd_seq_set_input_buffer_size(snd_seq_t *seq,
+                                                              size_t size)
+                SETTING("snd_seq_set_input_buffer_size")
 
-int snd_seq_create_port(snd_seq_t *seq, snd_seq_port_info_t *info)
+                    int snd_seq_create_port(snd_seq_t *seq,
+                                            snd_seq_port_info_t *info)
 {
     struct fake_client *client = (struct fake_client *)seq;
 
@@ -315,8 +319,8 @@ int snd_seq_get_queue_timer(snd_seq_t *seq, int queue,
                             snd_seq_queue_timer_t *timer)
     SETTING("snd_seq_get_queue_timer")
 
-int snd_seq_set_queue_timer(snd_seq_t *seq, int queue,
-                            snd_seq_queue_timer_t *timer)
+        int snd_seq_set_queue_timer(snd_seq_t *seq, int queue,
+                                    snd_seq_queue_timer_t *timer)
 {
     guard_forbid("snd_seq_set_queue_timer");
     fake_alsa.timer = snd_seq_queue_timer_get_resolution(timer);
@@ -334,8 +338,8 @@ int snd_seq_control_queue(snd_seq_t *seq, int queue, int type, int value,
 int snd_seq_get_queue_status(snd_seq_t *seq, int queue,
                              snd_seq_queue_status_t *status)
 {
-    uint64_t time = (uint64_t)((double)(fake_time_now() - started) *
-                               fake_alsa.speed);
+    uint64_t time =
+        (uint64_t)((double)(fake_time_now() - started) * fake_alsa.speed);
     /* The struct is the library's own; what it says is set where it lies. */
     snd_seq_real_time_t *real =
         (snd_seq_real_time_t *)(uintptr_t)snd_seq_queue_status_get_real_time(
@@ -400,8 +404,8 @@ static void send(const snd_seq_event_t *event)
     int way = event->source.port - 1;
     struct fake_sent *sent = &fake_alsa.sent[way][fake_alsa.sents[way]];
     const snd_seq_ev_note_t *note = &event->data.note;
-    int64_t due = (int64_t)event->time.time.tv_sec * SECOND +
-                  event->time.time.tv_nsec;
+    int64_t due =
+        (int64_t)event->time.time.tv_sec * SECOND + event->time.time.tv_nsec;
     bool on = event->type == SND_SEQ_EVENT_NOTEON;
 
     if (fake_alsa.sents[way] == FAKE_SENT) {
@@ -427,8 +431,8 @@ static void send(const snd_seq_event_t *event)
 int snd_seq_drain_output(snd_seq_t *seq)
 {
     struct fake_client *client = (struct fake_client *)seq;
-    uint32_t count = client->buffereds < fake_alsa.room ? client->buffereds
-                                                        : fake_alsa.room;
+    uint32_t count =
+        client->buffereds < fake_alsa.room ? client->buffereds : fake_alsa.room;
 
     if (fake_alsa.fails) {
         fake_time_free();
@@ -550,8 +554,8 @@ int snd_seq_query_port_subscribers(snd_seq_t *seq,
                                    snd_seq_query_subscribe_t *query)
 {
     const snd_seq_addr_t *root = snd_seq_query_subscribe_get_root(query);
-    bool writes = snd_seq_query_subscribe_get_type(query) ==
-                  SND_SEQ_QUERY_SUBS_WRITE;
+    bool writes =
+        snd_seq_query_subscribe_get_type(query) == SND_SEQ_QUERY_SUBS_WRITE;
     int index = snd_seq_query_subscribe_get_index(query);
 
     guard_forbid("snd_seq_query_port_subscribers");

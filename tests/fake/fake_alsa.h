@@ -23,14 +23,14 @@ struct fake_peer {
 };
 
 extern struct fake_alsa {
-    bool there;     /* /dev/snd/seq can be opened */
-    bool fails;     /* every call says ENODEV */
-    bool no_queue;  /* none is left */
-    bool overrun;   /* the next read says ENOSPC, and input is lost */
-    uint32_t room;  /* events the kernel takes in one go */
-    double speed;   /* of the queue's clock: 1 is CLOCK_MONOTONIC's */
-    int open;       /* clients */
-    unsigned timer; /* Hz asked for */
+    bool there;        /* /dev/snd/seq can be opened */
+    bool fails;        /* every call says ENODEV */
+    bool no_queue;     /* none is left */
+    bool overrun;      /* the next read says ENOSPC, and input is lost */
+    uint32_t room;     /* events the kernel takes in one go */
+    double speed;      /* of the queue's clock: 1 is CLOCK_MONOTONIC's */
+    int open;          /* clients */
+    unsigned timer;    /* Hz asked for */
     uint32_t disorder; /* events due before the one sent before */
     uint32_t sounding; /* pitches that sound behind thru and out */
     uint32_t sents[2]; /* out, thru */

@@ -5,7 +5,8 @@
 #   kernel.sh fetch    downloads one where there is none (Debian, Ubuntu)
 # The folder is a cache: $RIPOSTE_VM_CACHE, or riposte/vm in the user's.
 set -u
-cache=${RIPOSTE_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/riposte/vm}
+cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/riposte/vm
+cache=${RIPOSTE_VM_CACHE:-$cache}
 here=$(cd "$(dirname "$0")" && pwd)
 
 # What the machine loads, in this order, with what they depend on.

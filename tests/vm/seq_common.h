@@ -1,5 +1,5 @@
-/* What the programs of the tests over the ALSA sequencer share: a client, and
- * a queue of its own that stamps what comes. Nothing of riposte is linked in. */
+/* What the programs of the tests over the ALSA sequencer share: a client and a
+ * queue of its own that stamps what comes. Nothing of riposte is linked in. */
 #ifndef SEQ_COMMON_H
 #define SEQ_COMMON_H
 
@@ -39,7 +39,7 @@ static inline snd_seq_t *seq_open(const char *name)
 {
     snd_seq_t *seq;
 
-    check("snd_seq_open", snd_seq_open(&seq, "default", SND_SEQ_OPEN_DUPLEX, 0));
+    check("open", snd_seq_open(&seq, "default", SND_SEQ_OPEN_DUPLEX, 0));
     check("pool", snd_seq_set_client_pool_input(seq, 2000));
     check("pool", snd_seq_set_client_pool_output(seq, 2000));
     check("name", snd_seq_set_client_name(seq, name));

@@ -40,8 +40,8 @@ static void write_down(snd_midi_event_t *decoder, const snd_seq_event_t *event)
         return; /* connections made and cut */
     }
     one->port = event->dest.port;
-    one->stamp = (int64_t)event->time.time.tv_sec * SECOND +
-                 event->time.time.tv_nsec;
+    one->stamp =
+        (int64_t)event->time.time.tv_sec * SECOND + event->time.time.tv_nsec;
     one->read = now_ns();
     seens++;
 }
@@ -62,8 +62,8 @@ static void listen(snd_seq_t *seq, snd_midi_event_t *decoder, double idle)
             lost++;
         } else if (result != -EAGAIN) {
             fail("reading", result);
-        } else if (poll(&fd, 1, seens && idle > 0 ? (int)(idle * 1000)
-                                                  : 100) == 0 &&
+        } else if (poll(&fd, 1, seens && idle > 0 ? (int)(idle * 1000) : 100) ==
+                       0 &&
                    seens && idle > 0) {
             return;
         }

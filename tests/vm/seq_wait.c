@@ -2,7 +2,7 @@
  * come. One process, as starting them is what costs in the machine.
  *
  *   seq_wait file PATH WORDS     until the file has the words
- *   seq_wait client NAME         until a client of the sequencer has the name */
+ *   seq_wait client NAME         until a client of that name has a port */
 #include <stdbool.h>
 #include <unistd.h>
 
