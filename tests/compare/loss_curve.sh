@@ -11,11 +11,12 @@ set -u
 }
 riposte=$1 out=$2
 shift 2
+mkdir -p "$out" || exit 1
 
 for precision in fp32 bf16; do
     set -- "$@" --precision "$precision" --out "$out/$precision"
-    "$riposte" train "$@" >"$out-$precision.log" 2>&1 || {
-        tail -3 "$out-$precision.log"
+    "$riposte" train "$@" >"$out/$precision.log" 2>&1 || {
+        tail -3 "$out/$precision.log"
         exit 1
     }
 done
