@@ -171,6 +171,25 @@ static void test_refused(void)
     CHECK(strstr(last, "nowhere: No such file or directory"));
 }
 
+/* Links that lead back are not followed: every file is there once, and two
+ * of them do not make 2^32 folders. What cannot be read is left out. */
+static void test_links(void)
+{
+    folder("links");
+    folder("links/sub");
+    folder("links/closed");
+    write_tune("links/sub/a.mid", (struct tune){.seed = 1, .count = 20});
+    CHECK(!symlink(".", in_root("links/self")));
+    CHECK(!symlink("..", in_root("links/sub/up")));
+    CHECK(!symlink("../../links", in_root("links/sub/away")));
+    CHECK(!symlink("nowhere.mid", in_root("links/b.mid")));
+    CHECK(!chmod(in_root("links/closed"), 0));
+    CHECK_INT(read_dir("links", "melody"), RP_OK);
+    CHECK(!chmod(in_root("links/closed"), 0700));
+    CHECK_INT(dataset.files, 1);
+    CHECK_INT(dataset.count, 1);
+}
+
 /* 80, 10 and 10 in 100, and the same for a tune in whatever key and however
  * many bars in. */
 static void test_split(void)
@@ -432,6 +451,7 @@ int main(void)
     rp_log_to(keep, NULL);
     test_files();
     test_refused();
+    test_links();
     test_split();
     test_place();
     test_threads();

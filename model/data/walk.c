@@ -11,7 +11,23 @@
 
 #include "rt/log.h"
 
-enum { DEPTH_MAX = 32 }; /* folders in folders; a loop of links ends here */
+enum { DEPTH_MAX = 32 }; /* folders in folders */
+
+/* A folder and those that it is in, so that a loop of links ends. */
+struct place {
+    const struct place *outer;
+    dev_t device;
+    ino_t number;
+    int depth;
+};
+
+static bool is_within(const struct place *place, const struct stat *folder)
+{
+    for (; place; place = place->outer)
+        if (place->device == folder->st_dev && place->number == folder->st_ino)
+            return true;
+    return false;
+}
 
 static rp_status no_memory(void)
 {
@@ -43,34 +59,57 @@ static rp_status add_path(struct rp_walk *walk, char *path)
     return RP_OK;
 }
 
-static rp_status add_folder(struct rp_walk *walk, const char *folder, int depth)
+static rp_status add_folder(struct rp_walk *walk, const char *folder,
+                            const struct place *outer);
+
+/* What is in a folder: a folder, a .mid, or nothing of ours. Takes `path`
+ * over. */
+static rp_status add_item(struct rp_walk *walk, char *path,
+                          const struct place *place)
 {
+    rp_status status = RP_OK;
+    struct stat about;
+
+    if (stat(path, &about)) {
+        rp_log(RP_WARN, "walk", "%s: %s", path, strerror(errno));
+    } else if (S_ISREG(about.st_mode) && is_midi(path)) {
+        return add_path(walk, path);
+    } else if (S_ISDIR(about.st_mode) && place->depth < DEPTH_MAX &&
+               !is_within(place, &about)) {
+        status = add_folder(walk, path, place);
+        /* Said already; the rest can be read. */
+        status = status == RP_EIO ? RP_OK : status;
+    }
+    free(path);
+    return status;
+}
+
+static rp_status add_folder(struct rp_walk *walk, const char *folder,
+                            const struct place *outer)
+{
+    struct place place = {.outer = outer, .depth = outer ? outer->depth + 1 : 0};
+    struct stat about;
     DIR *dir = opendir(folder);
-    if (!dir) {
-        rp_log(RP_ERROR, "walk", "%s: %s", folder, strerror(errno));
+    if (!dir || fstat(dirfd(dir), &about)) {
+        rp_log(outer ? RP_WARN : RP_ERROR, "walk", "%s: %s", folder,
+               strerror(errno));
+        if (dir)
+            closedir(dir);
         return RP_EIO;
     }
+    place.device = about.st_dev;
+    place.number = about.st_ino;
     rp_status status = RP_OK;
     size_t size = strlen(folder);
     const char *slash = size && folder[size - 1] == '/' ? "" : "/";
     for (struct dirent *item; !status && (item = readdir(dir));) {
-        struct stat stat_;
         char *path;
         if (item->d_name[0] == '.')
             continue;
-        if (asprintf(&path, "%s%s%s", folder, slash, item->d_name) < 0) {
+        if (asprintf(&path, "%s%s%s", folder, slash, item->d_name) < 0)
             status = no_memory();
-        } else if (stat(path, &stat_)) {
-            rp_log(RP_WARN, "walk", "%s: %s", path, strerror(errno));
-            free(path);
-        } else if (S_ISDIR(stat_.st_mode) && depth < DEPTH_MAX) {
-            status = add_folder(walk, path, depth + 1);
-            free(path);
-        } else if (S_ISREG(stat_.st_mode) && is_midi(item->d_name)) {
-            status = add_path(walk, path);
-        } else {
-            free(path);
-        }
+        else
+            status = add_item(walk, path, &place);
     }
     closedir(dir);
     return status;
@@ -92,7 +131,7 @@ rp_status rp_walk_add(struct rp_walk *walk, const char *path)
     struct stat stat_;
     char *copy;
     if (stat(path, &stat_) || !S_ISREG(stat_.st_mode))
-        return add_folder(walk, path, 0);
+        return add_folder(walk, path, NULL);
     if (!is_midi(path) && !begins_as_midi(path)) {
         rp_log(RP_ERROR, "walk",
                "%s: expected a folder, a .mid, or what 'riposte prepare' "
