@@ -110,7 +110,7 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "from", RP_TRAIN_TEXT, AT(from), 0, 0,
       "begin with the weights of a checkpoint, in its shape",
       .value = "FILE", .passing = true },
-    { "out", RP_TRAIN_TEXT, AT(out), 0, 0,
+    { "out", RP_TRAIN_TEXT, AT(out), 1, 0,
       "where runs are kept, 001, 002, ...", .value = "DIR",
       .passing = true },
     { "threads", RP_TRAIN_U32, AT(threads), 0, 64,
@@ -272,6 +272,8 @@ static rp_status set_text(const struct rp_train_knob *knob, const char **at,
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             return refuse(knob, where, text, "one line of text");
+    if ((double)strlen(text) < knob->least)
+        return refuse(knob, where, text, "a name");
     *at = *text ? text : NULL;
     return RP_OK;
 }

@@ -24,7 +24,7 @@ struct rp_train_knob {
     const char *name; /* as on the command line, without the dashes */
     enum rp_train_kind kind;
     size_t offset; /* in struct rp_train_options */
-    double least, most;
+    double least, most; /* of a TEXT, least is how long it is */
     const char *help;
     const char *value;        /* what --help calls it; NULL: by the kind */
     const char *const *words; /* NULL-terminated */

@@ -235,6 +235,9 @@ rp_status rp_train_resume(struct rp_train *train)
             status = load(train, path, &card);
     }
     rp_card_fini(&card);
+    /* A kill between the two may have left the good one of an epoch before. */
+    if (!status && train->at == 0)
+        status = rp_train_save_good(train);
     if (!status)
         status = rp_train_table_trim(train);
     return status ? status : rp_train_board_begin(train);

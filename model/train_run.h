@@ -129,6 +129,9 @@ RP_MUST rp_status rp_train_save_best(struct rp_train *train);
 RP_MUST rp_status rp_train_save_last(struct rp_train *train);
 /* As an epoch begins: last, and good.safetensors. */
 RP_MUST rp_status rp_train_save_epoch(struct rp_train *train);
+/* good.safetensors, of the bytes of last, which must be from the beginning of
+ * an epoch. */
+RP_MUST rp_status rp_train_save_good(struct rp_train *train);
 
 /* train_resume.c: from train->folder. */
 RP_MUST rp_status rp_train_resume(struct rp_train *train);

@@ -244,9 +244,14 @@ rp_status rp_train_save_last(struct rp_train *train)
     return rp_train_persist(train, save_last);
 }
 
+rp_status rp_train_save_good(struct rp_train *train)
+{
+    return rp_train_persist(train, save_good);
+}
+
 rp_status rp_train_save_epoch(struct rp_train *train)
 {
     rp_status status = rp_train_save_last(train);
 
-    return status ? status : rp_train_persist(train, save_good);
+    return status ? status : rp_train_save_good(train);
 }

@@ -317,6 +317,7 @@ static void test_refused(void)
     refused(shell("ulimit -f 200; \"$RIPOSTE\" train songs --out full"), 1, 1,
             "full/001/last.safetensors: cannot be written: File too large");
     CHECK_INT(shell("ls full | wc -l | grep -qx 0"), 0);
+    refused(RUN("songs --out ''"), 2, 1, "out: '' is not a name");
     refused(RUN("songs --frames x.json"), 2, 1, "not both");
     refused(RUN("--epochs 1"), 2, 1, "expected DIR...");
 }

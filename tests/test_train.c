@@ -90,6 +90,40 @@ static void test_resume(void)
     CHECK(said(out, "resume.decayed") >= 1.0 / 256);
 }
 
+/* Killed when last.safetensors is of the new epoch and good.safetensors not
+ * yet, then stopped within that epoch. */
+static void test_killed_between(const char *one)
+{
+    struct rp_train_options options;
+    struct rp_train_result result;
+    char out[300], again[320], kept[320];
+    uint64_t epoch;
+
+    snprintf(out, sizeof out, "%s/between", folder);
+    snprintf(again, sizeof again, "%s/001", out);
+    snprintf(kept, sizeof kept, "%s/kept", out);
+    options = small(out);
+    epoch = (uint64_t)said(one, "resume.step") / 3;
+    options.steps_max = 1;
+    CHECK(run(&options).steps < epoch);
+    CHECK(!rename(path_of(out, "good.safetensors"), kept));
+    CHECK(!link(kept, path_of(out, "good.safetensors")));
+    rp_train_defaults(&options);
+    options.dir = dirs;
+    options.dirs = 1;
+    options.resume = again;
+    options.steps_max = (uint32_t)epoch - 1;
+    result = run(&options);
+    CHECK_INT(result.epoch, 1);
+    CHECK_INT(said(out, "resume.at"), 0);
+    CHECK(!rename(kept, path_of(out, "good.safetensors")));
+    options.steps_max = 1;
+    CHECK_INT(run(&options).steps, epoch + 1);
+    options.steps_max = 0;
+    CHECK_INT(run(&options).epoch, 3);
+    check_same_runs(one, out);
+}
+
 /* A rate that is too high, halved until it is not: the same in parts, with
  * stops on both sides of each way back. */
 static void test_diverges(void)
@@ -573,6 +607,7 @@ int main(void)
     CHECK(result.steps > 6 && result.epoch == 3);
     test_threads(one);
     test_resume();
+    test_killed_between(one);
     test_average();
     test_diverges();
     test_optimizers();
