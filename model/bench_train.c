@@ -149,12 +149,13 @@ static double step(struct rp_train *train, enum rp_precision precision,
                        (uint32_t)(train->step % train->plan.batches), true,
                        tally);
     begun = rp_train_now();
-    norm = rp_train_norm(&train->net.layout, train->frozen, train->gradient);
+    norm = rp_train_norm(train->team, &train->net.layout, train->frozen,
+                         train->gradient);
     update.step = train->step + 1;
     update.lr = 1e-4f;
     update.scale = norm > 1 ? (float)(1 / norm) : 1;
-    rp_train_update(&train->net.layout, &rp_optimizers[RP_ADAMW], &update,
-                    train->frozen, train->gradient, train->params,
+    rp_train_update(train->team, &train->net.layout, &rp_optimizers[RP_ADAMW],
+                    &update, train->frozen, train->gradient, train->params,
                     train->state);
     train->step++;
     return spent + rp_train_now() - begun;

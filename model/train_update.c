@@ -12,38 +12,106 @@ static size_t count_of(const struct rp_view *view)
     return (size_t)view->rows * view->columns;
 }
 
-double rp_train_norm(const struct rp_layout *layout, const bool *frozen,
-                     float *gradient)
+/* A step is made in pieces of so many weights, which the team shares. */
+enum { PIECE = 65536 };
+
+struct update {
+    const struct rp_layout *layout;
+    const struct rp_optimizer *optimizer;
+    const struct rp_optimizer_step *step;
+    const bool *frozen;
+    const float *gradient;
+    float *params, *slots;
+    double *sum; /* of each piece */
+};
+
+static uint32_t pieces_of(size_t count)
 {
-    double sum = 0;
+    return (uint32_t)((count + PIECE - 1) / PIECE);
+}
+
+/* Four sums side by side, so that no add waits for the one before. */
+static void sum_piece(void *self, uint32_t piece)
+{
+    const struct update *update = self;
+    size_t first = (size_t)piece * PIECE, left = update->layout->size - first;
+    size_t count = left < PIECE ? left : PIECE;
+    const float *g = update->gradient + first;
+    double sum[4] = {0};
+
+    for (size_t i = 0; i < count; i++)
+        sum[i % 4] += (double)g[i] * (double)g[i];
+    update->sum[piece] = sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+double rp_train_norm(struct rp_team *team, const struct rp_layout *layout,
+                     const bool *frozen, float *gradient)
+{
+    uint32_t pieces = pieces_of(layout->size);
+    double sums[pieces ? pieces : 1], sum = 0;
+    struct update update = {
+        .layout = layout, .gradient = gradient, .sum = sums};
 
     for (uint32_t v = 0; v < layout->count; v++)
         if (frozen[v])
             memset(gradient + layout->view[v].offset, 0,
                    count_of(&layout->view[v]) * sizeof *gradient);
-    for (size_t i = 0; i < layout->size; i++)
-        sum += (double)gradient[i] * (double)gradient[i];
+    rp_team_run(team, pieces, sum_piece, &update);
+    for (uint32_t i = 0; i < pieces; i++)
+        sum += sums[i];
     return sqrt(sum);
 }
 
-void rp_train_update(const struct rp_layout *layout,
+/* Weights first .. first + count of one view. */
+static void update_some(const struct update *update, const struct rp_view *view,
+                        size_t first, size_t count)
+{
+    const struct rp_optimizer_step *step = update->step;
+    size_t at = view->offset + first;
+    float *p = update->params + at, *a = update->slots + at;
+    float *b = update->optimizer->slots > 1 ? a + update->layout->size : NULL;
+
+    if (view->columns > 1 && step->weight_decay > 0)
+        for (size_t i = 0; i < count; i++)
+            p[i] -= step->lr * step->weight_decay * p[i];
+    update->optimizer->run(step, count, update->gradient + at, p, a, b);
+}
+
+static void update_piece(void *self, uint32_t piece)
+{
+    const struct update *update = self;
+
+    for (uint32_t v = 0; v < update->layout->count; v++) {
+        const struct rp_view *view = &update->layout->view[v];
+        size_t first = (size_t)piece * PIECE, count = count_of(view);
+        if (first >= count) {
+            piece -= pieces_of(count);
+            continue;
+        }
+        count = count - first < PIECE ? count - first : PIECE;
+        if (!update->frozen[v])
+            update_some(update, view, first, count);
+        return;
+    }
+}
+
+void rp_train_update(struct rp_team *team, const struct rp_layout *layout,
                      const struct rp_optimizer *optimizer,
                      const struct rp_optimizer_step *step, const bool *frozen,
                      const float *gradient, float *params, float *slots)
 {
-    for (uint32_t v = 0; v < layout->count; v++) {
-        const struct rp_view *view = &layout->view[v];
-        size_t count = count_of(view);
-        float *p = params + view->offset;
-        float *a = slots + view->offset;
-        float *b = optimizer->slots > 1 ? a + layout->size : NULL;
-        if (frozen[v])
-            continue;
-        if (view->columns > 1 && step->weight_decay > 0)
-            for (size_t i = 0; i < count; i++)
-                p[i] -= step->lr * step->weight_decay * p[i];
-        optimizer->run(step, count, gradient + view->offset, p, a, b);
-    }
+    struct update update = {.layout = layout,
+                            .optimizer = optimizer,
+                            .step = step,
+                            .frozen = frozen,
+                            .gradient = gradient,
+                            .params = params,
+                            .slots = slots};
+    uint32_t pieces = 0;
+
+    for (uint32_t v = 0; v < layout->count; v++)
+        pieces += pieces_of(count_of(&layout->view[v]));
+    rp_team_run(team, pieces, update_piece, &update);
 }
 
 void rp_train_average(size_t size, float share, uint64_t steps,

@@ -78,7 +78,7 @@ static int check_run(FILE *file, const char *run, const float *first)
                       7);
         slope(p, g);
         step.step = i;
-        rp_train_update(&layout, optimizer, &step,
+        rp_train_update(NULL, &layout, optimizer, &step,
                         (bool[RP_VIEWS_MAX]){ false }, g, p, slots);
         for (int j = 0; j < N; j++, compared++)
             if (!(fabsf(p[j] - want[j]) <= 2e-6f + 1e-5f * fabsf(want[j]))) {
@@ -122,7 +122,7 @@ static void test_late(void)
         float p[N] = { 1, -2, 0.5f, 3, -0.25f, 4 }, g[N], slots[2 * N] = { 0 };
         step.step = UINT64_C(1) << 40;
         slope(p, g);
-        rp_train_update(&layout, &rp_optimizers[i], &step,
+        rp_train_update(NULL, &layout, &rp_optimizers[i], &step,
                         (bool[RP_VIEWS_MAX]){ false }, g, p, slots);
         for (int j = 0; j < N; j++)
             CHECK(isfinite(p[j]));
@@ -140,9 +140,9 @@ static void test_freeze(void)
     CHECK(!frozen[0] && !frozen[1]);
     CHECK_INT(rp_train_freeze(&layout, "*.weight", frozen), RP_OK);
     CHECK(frozen[0] && !frozen[1]);
-    CHECK_NEAR(rp_train_norm(&layout, frozen, g), 5, 1e-6);
+    CHECK_NEAR(rp_train_norm(NULL, &layout, frozen, g), 5, 1e-6);
     step.step = 1;
-    rp_train_update(&layout, &rp_optimizers[RP_SGD], &step, frozen, g, p,
+    rp_train_update(NULL, &layout, &rp_optimizers[RP_SGD], &step, frozen, g, p,
                     slots);
     for (int i = 0; i < 4; i++)
         CHECK(p[i] == (float)(i + 1));
