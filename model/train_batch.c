@@ -67,7 +67,8 @@ static void put_row(struct rp_sparse *sparse, size_t row,
 }
 
 /* Forgets whole fields of what the network hears. The blocks of a field are
- * forgotten together: a remainder without its class means nothing. */
+ * forgotten together: a remainder without its class means nothing, and what
+ * began at the same onset would tell that dt is 0. */
 static void forget(struct rp_indices *input,
                    const struct rp_vocabulary *vocabulary,
                    struct rp_train_rng *rng, float chance)
@@ -80,6 +81,7 @@ static void forget(struct rp_indices *input,
         [RP_IN_CHORD_ROOT] = 6, [RP_IN_CHORD_QUALITY] = 6,
         [RP_IN_CHORD_TONES] = 6, [RP_IN_TIMING] = 7,
         [RP_IN_RECALL] = 8, [RP_IN_RECALL_DT] = 8, [RP_IN_RECALL_PITCH] = 8,
+        [RP_IN_ENDED] = 0, [RP_IN_STRUCK] = 0,
     };
     /* Groups that no block is of draw no number. */
     uint32_t groups = vocabulary->recall   ? 9

@@ -1,7 +1,8 @@
 /* Which parts of which pieces are learned from in one epoch, and in which
  * order. A crop begins at a bar line with the zero state, exactly as a window
- * of the live performer does; or it goes on where another ended (stateful). Everything random is a function of
- * (seed, epoch, crop), so a run that was stopped goes on the same. */
+ * of the live performer does; or it goes on where another ended (stateful).
+ * Everything random is a function of (seed, epoch, crop), so a run that was
+ * stopped goes on the same. */
 #ifndef RP_TRAIN_CROP_H
 #define RP_TRAIN_CROP_H
 

@@ -44,8 +44,8 @@ static const struct rp_cli cli = {
     .about = "How well a network predicts the .mid files in the folders: nats "
              "per note, whole and\nper field, beside an order-2 Markov chain "
              "and \"the last note again\", counted on\nthe train split of the "
-             "same folders. Of piano rolls ({\"train\": [[[60, 64], ...], ...], "
-             "\"valid\": ..., \"test\": ...})\nalso nats per frame.",
+             "same folders. Of piano rolls ({\"train\": [[[60, 64], ...], "
+             "...], \"valid\": ..., \"test\": ...})\nalso nats per frame.",
     .least_args = 0,
     .most_args = 64,
     .options = options,

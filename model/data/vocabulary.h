@@ -56,7 +56,8 @@ enum {
     RP_METRE_CLASSES = 24, /* 0 unknown; 1..16 bar length in eighths, simple;
                               17 6/8, 18 9/8, 19 12/8, 20 longer than 8 beats,
                               21 a bar that is no whole number of eighths */
-    RP_BEAT_CLASSES = 17,  /* 0..15 beat in the bar (15: or later), 16 unknown */
+    RP_BEAT_CLASSES = 17,  /* 0..15 beat in the bar (15: or later), 16 unknown
+                            */
     RP_GRID_CLASSES = 24   /* place in the beat, in 24ths */
 };
 
