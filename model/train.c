@@ -29,13 +29,15 @@ static rp_status learn_batch(struct rp_train *train)
                      options->recurrent_dropout,
                      options->seed * 7919 + train->step);
     rp_train_batch_run(train, &train->plan, train->at, true, &tally);
-    norm = rp_train_norm(train->team, &train->net.layout, train->frozen, train->gradient);
+    norm = rp_train_norm(train->team, &train->net.layout, train->frozen,
+                         train->gradient);
     if (rp_train_good_lost(train, &tally, norm))
         return rp_train_good_return(train);
     if (options->clip > 0 && norm > (double)options->clip)
         step.scale = (float)((double)options->clip / norm);
-    rp_train_update(train->team, &train->net.layout, train->optimizer, &step, train->frozen,
-                    train->gradient, train->params, train->state);
+    rp_train_update(train->team, &train->net.layout, train->optimizer, &step,
+                    train->frozen, train->gradient, train->params,
+                    train->state);
     if (train->average)
         rp_train_average(train->net.layout.size, options->average, step.step,
                          train->params, train->average);

@@ -101,6 +101,23 @@ static bool is_given(const struct rp_train_options *options, const char *name)
     return rp_train_knob_given(rp_train_knob_find(name), options);
 }
 
+/* Piano rolls have nothing that these could tell. */
+static rp_status check_frames(const struct rp_train_options *options)
+{
+    struct rp_train_options asked = *options;
+    static const enum rp_feature absent[] = {RP_HAS_CHORD, RP_HAS_TIMING,
+                                             RP_HAS_VELOCITY};
+
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        if (!*feature_of(&asked, absent[i]))
+            continue;
+        rp_log(RP_ERROR, "train", "%s: piano rolls have none, expected 'no'",
+               rp_feature_names[absent[i]]);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
 /* What the data and the role say where nothing else was said: a prepared file
  * its role and resolution, a lead its chords, a performance its touch. */
 static rp_status settle_role(struct rp_train_options *options)
@@ -110,7 +127,7 @@ static rp_status settle_role(struct rp_train_options *options)
     rp_status status = RP_OK;
 
     if (options->frames)
-        return RP_OK;
+        return check_frames(options);
     if (options->dirs == 1 && rp_prepared_is(options->dir[0]))
         status = rp_prepared_ask(options->dir[0], &about);
     if (about.role && !is_given(options, "role"))

@@ -319,6 +319,8 @@ static void test_refused(void)
     CHECK_INT(shell("ls full | wc -l | grep -qx 0"), 0);
     refused(RUN("songs --out ''"), 2, 1, "out: '' is not a name");
     refused(RUN("songs --frames x.json"), 2, 1, "not both");
+    refused(RUN("--frames x.json --chord yes"), 2, 1,
+            "chord: piano rolls have none, expected 'no'");
     refused(RUN("--epochs 1"), 2, 1, "expected DIR...");
 }
 

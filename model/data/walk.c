@@ -87,7 +87,7 @@ static rp_status add_item(struct rp_walk *walk, char *path,
 static rp_status add_folder(struct rp_walk *walk, const char *folder,
                             const struct place *outer)
 {
-    struct place place = {.outer = outer, .depth = outer ? outer->depth + 1 : 0};
+    struct place place = {.outer = outer};
     struct stat about;
     DIR *dir = opendir(folder);
     if (!dir || fstat(dirfd(dir), &about)) {
@@ -97,6 +97,7 @@ static rp_status add_folder(struct rp_walk *walk, const char *folder,
             closedir(dir);
         return RP_EIO;
     }
+    place.depth = outer ? outer->depth + 1 : 0;
     place.device = about.st_dev;
     place.number = about.st_ino;
     rp_status status = RP_OK;
