@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "model/bench_torch.h"
+#include "model/net/json.h"
 #include "model/net/rng.h"
 #include "model/train_options.h"
 #include "model/train_run.h"
@@ -461,10 +462,16 @@ static void print_json(const struct rp_bench_train *bench, FILE *out)
     fprintf(out,
             "{\"layers\":%u,\"hidden\":%u,\"head\":%u,\"weights\":%zu,"
             "\"batch\":%u,\"length\":%u,\"threads\":%u,\"loss\":%.6f,"
-            "\"torch_loss\":%.6f,\"rows\":[",
+            "\"torch_loss\":%.6f,",
             options->layers, options->hidden, options->head, bench->weights,
             options->batch, options->length, bench->threads, bench->loss,
             bench->torch_loss);
+    if (bench->torch_skipped[0]) {
+        fputs("\"torch_skipped\":", out);
+        rp_json_write(out, bench->torch_skipped);
+        putc(',', out);
+    }
+    fputs("\"rows\":[", out);
     for (uint32_t i = 0; i < bench->rows; i++) {
         const struct rp_bench_train_row *row = &bench->row[i];
         fprintf(out,
