@@ -262,6 +262,8 @@ static void test_broken(void)
     }
     CHECK_INT(run("test -e plain.mid"), 1);
     refused(run("\"$RIPOSTE\" encode songs"), 2, "expected --out DIR");
+    refused(run("\"$RIPOSTE\" encode songs --out ''"), 2,
+            "expected --out DIR");
     refused(run("mkdir empty && \"$RIPOSTE\" encode empty --out none"), 4,
             "no music in the folders (0 broken)");
 }
@@ -301,6 +303,19 @@ static void test_noise(void)
     free(good);
 }
 
+/* Names that differ in their ending alone are files of their own. */
+static void test_endings(void)
+{
+    CHECK_INT(run("mkdir ends && cp songs/plain.mid ends/a.mid && "
+                  "cp songs/plain.mid ends/a.kar && "
+                  "cp songs/below/odd.mid ends/a.MID && "
+                  "\"$RIPOSTE\" encode ends --out apart && "
+                  "\"$RIPOSTE\" encode --back apart --out ended && "
+                  "ls ended | LC_ALL=C sort | tr '\\n' ' '"),
+              0);
+    CHECK(strstr(said, "a.MID a.kar a.mid "));
+}
+
 static void test_words(void)
 {
     CHECK_INT(run("\"$RIPOSTE\" generate --primer-words \"$(cat json/violin/"
@@ -334,6 +349,7 @@ int main(void)
     test_round();
     test_broken();
     test_words();
+    test_endings();
     test_folders();
     test_noise();
     songs_remove(folder);

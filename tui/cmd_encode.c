@@ -67,13 +67,15 @@ static rp_status make_folders(const char *path)
     return RP_OK;
 }
 
-/* OUT/church-organ/below/song.t2c1.SUFFIX */
+/* OUT/church-organ/below/song.t2c1.SUFFIX. Another ending than .mid stays:
+ * song.kar may lie beside song.mid. */
 static bool name_file(const struct rp_part *part, const char *out,
                       const char *suffix, char path[PATH_MAX])
 {
     const char *name = rp_part_instrument(part);
     const char *dot = strrchr(part->source, '.');
-    int stem = dot ? (int)(dot - part->source) : (int)strlen(part->source);
+    int stem = dot && !strcmp(dot, ".mid") ? (int)(dot - part->source)
+                                           : (int)strlen(part->source);
     char folder[64];
     size_t n = 0;
 
@@ -336,7 +338,7 @@ int rp_cmd_encode(int argc, char **argv)
         rp_texts_fini(&dirs);
         return exit_code;
     }
-    if (!wish.out) {
+    if (!wish.out || !*wish.out) {
         rp_log(RP_ERROR, "encode", "expected --out DIR");
         rp_texts_fini(&dirs);
         return RP_EXIT_USAGE;

@@ -235,7 +235,7 @@ static void print_result(const struct rp_train_result *result)
     if (isfinite(result->best))
         printf("best valid %.4f nats per note\n", result->best);
     else
-        puts("nothing to validate on");
+        puts(result->epoch ? "nothing to validate on" : "not yet validated");
 }
 
 static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
