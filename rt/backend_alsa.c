@@ -394,25 +394,15 @@ static void backend_poll(struct rp_backend *backend)
 static void backend_describe(struct rp_backend *backend, char *text,
                              size_t size)
 {
-    static const char *const arrow[RP_ALSA_PORTS] = {"<-", "->", "->"};
     struct rp_alsa *alsa = (struct rp_alsa *)backend;
-    size_t used;
 
     if (!backend_alive(backend)) {
         snprintf(text, size, "alsa: the sequencer is gone");
         return;
     }
-    used = snprintf(text, size, "alsa %u Hz %u frames", backend->rate,
-                    backend->period);
-    for (int i = 0; i < alsa->links.count && used < size; i++) {
-        const struct rp_link *link = &alsa->links.link[i];
-
-        if (!link->restore && !link->missed_at) {
-            used += snprintf(text + used, size - used, ", %s:%s %s %s",
-                             alsa->name, rp_alsa_port_names[link->port],
-                             arrow[link->port], link->other);
-        }
-    }
+    snprintf(text, size, "alsa %u Hz %u frames", backend->rate,
+             backend->period);
+    rp_links_describe(&alsa->links, alsa->name, rp_alsa_port_names, text, size);
 }
 
 static rp_status

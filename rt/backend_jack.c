@@ -535,25 +535,15 @@ static void backend_poll(struct rp_backend *backend)
 static void backend_describe(struct rp_backend *backend, char *text,
                              size_t size)
 {
-    static const char *const arrow[PORTS] = {"<-", "->", "->"};
     struct jack *jack = (struct jack *)backend;
-    size_t used;
 
     if (!jack->client || atomic_load(&jack->gone)) {
         snprintf(text, size, "jack: the server is gone");
         return;
     }
-    used = snprintf(text, size, "jack %u Hz %u frames", backend->rate,
-                    backend->period);
-    for (int i = 0; i < jack->links.count && used < size; i++) {
-        const struct rp_link *link = &jack->links.link[i];
-
-        if (!link->restore && !link->missed_at) {
-            used += snprintf(text + used, size - used, ", %s:%s %s %s",
-                             jack->name, port_names[link->port],
-                             arrow[link->port], link->other);
-        }
-    }
+    snprintf(text, size, "jack %u Hz %u frames", backend->rate,
+             backend->period);
+    rp_links_describe(&jack->links, jack->name, port_names, text, size);
 }
 
 static rp_status

@@ -60,3 +60,19 @@ void rp_links_lose(struct rp_links *links)
         links->link[i].restore = true;
     }
 }
+
+void rp_links_describe(const struct rp_links *links, const char *name,
+                       const char *const *ports, char *text, size_t size)
+{
+    static const char *const arrow[] = {"<-", "->", "->"};
+    size_t used = strlen(text);
+
+    for (int i = 0; i < links->count && used < size; i++) {
+        const struct rp_link *link = &links->link[i];
+
+        if (!link->restore && !link->missed_at) {
+            used += snprintf(text + used, size - used, ", %s:%s %s %s", name,
+                             ports[link->port], arrow[link->port], link->other);
+        }
+    }
+}

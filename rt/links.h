@@ -4,6 +4,7 @@
 #define RP_LINKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { RP_LINKS = 64, RP_LINK_NAME = 320 };
@@ -32,5 +33,10 @@ bool rp_links_end(struct rp_links *links, uint64_t now);
 
 /* The system is gone: all are to be made again. */
 void rp_links_lose(struct rp_links *links);
+
+/* Appends ", NAME:PORT <- OTHER" to `text` for each link that is there;
+ * `ports` are the names of the backend's ports in, out, thru. */
+void rp_links_describe(const struct rp_links *links, const char *name,
+                       const char *const *ports, char *text, size_t size);
 
 #endif

@@ -74,8 +74,30 @@ static void test_full(void)
     CHECK_INT(strlen(links.link[0].other), RP_LINK_NAME - 1);
 }
 
+/* What is lost or missing is not told; what does not fit is cut. */
+static void test_describe(void)
+{
+    static const char *const ports[] = {"in", "out", "thru"};
+    static struct rp_links links;
+    char text[80] = "null", tight[12] = "null";
+
+    rp_links_add(&links, 0, "keys");
+    rp_links_add(&links, 1, "gone");
+    rp_links_add(&links, 2, "synth");
+    links.link[1].restore = true;
+    rp_links_describe(&links, "me", ports, text, sizeof(text));
+    CHECK_TEXT(text, "null, me:in <- keys, me:thru -> synth");
+    rp_links_describe(&links, "me", ports, tight, sizeof(tight));
+    CHECK_TEXT(tight, "null, me:in");
+    links.link[0].missed_at = 1;
+    text[4] = '\0';
+    rp_links_describe(&links, "me", ports, text, sizeof(text));
+    CHECK_TEXT(text, "null, me:thru -> synth");
+}
+
 int main(void)
 {
+    test_describe();
     test_forget();
     test_lose();
     test_full();
