@@ -11,6 +11,7 @@ enum rp_code {
     RP_EFORMAT, /* input from outside is not what it should be */
     RP_ENONE,   /* the thing asked for is not here (port, engine, preset) */
     RP_ECANCEL, /* cancelled on request */
+    RP_ELOST,   /* a device failed for good; what used it is to be replaced */
     RP_CODES
 };
 

@@ -4,15 +4,29 @@
  *
  * State lives in numbered slots, 0..slots-1, each the hidden states of all
  * layers. Same parameters, same inputs: the same bits on every CPU path
- * (portable, AVX2, AVX-512), and a batch equals its members one by one. */
+ * (portable, AVX2, AVX-512), and a batch equals its members one by one.
+ *
+ * One thread at a time calls an instance; instances do not disturb each other,
+ * so that candidates can be thought through in one while another follows the
+ * player.
+ *
+ * RP_ELOST from any call: the device is gone or out of time, and the instance
+ * answers nothing else from then on; only destroy is left. */
 #ifndef RP_ENGINE_H
 #define RP_ENGINE_H
 
 #include "model/net/shape.h"
 
 struct rp_engine; /* one instance; an implementation's own struct */
+struct rp_rollout;   /* model/play/rollout.h */
+struct rp_train_ops; /* model/train_ops.h */
+
+/* Counts up with every change to this table or to what it reaches: a module
+ * of another version is refused. */
+enum { RP_ENGINE_VERSION = 1 };
 
 struct rp_engine_ops {
+    uint32_t version; /* RP_ENGINE_VERSION */
     const char *name; /* "cpu" */
 
     /* Whether it can run here; writes what was found, or exactly what is
@@ -43,6 +57,16 @@ struct rp_engine_ops {
     /* Top-layer state of a slot, H floats (tests, PyTorch comparison). */
     RP_MUST rp_status (*state)(struct rp_engine *engine, uint32_t slot,
                                uint32_t layer, float *h);
+    /* The reverse: so a state goes from one instance to another. */
+    RP_MUST rp_status (*set_state)(struct rp_engine *engine, uint32_t slot,
+                                   uint32_t layer, const float *h);
+
+    /* Many possible answers at once (rollout.h). NULL: rp_rollout_run() does
+     * it by step and logits. */
+    RP_MUST rp_status (*rollout)(struct rp_engine *engine,
+                                 struct rp_rollout *rollout);
+    /* Training; NULL: not here. */
+    const struct rp_train_ops *train;
 };
 
 struct rp_engine {

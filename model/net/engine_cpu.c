@@ -334,6 +334,17 @@ static rp_status cpu_state(struct rp_engine *engine, uint32_t slot,
     return RP_OK;
 }
 
+static rp_status cpu_set_state(struct rp_engine *engine, uint32_t slot,
+                               uint32_t layer, const float *h)
+{
+    struct cpu *cpu = (struct cpu *)engine;
+
+    if (slot >= cpu->slots || layer >= cpu->shape.layers)
+        return RP_EARG;
+    memcpy(state_at(cpu, slot, layer), h, cpu->shape.hidden * sizeof *h);
+    return RP_OK;
+}
+
 void rp_engine_cpu_use(struct rp_engine *engine,
                        const struct rp_kernels *kernels)
 {
@@ -341,6 +352,7 @@ void rp_engine_cpu_use(struct rp_engine *engine,
 }
 
 const struct rp_engine_ops rp_engine_cpu = {
+    .version = RP_ENGINE_VERSION,
     .name = "cpu",
     .probe = cpu_probe,
     .create = cpu_create,
@@ -351,4 +363,5 @@ const struct rp_engine_ops rp_engine_cpu = {
     .step = cpu_step,
     .logits = cpu_logits,
     .state = cpu_state,
+    .set_state = cpu_set_state,
 };
