@@ -288,6 +288,50 @@ void rp_setting_show(enum rp_setting_id id, const struct rp_knobs *knobs,
     print(id, knobs, true, text, size);
 }
 
+enum rp_setting_form rp_setting_form(enum rp_setting_id id)
+{
+    switch (ranges[id].kind) {
+    case KIND_METRE:
+        return RP_FORM_TEXT;
+    case KIND_WORD:
+        return RP_FORM_WORD;
+    case KIND_COUNT:
+    case KIND_INSTRUMENT:
+    case KIND_CHANNEL:
+        return RP_FORM_WHOLE;
+    case KIND_TEMPO:
+    case KIND_REAL:
+        break;
+    }
+    return RP_FORM_REAL;
+}
+
+double rp_setting_number(enum rp_setting_id id, const struct rp_knobs *knobs)
+{
+    if (ranges[id].kind == KIND_METRE) {
+        return 0;
+    }
+    return get(id, knobs) + (ranges[id].kind == KIND_CHANNEL);
+}
+
+rp_status rp_setting_put(enum rp_setting_id id, double value,
+                         struct rp_knobs *knobs)
+{
+    const struct range *range = &ranges[id];
+
+    value -= range->kind == KIND_CHANNEL;
+    if (rp_setting_form(id) != RP_FORM_REAL) {
+        value = round(value);
+    }
+    /* Written so that NaN is refused. */
+    if (range->kind == KIND_METRE ||
+        !(value >= range->least && value <= range->most)) {
+        return RP_EARG;
+    }
+    put(id, knobs, value);
+    return RP_OK;
+}
+
 static double step_metre(double value, int steps)
 {
     int at = 0;

@@ -47,6 +47,20 @@ void rp_setting_print(enum rp_setting_id id, const struct rp_knobs *knobs,
 /* The same with the instrument's name, for people. */
 void rp_setting_show(enum rp_setting_id id, const struct rp_knobs *knobs,
                      char *text, size_t size);
+/* The value as a number, as people count: channels from 1, words from 0 in the
+ * order of `value`, no instrument is -1. */
+enum rp_setting_form {
+    RP_FORM_TEXT,  /* no number (metre) */
+    RP_FORM_WORD,  /* one of a list */
+    RP_FORM_WHOLE, /* whole number */
+    RP_FORM_REAL
+};
+enum rp_setting_form rp_setting_form(enum rp_setting_id id);
+/* 0 for RP_FORM_TEXT. */
+double rp_setting_number(enum rp_setting_id id, const struct rp_knobs *knobs);
+/* Rounds where the setting is whole. On RP_EARG nothing changed; say `want`. */
+RP_MUST rp_status rp_setting_put(enum rp_setting_id id, double value,
+                                 struct rp_knobs *knobs);
 /* Steps up (> 0) or down; stops at the ends of the range. Main thread. */
 void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps);
 void rp_setting_copy(enum rp_setting_id id, struct rp_knobs *to,

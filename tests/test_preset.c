@@ -90,6 +90,53 @@ static void test_bad_values(void)
     CHECK(!memcmp(&knobs, &before, sizeof(knobs)));
 }
 
+static void test_numbers(void)
+{
+    static const struct {
+        enum rp_setting_id id;
+        double number; /* as set, and as read back where it is whole */
+        const char *text;
+    } good[] = {
+        {RP_SET_TEMPO, 97.25, "97.25"},      {RP_SET_MODE, 1, "trade"},
+        {RP_SET_TRADE, 3.6, "4"},            {RP_SET_TEMPERATURE, 0.5, "0.5"},
+        {RP_SET_INSTRUMENT, -1, "none"},     {RP_SET_INSTRUMENT, 24, "24"},
+        {RP_SET_CHANNEL, 1, "1"},            {RP_SET_CHANNEL, 16, "16"},
+        {RP_SET_METRONOME, 1, "on"},         {RP_SET_COUNT_IN, 0, "0"},
+        {RP_SET_SEED, 4294967295.0, "4294967295"},
+    };
+    static const struct {
+        enum rp_setting_id id;
+        double number;
+    } bad[] = {
+        {RP_SET_TEMPO, 19}, {RP_SET_TEMPO, NAN},   {RP_SET_TEMPO, INFINITY},
+        {RP_SET_MODE, 9},   {RP_SET_METRE, 4},     {RP_SET_CHANNEL, 0},
+        {RP_SET_SEED, -1},  {RP_SET_CHANNEL, 17},  {RP_SET_INSTRUMENT, -2},
+    };
+    struct rp_knobs knobs, before;
+    char text[64];
+
+    rp_knobs_init(&knobs);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        double back;
+
+        CHECK_INT(rp_setting_put(good[i].id, good[i].number, &knobs), RP_OK);
+        rp_setting_print(good[i].id, &knobs, text, sizeof(text));
+        CHECK_TEXT(text, good[i].text);
+        back = rp_setting_number(good[i].id, &knobs);
+        CHECK(rp_setting_form(good[i].id) == RP_FORM_REAL
+                  ? fabs(back - good[i].number) < 1e-6
+                  : back == round(good[i].number));
+    }
+    memcpy(&before, &knobs, sizeof(knobs));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_INT(rp_setting_put(bad[i].id, bad[i].number, &knobs), RP_EARG);
+    }
+    CHECK(!memcmp(&knobs, &before, sizeof(knobs)));
+    CHECK_INT(rp_setting_form(RP_SET_METRE), RP_FORM_TEXT);
+    CHECK_INT(rp_setting_form(RP_SET_MODE), RP_FORM_WORD);
+    CHECK_INT(rp_setting_form(RP_SET_CHANNEL), RP_FORM_WHOLE);
+}
+
 static void test_steps(void)
 {
     struct rp_knobs knobs;
@@ -295,6 +342,7 @@ int main(void)
     rp_log_to(keep, NULL);
     test_defaults();
     test_bad_values();
+    test_numbers();
     test_steps();
     test_instruments();
     test_good_preset();
