@@ -12,13 +12,15 @@ rp_status rp_model_load(const char *path, const char *engine,
     if (!got.path) {
         return RP_EMEM;
     }
-    status = rp_engine_find(engine, &got.ops);
-    if (status == RP_OK) {
-        status = rp_checkpoint_load(path, &got.shape, &got.params, &got.card,
-                                    NULL, NULL);
-    }
+    status = rp_checkpoint_load(path, &got.shape, &got.params, &got.card, NULL,
+                                NULL);
     if (status != RP_OK) {
         free(got.path);
+        return status;
+    }
+    status = rp_engine_choose(engine, &got.shape, got.params, &got.ops);
+    if (status != RP_OK) {
+        rp_model_fini(&got);
         return status;
     }
     *model = got;

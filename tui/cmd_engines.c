@@ -25,21 +25,24 @@ int rp_cmd_engines(int argc, char **argv)
 {
     struct listing listing = {0};
     int exit_code = rp_cli_parse(&cli, argc, argv, &listing, NULL);
+    const struct rp_engine_entry *entry;
+    uint32_t count;
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    for (int i = 0; rp_engines[i]; i++) {
-        char text[256] = "";
-        bool here = rp_engines[i]->probe(text, sizeof(text));
+    entry = rp_engines(&count);
+    for (uint32_t i = 0; i < count; i++) {
+        char text[512] = "";
+        bool here = rp_engine_probe(&entry[i], text, sizeof(text));
 
         if (listing.json) {
             printf("%s\n  {\"name\": \"%s\", \"available\": %s, \"detail\": ",
-                   i ? "," : "[", rp_engines[i]->name, here ? "true" : "false");
+                   i ? "," : "[", entry[i].name, here ? "true" : "false");
             rp_quote_print(stdout, text);
             printf("}");
         } else {
-            printf("%-6s %-4s %s\n", rp_engines[i]->name, here ? "yes" : "no",
+            printf("%-6s %-4s %s\n", entry[i].name, here ? "yes" : "no",
                    text);
         }
     }

@@ -75,10 +75,30 @@ struct rp_engine {
 
 extern const struct rp_engine_ops rp_engine_cpu;
 
-/* Every engine this build knows, NULL-terminated. "auto" is the first that
- * probes true; RP_ENONE with one logged line for an unknown or absent one. */
-extern const struct rp_engine_ops *const rp_engines[];
+/* An engine that can be asked for by name. */
+struct rp_engine_entry {
+    char name[16];
+    const struct rp_engine_ops *ops; /* NULL: its module is of no use here, */
+    char missing[400];               /* because */
+};
+
+enum { RP_ENGINES_MAX = 8 };
+
+/* The CPU's first, then the modules' (module.h), which are looked for at the
+ * first call. */
+const struct rp_engine_entry *rp_engines(uint32_t *count);
+/* Whether it can run here; one line says what was found or is missing. */
+bool rp_engine_probe(const struct rp_engine_entry *entry, char *text,
+                     size_t size);
+/* By name; RP_ENONE with one logged line for an unknown or absent one. */
 RP_MUST rp_status rp_engine_find(const char *name,
                                  const struct rp_engine_ops **ops);
+/* As rp_engine_find; for "auto", the one that is best for a network of this
+ * shape: the CPU's, unless another one that can run here takes less than half
+ * its time for a note, as tried now. */
+RP_MUST rp_status rp_engine_choose(const char *name,
+                                   const struct rp_shape *shape,
+                                   const float *params,
+                                   const struct rp_engine_ops **ops);
 
 #endif
