@@ -1,14 +1,11 @@
 #include "rt/smf_write.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rt/log.h"
+#include "rt/replace.h"
 
 /* The longest delta time the format can say, four bytes of seven bits. */
 #define DELTA_MAX INT64_C(0x0fffffff)
@@ -280,62 +277,6 @@ static void put_track(struct bytes *bytes, struct track *track)
         track->item[i].order = i;
 }
 
-static bool write_all(int fd, const unsigned char *at, size_t size)
-{
-    while (size) {
-        ssize_t done = write(fd, at, size);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        at += done;
-        size -= (size_t)done;
-    }
-    return true;
-}
-
-/* The rename itself must survive a power cut, too. Not every file system can
- * sync a folder; that is no reason to fail. */
-static void sync_folder(const char *path)
-{
-    char *copy = strdup(path);
-    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    int fd = copy ? open(dirname(copy), flags) : -1;
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-    free(copy);
-}
-
-static rp_status replace(const char *path, const struct bytes *bytes)
-{
-    char *part;
-    if (asprintf(&part, "%s.part", path) < 0)
-        return no_memory();
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool good = fd >= 0 && write_all(fd, bytes->at, bytes->size) && !fsync(fd);
-    int error = errno;
-    if (fd >= 0 && close(fd) && good) {
-        error = errno;
-        good = false;
-    }
-    if (good && rename(part, path)) {
-        error = errno;
-        good = false;
-    }
-    if (!good) {
-        rp_log(RP_ERROR, "smf_write", "%s: cannot write: %s", path,
-               strerror(error));
-        if (fd >= 0)
-            (void)unlink(part);
-    } else {
-        sync_folder(path);
-    }
-    free(part);
-    return good ? RP_OK : RP_EIO;
-}
-
 rp_status rp_smf_write_save(struct rp_smf_write *smf, const char *path)
 {
     struct bytes bytes = {0};
@@ -344,7 +285,9 @@ rp_status rp_smf_write_save(struct rp_smf_write *smf, const char *path)
     put(&bytes, (uint8_t[]){smf->division >> 8, smf->division & 0xff}, 2);
     for (uint32_t i = 0; i < smf->tracks; i++)
         put_track(&bytes, &smf->track[i]);
-    rp_status status = bytes.failed ? no_memory() : replace(path, &bytes);
+    rp_status status = bytes.failed ? no_memory()
+                                    : rp_replace_file("smf_write", path,
+                                                      bytes.at, bytes.size);
     free(bytes.at);
     return status;
 }

@@ -1,0 +1,14 @@
+/* Writing a file so that a kill at any moment leaves the old one or the new
+ * one, whole: PATH.part, sync, rename, sync of the folder. */
+#ifndef RP_REPLACE_H
+#define RP_REPLACE_H
+
+#include <stddef.h>
+
+#include "rt/status.h"
+
+/* RP_EIO with one line logged under `tag`. Not for the audio thread. */
+RP_MUST rp_status rp_replace_file(const char *tag, const char *path,
+                                  const void *bytes, size_t size);
+
+#endif
