@@ -71,6 +71,8 @@ void rp_turn_aim(struct rp_turn *turn, int32_t from);
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note);
 /* The last note taken; NULL before the first. */
 const struct rp_note *rp_turn_last(const struct rp_turn *turn);
+/* Where in `recent` the note taken `back` notes ago is, 1 the last one. */
+uint32_t rp_turn_ago(const struct rp_turn *turn, uint32_t back);
 /* Velocity of a note at a tick by the dynamics. */
 uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick);
 
