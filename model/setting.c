@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/instrument.h"
+#include "rt/controls.h"
 
 /* How a value is written. */
 enum kind {
@@ -15,7 +16,8 @@ enum kind {
     KIND_COUNT,      /* whole number */
     KIND_REAL,       /* decimal */
     KIND_INSTRUMENT, /* GM name, number, or "none" */
-    KIND_CHANNEL     /* 1..16, kept as 0..15 */
+    KIND_CHANNEL,    /* 1..16, kept as 0..15 */
+    KIND_END         /* cc66, note36 or none: see rt/controls.h */
 };
 
 const struct rp_setting rp_settings[RP_SETTINGS] = {
@@ -47,6 +49,10 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
      "a whole number of bars from 0 to 16", "0"},
     {"seed", "N", "the same seed gives the same answers",
      "a whole number from 0 to 4294967295", "1"},
+    {"end-turn", "cc66|note36|none", "a pedal or key that ends the turn",
+     "cc1 to cc119 but cc32 and cc64, note0 to note127, or none", "none"},
+    {"program-change", "on|off", "program changes that come in choose presets",
+     "on or off", "on"},
 };
 
 struct range {
@@ -74,6 +80,8 @@ static const struct range ranges[RP_SETTINGS] = {
     [RP_SET_METRONOME] = {KIND_WORD, 0, 1, 1, switch_words},
     [RP_SET_COUNT_IN] = {KIND_COUNT, 0, 16, 1, NULL},
     [RP_SET_SEED] = {KIND_COUNT, 0, 4294967295.0, 1, NULL},
+    [RP_SET_END_TURN] = {KIND_END, 0, 0, 0, NULL},
+    [RP_SET_PROGRAM_CHANGE] = {KIND_WORD, 0, 1, 1, switch_words},
 };
 
 /* What the panel steps through; any other metre can be typed. */
@@ -117,6 +125,10 @@ static _Atomic uint32_t *whole_field(struct rp_knobs *knobs, int id)
         return &knobs->count_in;
     case RP_SET_SEED:
         return &knobs->seed;
+    case RP_SET_END_TURN:
+        return &knobs->end_turn;
+    case RP_SET_PROGRAM_CHANGE:
+        return &knobs->program_change;
     }
     return NULL;
 }
@@ -196,12 +208,37 @@ static bool read_word(const char *const *word, const char *text, double *value)
     return false;
 }
 
+/* What the panel steps through; any other can be typed. */
+static const uint32_t ends[] = {0, RP_END_CONTROL | 66, RP_END_CONTROL | 67,
+                                RP_END_CONTROL | 69};
+enum { ENDS = sizeof(ends) / sizeof(ends[0]) };
+
+static bool read_end(const char *text, double *value)
+{
+    double number = 0;
+    bool note = !strncasecmp(text, "note", 4);
+
+    if (!strcasecmp(text, "none")) {
+        *value = 0;
+        return true;
+    }
+    if ((!note && strncasecmp(text, "cc", 2)) ||
+        !read_number(text + (note ? 4 : 2), true, &number) || number > 127 ||
+        (!note && !rp_controls_may_learn((uint8_t)number))) {
+        return false;
+    }
+    *value = number + (note ? RP_END_NOTE : RP_END_CONTROL);
+    return true;
+}
+
 static bool read_value(const struct range *range, const char *text,
                        double *value)
 {
     switch (range->kind) {
     case KIND_METRE:
         return read_metre(text, value);
+    case KIND_END:
+        return read_end(text, value);
     case KIND_WORD:
         return read_word(range->word, text, value);
     case KIND_INSTRUMENT:
@@ -250,6 +287,14 @@ static void print(enum rp_setting_id id, const struct rp_knobs *knobs,
     case KIND_METRE:
         snprintf(text, size, "%u/%u", whole >> 8, whole & 255);
         break;
+    case KIND_END:
+        if (!whole) {
+            snprintf(text, size, "none");
+            break;
+        }
+        snprintf(text, size, "%s%u",
+                 (whole & ~127u) == RP_END_NOTE ? "note" : "cc", whole & 127);
+        break;
     case KIND_WORD:
         snprintf(text, size, "%s", ranges[id].word[whole]);
         break;
@@ -292,6 +337,7 @@ enum rp_setting_form rp_setting_form(enum rp_setting_id id)
 {
     switch (ranges[id].kind) {
     case KIND_METRE:
+    case KIND_END:
         return RP_FORM_TEXT;
     case KIND_WORD:
         return RP_FORM_WORD;
@@ -308,7 +354,7 @@ enum rp_setting_form rp_setting_form(enum rp_setting_id id)
 
 double rp_setting_number(enum rp_setting_id id, const struct rp_knobs *knobs)
 {
-    if (ranges[id].kind == KIND_METRE) {
+    if (rp_setting_form(id) == RP_FORM_TEXT) {
         return 0;
     }
     return get(id, knobs) + (ranges[id].kind == KIND_CHANNEL);
@@ -324,7 +370,7 @@ rp_status rp_setting_put(enum rp_setting_id id, double value,
         value = round(value);
     }
     /* Written so that NaN is refused. */
-    if (range->kind == KIND_METRE ||
+    if (rp_setting_form(id) == RP_FORM_TEXT ||
         !(value >= range->least && value <= range->most)) {
         return RP_EARG;
     }
@@ -352,6 +398,17 @@ static double step_metre(double value, int steps)
     return metres[at].beats << 8 | metres[at].unit;
 }
 
+static double step_end(double value, int steps)
+{
+    int at = 0;
+
+    for (int i = 0; i < ENDS; i++) {
+        at = ends[i] == (uint32_t)value ? i : at;
+    }
+    at += steps;
+    return ends[at < 0 ? 0 : at >= ENDS ? ENDS - 1 : at];
+}
+
 void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps)
 {
     const struct range *range = &ranges[id];
@@ -359,6 +416,10 @@ void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps)
 
     if (range->kind == KIND_METRE) {
         put(id, knobs, step_metre(value, steps));
+        return;
+    }
+    if (range->kind == KIND_END) {
+        put(id, knobs, step_end(value, steps));
         return;
     }
     /* On the grid of steps, so that 0.05 twenty times is 1 again. */
@@ -382,7 +443,7 @@ void rp_knobs_init(struct rp_knobs *knobs)
         (void)read_value(&ranges[i], rp_settings[i].usual, &value);
         put(i, knobs, value);
     }
-    knobs->panic = 0;
+    knobs->panic = knobs->hand_over = 0;
 }
 
 void rp_knobs_copy(struct rp_knobs *to, const struct rp_knobs *from)
@@ -391,4 +452,5 @@ void rp_knobs_copy(struct rp_knobs *to, const struct rp_knobs *from)
         rp_setting_copy(i, to, from);
     }
     to->panic = from->panic;
+    to->hand_over = from->hand_over;
 }

@@ -23,6 +23,8 @@ enum rp_setting_id {
     RP_SET_METRONOME,
     RP_SET_COUNT_IN,
     RP_SET_SEED,
+    RP_SET_END_TURN,
+    RP_SET_PROGRAM_CHANGE,
     RP_SETTINGS
 };
 

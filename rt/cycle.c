@@ -307,9 +307,51 @@ static void find_beat(struct rp_cycle *cycle, rp_frame frame)
     settle(cycle, frame);
 }
 
+static void control(struct rp_cycle *cycle, rp_frame frame,
+                    struct rp_event event)
+{
+    struct rp_controlled controlled = {frame, event};
+
+    if (!rp_ring_push(&cycle->control_to_main, &controlled, NULL)) {
+        rp_stats_add(&cycle->stats.lost_controls, 1);
+    }
+}
+
+/* All begins anew when the performer cannot be told. */
+static void tell_or_begin_anew(struct rp_cycle *cycle, rp_frame frame,
+                               enum rp_heard_kind kind, struct rp_event event)
+{
+    if (cycle->owe_panic || !tell(cycle, frame, kind, event)) {
+        rp_stats_add(&cycle->stats.lost_heard, 1);
+        if (!cycle->owe_panic) { /* it missed something: all anew */
+            silence_answers(cycle, 0);
+            cycle->owe_clock = true;
+        }
+    }
+}
+
+/* Whether it was meant for riposte itself, and was passed on to it. */
+static bool take(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
+{
+    uint32_t end = atomic_load_explicit(&cycle->knobs->end_turn,
+                                        memory_order_relaxed);
+    enum rp_ending ending =
+        rp_controls_ending(end, &cycle->end_down, &cycle->outbox.held, event);
+
+    if (ending == RP_ENDING) {
+        tell_or_begin_anew(cycle, frame, RP_HEARD_END, event);
+    } else if (ending == RP_ENDING_NOT &&
+               rp_controls_taken(cycle->taken, event)) {
+        control(cycle, frame, event);
+    } else {
+        return ending != RP_ENDING_NOT;
+    }
+    return true;
+}
+
 static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 {
-    if (!event.size || event.data[0] >= 0xf0) {
+    if (!event.size || event.data[0] >= 0xf0 || take(cycle, frame, event)) {
         return; /* system messages are no part of the call */
     }
     if (rp_event_is_off(event) && (event.data[0] & 0xf0) == RP_NOTE_ON) {
@@ -320,13 +362,7 @@ static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
         find_beat(cycle, frame);
     }
     play_on(cycle, frame, event);
-    if (cycle->owe_panic || !tell(cycle, frame, RP_HEARD_MIDI, event)) {
-        rp_stats_add(&cycle->stats.lost_heard, 1);
-        if (!cycle->owe_panic) { /* it missed something: all anew */
-            silence_answers(cycle, 0);
-            cycle->owe_clock = true;
-        }
-    }
+    tell_or_begin_anew(cycle, frame, RP_HEARD_MIDI, event);
     record(cycle, RP_RECORDED_CALL, frame, event);
     show(cycle, RP_SEEN_CALL, frame, event);
     rp_outbox_send(&cycle->outbox, RP_SOURCE_CALL, frame, event);
@@ -356,6 +392,7 @@ static void unplug(struct rp_cycle *cycle, rp_frame frame)
 {
     uint16_t pedal = cycle->outbox.held.pedal[RP_SOURCE_CALL];
 
+    cycle->end_down = 0;
     for (int c = 0; c < 16; c++) {
         for (int p = 0; p < 128; p++) {
             while (cycle->outbox.held.count[RP_SOURCE_CALL][c][p]) {
@@ -368,11 +405,28 @@ static void unplug(struct rp_cycle *cycle, rp_frame frame)
     }
 }
 
+/* A program change chooses a preset when a player sends it; those of a file
+ * that is played mean the file's own sounds. */
+static bool takes_program(const struct rp_cycle *cycle, struct rp_event event)
+{
+    return (event.data[0] & 0xf0) == RP_PROGRAM && cycle->taken &&
+           cycle->live &&
+           atomic_load_explicit(&cycle->knobs->program_change,
+                                memory_order_relaxed);
+}
+
 static void listen(struct rp_cycle *cycle, const struct rp_io *io)
 {
     hear_main(cycle, io->frame);
     for (uint32_t i = 0; i < io->ins; i++) {
-        hear(cycle, io->frame + io->in[i].offset, io->in[i].event);
+        rp_frame frame = io->frame + io->in[i].offset;
+        struct rp_event event = io->in[i].event;
+
+        if (takes_program(cycle, event)) {
+            control(cycle, frame, event);
+        } else {
+            hear(cycle, frame, event);
+        }
     }
 }
 
@@ -490,6 +544,9 @@ static void obey_main(struct rp_cycle *cycle, rp_frame frame)
         rp_stats_add(&cycle->stats.panics, 1);
         silence(cycle, 0xffff);
     }
+    if (risen(&cycle->knobs->hand_over, &cycle->hand_over_seen)) {
+        tell_or_begin_anew(cycle, frame, RP_HEARD_END, (struct rp_event){0});
+    }
     if (risen(&cycle->release, &cycle->release_seen)) {
         silence(cycle, 0xffff);
     }
@@ -557,6 +614,7 @@ void rp_cycle_init(struct rp_cycle *cycle, struct rp_knobs *knobs,
     cycle->knobs = knobs;
     cycle->outbox.stats = &cycle->stats;
     cycle->panic_seen = atomic_load(&knobs->panic);
+    cycle->hand_over_seen = atomic_load(&knobs->hand_over);
     cycle->click_off = INT64_MAX;
     cycle->void_before = INT64_MIN;
     cycle->clock = (struct rp_clock){

@@ -5,6 +5,7 @@
 
 #include <semaphore.h>
 
+#include "rt/controls.h"
 #include "rt/link.h"
 #include "rt/outbox.h"
 #include "rt/ring.h"
@@ -48,6 +49,12 @@ struct rp_cycle {
      * the caller is told. */
     struct rp_ring main_to_audio; /* struct rp_event */
 
+    /* Writer audio, reader main: what turns knobs. Holds seconds of a flood.
+     * Full: lost_controls counts, a turn of a knob is missing. */
+    struct rp_ring control_to_main; /* struct rp_controlled */
+
+    const struct rp_taken *taken; /* main writes; NULL: nothing is taken */
+    bool live; /* not in virtual time: program changes may be taken, too */
     sem_t *wake;             /* posted when the performer has something to do */
     _Atomic int64_t end;     /* frame up to which everything was heard */
     _Atomic int64_t wake_at; /* performer writes; INT64_MAX: never. Audio
@@ -68,7 +75,8 @@ struct rp_cycle {
     /* ---- audio thread alone ---- */
     struct rp_clock clock, before; /* before: until this period's turn */
     bool begun, owe_panic, owe_clock, told;
-    uint32_t panic_seen, release_seen, unplugged_seen;
+    uint32_t panic_seen, release_seen, unplugged_seen, hand_over_seen;
+    uint16_t end_down; /* channels whose pedal that ends a turn is down */
     uint32_t silenced; /* how often everything was silenced */
     uint32_t obeyed;   /* the last silence the performer has obeyed */
     bool stopped;

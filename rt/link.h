@@ -20,7 +20,8 @@
 enum rp_heard_kind {
     RP_HEARD_MIDI,  /* event: what the player did */
     RP_HEARD_CLOCK, /* clock: from `frame` on this segment holds */
-    RP_HEARD_PANIC  /* everything was silenced: drop the plan, listen anew */
+    RP_HEARD_PANIC, /* everything was silenced: drop the plan, listen anew */
+    RP_HEARD_END    /* the turn ends now, whoever has it */
 };
 struct rp_heard {
     rp_frame frame;
@@ -57,7 +58,10 @@ struct rp_knobs {
     _Atomic uint32_t seed;
     _Atomic uint32_t metronome;  /* 0 or 1 */
     _Atomic uint32_t count_in;   /* bars */
+    _Atomic uint32_t end_turn;   /* what ends a turn, see controls.h; 0: none */
+    _Atomic uint32_t program_change; /* 1: they choose presets, live */
     _Atomic uint32_t panic;      /* counts up: each new value is one panic */
+    _Atomic uint32_t hand_over;  /* counts up: each new value ends the turn */
 };
 
 #endif

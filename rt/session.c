@@ -17,7 +17,8 @@ enum {
     PLANNED = 4096,
     RECORDED = 32768, /* 10 s of call and answer at 31250 baud each */
     SEEN = 8192,
-    PLAYED = 256
+    PLAYED = 256,
+    CONTROLLED = 16384
 };
 
 struct rp_session {
@@ -25,6 +26,7 @@ struct rp_session {
     struct rp_backend *backend;
     struct rp_cycle *cycle;
     struct rp_performing performing;
+    struct rp_controlling controlling;
     struct rp_knobs *knobs;
     struct rp_take *take;
     rp_status taken;     /* what closing it said */
@@ -36,6 +38,8 @@ struct rp_session {
     rp_frame now;    /* virtual time; main */
     const struct rp_cue *cue;
     uint32_t cues;
+    const struct rp_timed_event *call; /* virtual time: still to be played */
+    uint32_t calls;
     struct rp_stats_view told; /* main: what poll has logged */
     uint64_t told_at;          /* ns */
 };
@@ -149,6 +153,8 @@ static rp_status create_rings(struct rp_cycle *cycle, bool recording)
                                sizeof(struct rp_planned))) ||
         (status =
              rp_ring_init(&cycle->audio_to_ui, SEEN, sizeof(struct rp_seen))) ||
+        (status = rp_ring_init(&cycle->control_to_main, CONTROLLED,
+                               sizeof(struct rp_controlled))) ||
         (status = rp_ring_init(&cycle->main_to_audio, PLAYED,
                                sizeof(struct rp_event)))) {
         return status;
@@ -171,6 +177,8 @@ static rp_status create_cycle(struct rp_session *session, bool recording)
     session->cycle = cycle;
     cycle->wake = &session->wake;
     cycle->recording = recording;
+    cycle->taken = session->controlling.taken;
+    cycle->live = !session->virtual_time;
     rp_cycle_init(cycle, session->knobs, session->backend->rate);
     session->backend->cycle = cycle;
     return create_rings(cycle, recording);
@@ -219,6 +227,9 @@ rp_status rp_session_create(struct rp_session **session,
     }
     made->knobs = options->knobs;
     made->performing = options->performing;
+    made->controlling = options->controlling;
+    made->call = options->call;
+    made->calls = options->calls;
     made->cue = options->cue;
     made->cues = options->cues;
     sem_init(&made->wake, 0, 0);
@@ -262,11 +273,40 @@ rp_status rp_session_start(struct rp_session *session)
 
 /* ---- virtual time ---- */
 
+static void turn_controls(struct rp_session *session)
+{
+    struct rp_controlled controlled;
+
+    while (rp_ring_pop(&session->cycle->control_to_main, &controlled)) {
+        session->controlling.turn(session->controlling.self,
+                                  controlled.event);
+    }
+}
+
+/* A period ends with the first controller that turns a knob, so that its
+ * length does not matter. */
+static rp_frame cut_short(struct rp_session *session, rp_frame until)
+{
+    while (session->calls && session->call->frame < session->now) {
+        session->call++;
+        session->calls--;
+    }
+    for (uint32_t i = 0;
+         i < session->calls && session->call[i].frame + 1 < until; i++) {
+        if (rp_controls_taken(session->controlling.taken,
+                              session->call[i].event)) {
+            return session->call[i].frame + 1;
+        }
+    }
+    return until;
+}
+
 static void step(struct rp_session *session, uint32_t frames)
 {
     session->ops->advance(session->backend, frames);
     session->now += frames;
     (void)perform(session);
+    turn_controls(session);
     while (sem_trywait(&session->wake) == 0) {
     }
     if (session->take) {
@@ -290,7 +330,7 @@ void rp_session_advance(struct rp_session *session, rp_frame frame)
         if (session->cues && session->cue->frame < until) {
             until = session->cue->frame;
         }
-        until = until > frame ? frame : until;
+        until = cut_short(session, until > frame ? frame : until);
         step(session, (uint32_t)(until - session->now));
     }
 }
@@ -380,6 +420,7 @@ void rp_session_destroy(struct rp_session *session)
         rp_ring_fini(&cycle->to_recorder);
         rp_ring_fini(&cycle->audio_to_ui);
         rp_ring_fini(&cycle->main_to_audio);
+        rp_ring_fini(&cycle->control_to_main);
         (void)munlock(cycle, sizeof(*cycle));
     }
     free(cycle);
@@ -432,6 +473,7 @@ void rp_session_poll(struct rp_session *session)
     if (session->ops->poll && session->started && !session->stopped) {
         session->ops->poll(session->backend);
     }
+    turn_controls(session);
     if (session->told_at && time - session->told_at < 1000000000u) {
         return; /* one line per second and kind at most */
     }
@@ -444,6 +486,8 @@ void rp_session_poll(struct rp_session *session)
            "stray bytes on the input: no MIDI message");
     report(now.lost_heard, &told->lost_heard, RP_WARN,
            "events not heard: the performer is behind");
+    report(now.lost_controls, &told->lost_controls, RP_WARN,
+           "turns of a controller were too many at once");
     report(now.lost_recorded, &told->lost_recorded, RP_ERROR,
            "events missing from the take: the disk is behind");
     report(now.panics, &told->panics, RP_INFO, "panic: all notes off");

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "rt/controls.h"
 #include "rt/link.h"
 #include "rt/ring.h"
 #include "rt/stats.h"
@@ -19,6 +20,15 @@ struct rp_performing {
     void (*run)(void *self, rp_frame until, struct rp_ring *in,
                 struct rp_ring *out);
     rp_frame (*wake)(void *self);
+};
+
+/* What the player turns knobs with: `turn` is called by main, in
+ * rp_session_poll or, in virtual time, just after the frame at which it was
+ * heard. */
+struct rp_controlling {
+    void *self;
+    void (*turn)(void *self, struct rp_event event);
+    const struct rp_taken *taken; /* owned by main; NULL: nothing */
 };
 
 /* A knob turned or notes played at an exact frame, for the null backend and
@@ -48,6 +58,7 @@ struct rp_session_options {
     uint32_t cues;
     struct rp_knobs *knobs; /* owned by main, outlives the session */
     struct rp_performing performing;
+    struct rp_controlling controlling;
 };
 
 struct rp_session;

@@ -18,6 +18,7 @@
     X(lost_heard)    /* to_performer was full */                               \
     X(lost_recorded) /* to_recorder was full: an error */                      \
     X(lost_seen)     /* audio_to_ui was full: only the panel misses it */      \
+    X(lost_controls) /* control_to_main was full: a knob did not turn */        \
     X(panics)                                                                  \
     X(reconnects)                                                              \
     X(worst_ns)      /* longest cycle so far */                                \

@@ -74,7 +74,10 @@ static void test_bad_values(void)
         {RP_SET_INSTRUMENT, ""},   {RP_SET_CHANNEL, "0"},
         {RP_SET_CHANNEL, "17"},    {RP_SET_METRONOME, "maybe"},
         {RP_SET_COUNT_IN, "17"},   {RP_SET_SEED, "4294967296"},
-        {RP_SET_SEED, "-1"},
+        {RP_SET_SEED, "-1"},       {RP_SET_END_TURN, "cc64"},
+        {RP_SET_END_TURN, "cc0"},  {RP_SET_END_TURN, "cc120"},
+        {RP_SET_END_TURN, "note128"}, {RP_SET_END_TURN, "66"},
+        {RP_SET_END_TURN, "note"}, {RP_SET_PROGRAM_CHANGE, "1"},
     };
     struct rp_knobs knobs, before;
 

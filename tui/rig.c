@@ -146,12 +146,18 @@ void rp_rig_panic(struct rp_rig *rig)
     rig->knobs.panic++;
 }
 
+void rp_rig_hand_over(struct rp_rig *rig)
+{
+    rig->knobs.hand_over++;
+}
+
 rp_status rp_rig_check(const char *key, const char *value)
 {
     struct rp_knobs scratch;
     int id = rp_setting_find(key);
 
-    if (!strcmp(key, "preset") || !strcmp(key, "panic")) {
+    if (!strcmp(key, "preset") || !strcmp(key, "panic") ||
+        !strcmp(key, "hand-over")) {
         return RP_OK;
     }
     if (id < 0) {
@@ -179,6 +185,10 @@ rp_status rp_rig_turn(struct rp_rig *rig, const char *key, const char *value)
     }
     if (!strcmp(key, "panic")) {
         rp_rig_panic(rig);
+        return RP_OK;
+    }
+    if (!strcmp(key, "hand-over")) {
+        rp_rig_hand_over(rig);
         return RP_OK;
     }
     return rp_setting_read(rp_setting_find(key), value, &rig->knobs);

@@ -38,12 +38,15 @@ void rp_rig_fini(struct rp_rig *rig);
 /* While it plays: another preset, its settings with it but for tempo and
  * metre. On failure (logged) everything stays as it was. */
 RP_MUST rp_status rp_rig_preset(struct rp_rig *rig, const char *name);
-/* "tempo" "120", "preset" "melody" or "panic" "1". RP_EARG is logged. */
+/* "tempo" "120", "preset" "melody", "panic" "1" or "hand-over" "1". RP_EARG
+ * is logged. */
 RP_MUST rp_status rp_rig_turn(struct rp_rig *rig, const char *key,
                               const char *value);
 /* Whether rp_rig_turn would take it; logs why not. */
 RP_MUST rp_status rp_rig_check(const char *key, const char *value);
 void rp_rig_panic(struct rp_rig *rig);
+/* Ends the turn, whoever has it. */
+void rp_rig_hand_over(struct rp_rig *rig);
 /* About 30 times a second: the session's turn, and models that were let go. */
 void rp_rig_poll(struct rp_rig *rig);
 

@@ -257,17 +257,30 @@ static void hand_over(struct rp_performer *p, rp_beat start)
     rp_answer_begin(p, start, answer_end(p, start));
 }
 
-static void ask(struct rp_performer *p)
+/* The first beat line (in mode trade: bar line) that an answer decided on now
+ * can begin on. */
+static rp_beat next_line(const struct rp_performer *p)
 {
     rp_frame soonest = p->now + p->lead;
     rp_beat line =
         rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, soonest - 1));
+    rp_beat bar;
+
+    if (rp_clock_frame(&p->clock, line) < soonest)
+        line = rp_clock_beat_after(&p->clock, line + 1);
+    bar = rp_clock_bar_before(&p->clock, line);
+    if (p->settings.mode == RP_MODE_TRADE && bar < line)
+        line = bar + rp_metre_bar(p->clock.metre);
+    return line;
+}
+
+static void ask(struct rp_performer *p)
+{
+    rp_beat line = next_line(p);
     struct rp_phrase_signs signs;
 
     p->asked_ns = rp_answer_wall_ns();
     p->asked = p->now;
-    if (rp_clock_frame(&p->clock, line) < soonest)
-        line = rp_clock_beat_after(&p->clock, line + 1);
     if (rp_phrase_read(&p->listen, &p->clock, p->now, p->lead, &signs)) {
         p->fresh = true;
         p->state = RP_WAITING;
@@ -340,6 +353,19 @@ static void silence(struct rp_performer *p)
     p->state = RP_WAITING;
 }
 
+/* The turn ends at once, on the next line: the player's, though keys are down,
+ * or ours, as if somebody had played into it. */
+static void end_turn(struct rp_performer *p)
+{
+    if (p->state == RP_ANSWERING) {
+        rp_answer_yield(p);
+        p->block_set = false;
+    } else if (p->state == RP_LISTENING) {
+        p->asked_ns = rp_answer_wall_ns();
+        hand_over(p, next_line(p));
+    }
+}
+
 /* Somewhere else in the music: what was planned has no place there. */
 static void lose_place(struct rp_performer *p)
 {
@@ -395,6 +421,9 @@ static void hear(struct rp_performer *p, const struct rp_heard *heard)
         break;
     case RP_HEARD_PANIC:
         silence(p);
+        break;
+    case RP_HEARD_END:
+        end_turn(p);
         break;
     default:
         break;

@@ -1,0 +1,70 @@
+#include "rt/controls.h"
+
+RP_RT bool rp_controls_may_learn(uint8_t controller)
+{
+    return controller != 0 && controller != 32 && controller != RP_CC_PEDAL &&
+           controller < RP_CC_SOUND_OFF;
+}
+
+RP_RT bool rp_controls_taken(const struct rp_taken *taken,
+                             struct rp_event event)
+{
+    uint8_t channel = event.data[0] & 15, number = event.data[1] & 127;
+
+    if (!taken || (event.data[0] & 0xf0) != RP_CONTROL || event.size != 3 ||
+        !rp_controls_may_learn(number)) {
+        return false;
+    }
+    return atomic_load_explicit(&taken->learning, memory_order_relaxed) ||
+           atomic_load_explicit(&taken->controller[channel][number / 32],
+                                memory_order_relaxed) >>
+                   number % 32 &
+               1;
+}
+
+void rp_controls_take(struct rp_taken *taken, uint8_t channel,
+                      uint8_t controller, bool take)
+{
+    _Atomic uint32_t *word = &taken->controller[channel & 15][controller / 32];
+    uint32_t bit = 1u << controller % 32;
+
+    if (take) {
+        atomic_fetch_or(word, bit);
+    } else {
+        atomic_fetch_and(word, ~bit);
+    }
+}
+
+/* A pedal is down from 64 on; only its way down is a press. */
+static enum rp_ending press(uint16_t *down, uint8_t channel, bool pressed)
+{
+    uint16_t bit = (uint16_t)(1u << channel);
+    bool was = *down & bit;
+
+    *down = (uint16_t)(pressed ? *down | bit : *down & ~bit);
+    return pressed && !was ? RP_ENDING : RP_ENDING_IDLE;
+}
+
+RP_RT enum rp_ending rp_controls_ending(uint32_t end_turn, uint16_t *down,
+                                        const struct rp_held *held,
+                                        struct rp_event event)
+{
+    uint8_t channel = event.data[0] & 15, number = event.data[1] & 127;
+    bool on = rp_event_is_on(event);
+
+    if (!end_turn || number != (end_turn & 127) || event.size < 2) {
+        return RP_ENDING_NOT;
+    }
+    if ((end_turn & ~127u) == RP_END_CONTROL &&
+        (event.data[0] & 0xf0) == RP_CONTROL) {
+        return press(down, channel, event.data[2] >= 64);
+    }
+    if ((end_turn & ~127u) != RP_END_NOTE ||
+        (!on && !rp_event_is_off(event))) {
+        return RP_ENDING_NOT;
+    }
+    if (!on && held->count[RP_SOURCE_CALL][channel][number]) {
+        return RP_ENDING_NOT; /* it was struck before it meant this */
+    }
+    return on ? RP_ENDING : RP_ENDING_IDLE;
+}
