@@ -83,6 +83,7 @@ rp_status rp_rig_open(struct rp_rig *rig,
     rp_session_format(rig->session, &rig->rate, &rig->period);
     performer.rate = rig->rate;
     performer.period = rig->period;
+    performer.live = options->realtime;
     return rp_performer_create(&rig->performer, &performer);
 }
 

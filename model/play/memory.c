@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "model/play/spare.h"
 #include "rt/log.h"
 
 enum {
@@ -10,23 +11,43 @@ enum {
     SLOTS = TRIAL + RP_MEMORY_TRIALS
 };
 
+/* Takes `made` over; it is gone when it cannot be used. */
+static rp_status begin_engine(struct rp_engine *made,
+                              const struct rp_model *model,
+                              struct rp_engine **engine)
+{
+    rp_status status = made->ops->set_params(made, model->params);
+
+    for (uint32_t i = 0; i < SLOTS && !status; i++)
+        status = made->ops->slot_reset(made, i);
+    if (status) {
+        made->ops->destroy(made);
+        return status;
+    }
+    *engine = made;
+    return RP_OK;
+}
+
 rp_status rp_memory_engine(const struct rp_model *model,
                            struct rp_engine **engine)
 {
     struct rp_engine *made = NULL;
     rp_status status = model->ops->create(&made, &model->shape, SLOTS);
 
-    if (status)
-        return status;
-    status = model->ops->set_params(made, model->params);
-    for (uint32_t i = 0; i < SLOTS && !status; i++)
-        status = model->ops->slot_reset(made, i);
-    if (status) {
-        model->ops->destroy(made);
-        return status;
-    }
-    *engine = made;
-    return RP_OK;
+    return status ? status : begin_engine(made, model, engine);
+}
+
+rp_status rp_memory_spare(const struct rp_model *model, uint64_t late_ns,
+                          struct rp_engine **engine)
+{
+    struct rp_spare_options options = { .ops = model->ops,
+                                        .slots = SLOTS,
+                                        .kept = TRIAL,
+                                        .late_ns = late_ns };
+    struct rp_engine *made = NULL;
+    rp_status status = rp_spare_create(&made, &model->shape, &options);
+
+    return status ? status : begin_engine(made, model, engine);
 }
 
 void rp_memory_init(struct rp_memory *memory, const struct rp_model *model,

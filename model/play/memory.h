@@ -43,6 +43,9 @@ struct rp_memory {
 /* The engine for a model, with as many slots as a memory needs. */
 RP_MUST rp_status rp_memory_engine(const struct rp_model *model,
                                    struct rp_engine **engine);
+/* The same with a spare beside it (spare.h), for a performance. */
+RP_MUST rp_status rp_memory_spare(const struct rp_model *model,
+                                  uint64_t late_ns, struct rp_engine **engine);
 /* Takes the engine over. */
 void rp_memory_init(struct rp_memory *memory, const struct rp_model *model,
                     struct rp_engine *engine);

@@ -4,9 +4,13 @@
 #include <string.h>
 
 #include "model/play/performer_parts.h"
+#include "model/play/spare.h"
 #include "rt/log.h"
 
-enum { SHOWN = 512 };
+enum {
+    SHOWN = 512,
+    LATE_NS = 1000000 * RP_LEAD_MS / 6 /* a decision makes several calls */
+};
 
 /* ---- life ---- */
 
@@ -58,6 +62,16 @@ void rp_performer_period(struct rp_performer *p, uint32_t period)
     atomic_store(&p->period, period);
 }
 
+/* Which engine plays, for who looks. */
+static void show_engine(struct rp_performer *p)
+{
+    const char *asked = p->memory.model->ops->name;
+    const char *plays = rp_spare_playing(p->memory.engine);
+
+    atomic_store(&p->view_engine, plays);
+    atomic_store(&p->view_lost, strcmp(asked, plays) ? asked : NULL);
+}
+
 rp_status rp_performer_create(struct rp_performer **performer,
                               const struct rp_performer_options *o)
 {
@@ -74,7 +88,8 @@ rp_status rp_performer_create(struct rp_performer **performer,
         free(p);
         return status;
     }
-    status = rp_memory_engine(o->model, &engine);
+    p->late_ns = o->live ? LATE_NS : 0;
+    status = rp_memory_spare(o->model, p->late_ns, &engine);
     if (status) {
         rp_ring_fini(&p->shown);
         free(p);
@@ -91,6 +106,7 @@ rp_status rp_performer_create(struct rp_performer **performer,
     p->asked = INT64_MIN;
     p->first_on = RP_FRAME_NEVER;
     atomic_store(&p->in_use, o->model);
+    show_engine(p);
     *performer = p;
     return RP_OK;
 }
@@ -124,7 +140,7 @@ rp_status rp_performer_model(struct rp_performer *p,
     rp_status status = RP_EMEM;
 
     free_band(atomic_exchange(&p->retired, NULL));
-    if (!band || (status = rp_memory_engine(model, &band->engine))) {
+    if (!band || (status = rp_memory_spare(model, p->late_ns, &band->engine))) {
         rp_log(RP_ERROR, "performer", "%s: cannot be played now", model->path);
         free(band);
         return status;
@@ -540,6 +556,8 @@ void rp_performer_run(struct rp_performer *p, rp_frame until,
         hear(p, &heard);
     }
     advance(p, until, out);
+    rp_spare_follow(p->memory.engine);
+    show_engine(p);
     atomic_store(&p->view_state, p->state);
     atomic_store(&p->view_turn, p->turns);
 }
@@ -560,6 +578,8 @@ void rp_performer_look(struct rp_performer *p, struct rp_performer_view *view)
     view->step_ns = atomic_load(&p->view_step_ns);
     view->decide_ns = atomic_load(&p->view_decide_ns);
     view->total_ns = atomic_load(&p->view_total_ns);
+    view->engine = atomic_load(&p->view_engine);
+    view->lost = atomic_load(&p->view_lost);
 }
 
 bool rp_performer_shown(struct rp_performer *p, struct rp_shown *s)

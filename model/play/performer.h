@@ -16,6 +16,7 @@ struct rp_performer_options {
     const struct rp_knobs *knobs;
     uint32_t rate;   /* frames per second */
     uint32_t period; /* frames; lead is RP_LEAD_MS or two periods if longer */
+    bool live;       /* an engine that is late counts as lost (spare.h) */
 };
 
 RP_MUST rp_status rp_performer_create(struct rp_performer **performer,
@@ -46,6 +47,8 @@ struct rp_performer_view {
     uint32_t step_ns; /* cost of the last generated note */
     uint32_t decide_ns; /* last hand-over: decision to first note planned */
     uint64_t total_ns;
+    const char *engine; /* name of the one that plays now */
+    const char *lost;   /* of the one that was to; NULL: it plays */
 };
 void rp_performer_look(struct rp_performer *performer,
                        struct rp_performer_view *view);

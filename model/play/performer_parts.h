@@ -32,6 +32,7 @@ enum { RP_PERFORMER_OFFS = 128 };
 
 struct rp_performer {
     const struct rp_knobs *knobs;
+    uint64_t late_ns; /* a call of the engine may take; 0: any */
     rp_frame lead; /* of this run's period and the clock's rate */
     rp_frame now;
     struct rp_clock clock;
@@ -73,6 +74,8 @@ struct rp_performer {
     _Atomic uint32_t view_state, view_turn, view_notes, view_step_ns;
     _Atomic uint32_t view_decide_ns;
     _Atomic uint64_t view_total_ns;
+    _Atomic(const char *) view_engine; /* the one that plays */
+    _Atomic(const char *) view_lost;   /* the one that was to, or NULL */
 };
 
 /* answer.c */
