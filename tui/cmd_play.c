@@ -6,11 +6,13 @@
 #include "rt/log.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
+#include "tui/osc.h"
 #include "tui/play.h"
 #include "tui/screen.h"
 
 struct wish {
     const char *preset, *model, *backend, *in, *out, *sync, *engine, *take;
+    const char *osc, *osc_bind;
     struct rp_given given;
     struct rp_texts call, cue;
     double duration;
@@ -33,8 +35,8 @@ static const struct rp_option options[] = {
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, ~0u},
     {"sync", "internal", "who leads the beat", RP_OPTION_WORD, AT(sync), 0, 0,
      "internal"},
-    {"engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",
-     RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"},
+    {"engine", "NAME", "one that 'riposte engines' lists (auto)",
+     RP_OPTION_TEXT, AT(engine)},
     {"headless", NULL, "lines instead of the panel", RP_OPTION_FLAG,
      AT(headless)},
     {"call", "FILE.mid", "play this as the call; may be given again",
@@ -44,6 +46,10 @@ static const struct rp_option options[] = {
      AT(cue)},
     {"take", "FILE.mid", "record call and answers to it", RP_OPTION_TEXT,
      AT(take)},
+    {"osc", "PORT", "be controlled by OSC over UDP, at this port",
+     RP_OPTION_TEXT, AT(osc)},
+    {"osc-bind", "ADDRESS", "of this machine, to listen on (127.0.0.1)",
+     RP_OPTION_TEXT, AT(osc_bind)},
     {"duration", "S", "end after so many seconds", RP_OPTION_REAL, AT(duration),
      0.001, 1e6},
     {"rate", "HZ", "null and alsa: frames per second (48000)", RP_OPTION_COUNT,
@@ -126,6 +132,9 @@ static double lasted(struct rp_play *play)
 bool rp_play_over(struct rp_play *play, bool *silent)
 {
     *silent = false;
+    if (play->osc && rp_osc_quits(play->osc)) {
+        return true;
+    }
     if (play->duration > 0) {
         return lasted(play) >= play->duration;
     }
@@ -218,6 +227,19 @@ static void explain(struct rp_play *play, const struct wish *wish,
     }
 }
 
+/* In virtual time nobody is there to send anything. */
+static rp_status open_osc(struct rp_play *play, const struct wish *wish)
+{
+    if (!wish->osc) {
+        return RP_OK;
+    }
+    if (play->virtual_time) {
+        rp_log(RP_ERROR, "play", "--osc: expected a run in real time");
+        return RP_EARG;
+    }
+    return rp_osc_open(&play->osc, wish->osc_bind, wish->osc);
+}
+
 static int run(struct rp_play *play, const struct wish *wish)
 {
     char why[80];
@@ -234,12 +256,16 @@ static int run(struct rp_play *play, const struct wish *wish)
     play->duration = wish->duration;
     play->take = wish->take;
     if (status == RP_OK) {
+        status = open_osc(play, wish);
+    }
+    if (status == RP_OK) {
         status = open_session(play, wish);
     }
     if (status != RP_OK) {
         return rp_exit_code(status);
     }
     rp_watch_init(&play->watch, &play->rig, &play->score, &play->panel);
+    rp_play_attach(play);
     catch_signals();
     explain(play, wish, headless);
     return headless ? rp_play_headless(play) : rp_play_panel(play);
@@ -251,7 +277,8 @@ int rp_cmd_play(int argc, char **argv)
     struct wish wish = {.preset = "melody",
                         .backend = "auto",
                         .sync = "internal",
-                        .engine = "auto"};
+                        .engine = "auto",
+                        .osc_bind = "127.0.0.1"};
     int exit_code;
 
     rp_knobs_init(&wish.given.knobs);
@@ -259,6 +286,7 @@ int rp_cmd_play(int argc, char **argv)
     if (exit_code < 0) {
         rp_panel_init(&play.panel);
         exit_code = run(&play, &wish);
+        rp_osc_close(play.osc);
         rp_score_fini(&play.score);
         rp_rig_fini(&play.rig);
     }

@@ -23,16 +23,25 @@ struct rp_panel_message {
     char text[RP_PANEL_TEXT];
 };
 
+/* What came over OSC, since the start. */
+struct rp_osc_view {
+    bool open;
+    uint64_t messages, malformed, lost; /* wire.h */
+    uint64_t refused; /* well formed, but not to be obeyed */
+    uint32_t subscribers;
+};
+
 struct rp_panel {
     char preset[48];
     char backend[RP_PANEL_TEXT]; /* rp_session_describe */
-    char engine[16];
+    char engine[48]; /* that plays: "cpu", "cpu (cuda is lost)" */
     uint32_t period; /* frames; 0: unknown */
     struct rp_knobs knobs;
     struct rp_clock clock;
     rp_frame now;
     struct rp_performer_view performer;
     struct rp_stats_view stats;
+    struct rp_osc_view osc;
 
     bool unicode; /* the terminal can show it */
     bool keys;    /* letters play notes; else they are commands */

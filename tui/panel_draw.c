@@ -146,6 +146,21 @@ static void draw_roll(const struct rp_panel *panel, struct rp_canvas *canvas,
     rp_roll_draw(&roll, canvas, x, y, width, height);
 }
 
+static void draw_osc(const struct rp_osc_view *osc, struct rp_canvas *canvas,
+                     int x, int y)
+{
+    if (!osc->open) {
+        return;
+    }
+    x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, "  osc %llu",
+                       (unsigned long long)osc->messages);
+    if (osc->malformed || osc->lost) {
+        rp_canvas_text(
+            canvas, x, y, RP_STYLE_WARN, ", malformed %llu, lost %llu",
+            (unsigned long long)osc->malformed, (unsigned long long)osc->lost);
+    }
+}
+
 static void draw_counters(const struct rp_panel *panel,
                           struct rp_canvas *canvas, int y)
 {
@@ -164,9 +179,11 @@ static void draw_counters(const struct rp_panel *panel,
                            (unsigned long long)panel->period * 1000000 /
                                panel->clock.rate);
     }
-    rp_canvas_text(canvas, x, y, RP_STYLE_DIM, " us  %s %u us a note, %u notes",
-                   panel->engine, (panel->performer.step_ns + 999) / 1000,
-                   panel->performer.notes);
+    x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM,
+                       " us  %s %u us a note, %u notes", panel->engine,
+                       (panel->performer.step_ns + 999) / 1000,
+                       panel->performer.notes);
+    draw_osc(&panel->osc, canvas, x, y);
 }
 
 static void draw_messages(const struct rp_panel *panel,

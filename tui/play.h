@@ -7,11 +7,14 @@
 #include "tui/score.h"
 #include "tui/watch.h"
 
+struct rp_osc;
+
 struct rp_play {
     struct rp_rig rig;
     struct rp_score score;
     struct rp_panel panel;
     struct rp_watch watch;
+    struct rp_osc *osc; /* NULL: nobody listens */
     double duration;   /* seconds; 0: until the score is over, or a signal */
     bool virtual_time; /* as fast as the machine can */
     double began;      /* live: seconds of CLOCK_MONOTONIC; 0: not yet */
@@ -22,6 +25,10 @@ struct rp_play {
 int rp_play_quits(void);
 /* Live: plays what is due; ms until something is, 33 at most. */
 int rp_play_feed(struct rp_play *play);
+/* After rp_watch_init: OSC is told what sounds. */
+void rp_play_attach(struct rp_play *play);
+/* About 30 times a second: rp_watch_poll, and what others ask for. */
+void rp_play_poll(struct rp_play *play);
 /* Whether it is over. *silent as rp_watch_over. */
 bool rp_play_over(struct rp_play *play, bool *silent);
 

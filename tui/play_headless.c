@@ -174,7 +174,7 @@ int rp_play_headless(struct rp_play *play)
         } else {
             wait_ms(rp_play_feed(play));
         }
-        rp_watch_poll(&play->watch);
+        rp_play_poll(play);
         print_changes(&lines);
         over = ask && rp_play_over(play, &silent);
     }

@@ -253,7 +253,7 @@ static rp_status turn(struct stage *stage, int64_t *drawn)
     read_keys(stage);
     if (now_ms() - *drawn >= FRAME_MS) {
         *drawn = now_ms();
-        rp_watch_poll(&stage->play->watch);
+        rp_play_poll(stage->play);
         read_mail(stage);
         status = draw(stage);
     }

@@ -5,6 +5,14 @@
 
 enum { PATIENCE = 16 }; /* bars after the last call */
 
+static void show_engine(struct rp_panel *panel)
+{
+    const struct rp_performer_view *view = &panel->performer;
+
+    snprintf(panel->engine, sizeof(panel->engine),
+             view->lost ? "%s (%s is lost)" : "%s", view->engine, view->lost);
+}
+
 void rp_watch_init(struct rp_watch *watch, struct rp_rig *rig,
                    struct rp_score *score, struct rp_panel *panel)
 {
@@ -13,8 +21,8 @@ void rp_watch_init(struct rp_watch *watch, struct rp_rig *rig,
     watch->score = score;
     watch->panel = panel;
     watch->planned_end = INT64_MIN;
-    snprintf(panel->engine, sizeof(panel->engine), "%s",
-             rig->model[0]->ops->name);
+    rp_performer_look(rig->performer, &panel->performer);
+    show_engine(panel);
 }
 
 /* The cost stands in the view only once the first note is planned. */
@@ -41,6 +49,9 @@ void rp_watch_poll(struct rp_watch *watch)
     while (rp_session_seen(rig->session, &seen)) {
         const struct rp_roll_note *note = rp_panel_seen(panel, &seen);
 
+        if (watch->seen) {
+            watch->seen(watch->seen_self, &seen);
+        }
         if (note && watch->ended) {
             watch->ended(watch->self, seen.frame, note);
         }
@@ -52,6 +63,7 @@ void rp_watch_poll(struct rp_watch *watch)
         }
     }
     rp_performer_look(rig->performer, &panel->performer);
+    show_engine(panel);
     rp_session_stats(rig->session, &panel->stats);
     rp_session_now(rig->session, &panel->clock, &panel->now);
     rp_session_describe(rig->session, panel->backend, sizeof(panel->backend));
@@ -146,4 +158,15 @@ void rp_watch_report(struct rp_watch *watch, FILE *file)
     fprintf(file, "notes: %u generated, %.1f us each\n", view->notes,
             view->notes ? (double)view->total_ns / view->notes / 1000 : 0);
     report_turns(watch, file);
+    if (watch->panel->osc.open) {
+        const struct rp_osc_view *osc = &watch->panel->osc;
+
+        fprintf(file,
+                "osc: messages %llu, refused %llu, malformed %llu, lost "
+                "%llu\n",
+                (unsigned long long)osc->messages,
+                (unsigned long long)osc->refused,
+                (unsigned long long)osc->malformed,
+                (unsigned long long)osc->lost);
+    }
 }

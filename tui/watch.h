@@ -16,6 +16,9 @@ struct rp_watch {
     /* Every note that ended; NULL: nobody asks. */
     void (*ended)(void *self, rp_frame frame, const struct rp_roll_note *note);
     void *self;
+    /* Every event that sounded; NULL: nobody asks. */
+    void (*seen)(void *self, const struct rp_seen *seen);
+    void *seen_self;
 
     uint32_t decided;                   /* turns in decide_ns, at most all */
     uint32_t decide_ns[RP_WATCH_TURNS]; /* decision to first note planned */
