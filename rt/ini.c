@@ -69,26 +69,27 @@ static rp_status split(struct rp_ini_line *line, char *text)
     return RP_OK;
 }
 
-static rp_status read_lines(struct rp_ini_line *line, FILE *file,
+static rp_status read_lines(const char *tag, const char *path, FILE *file,
                             rp_status (*each)(void *self,
                                               const struct rp_ini_line *line),
                             void *self)
 {
+    struct rp_ini_line line = {.tag = tag, .path = path};
     char text[LINE_BYTES];
     rp_status status = RP_OK;
 
     while (status == RP_OK && fgets(text, sizeof(text), file)) {
-        line->line++;
+        line.line++;
         if (!strchr(text, '\n') && !feof(file)) {
-            return rp_ini_refuse(line, "expected a shorter line");
+            return rp_ini_refuse(&line, "expected a shorter line");
         }
-        status = split(line, text);
-        if (status == RP_OK && line->key) {
-            status = each(self, line);
+        status = split(&line, text);
+        if (status == RP_OK && line.key) {
+            status = each(self, &line);
         }
     }
     if (status == RP_OK && ferror(file)) {
-        rp_log(RP_ERROR, line->tag, "%s: %s", line->path, strerror(errno));
+        rp_log(RP_ERROR, tag, "%s: %s", path, strerror(errno));
         return RP_EIO;
     }
     return status;
@@ -99,7 +100,6 @@ rp_status rp_ini_read(const char *tag, const char *path, bool quiet,
                                         const struct rp_ini_line *line),
                       void *self)
 {
-    struct rp_ini_line line = {.tag = tag, .path = path};
     FILE *file = fopen(path, "re");
     rp_status status;
 
@@ -110,7 +110,7 @@ rp_status rp_ini_read(const char *tag, const char *path, bool quiet,
         }
         return status;
     }
-    status = read_lines(&line, file, each, self);
+    status = read_lines(tag, path, file, each, self);
     fclose(file);
     return status;
 }
