@@ -1,10 +1,10 @@
 #!/bin/sh
 # The same calls through the null backend, with an interruption and a turned
-# knob: byte for byte the same take at every period size, twice each, and on
-# every CPU path.
-# Usage: test_determinism.sh RIPOSTE TAKE_CHECK SOURCE_ROOT
+# knob: byte for byte the same take at every period size, twice each, on every
+# CPU path, and wherever an engine is lost that computed as the CPU does.
+# Usage: test_determinism.sh RIPOSTE TAKE_CHECK SOURCE_ROOT MODULES
 set -u
-riposte=$1 list=$2 calls=$3/tests/golden/calls
+riposte=$1 list=$2 calls=$3/tests/golden/calls modules=$4
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failed=0 compared=0
@@ -65,6 +65,17 @@ for path in $paths; do
     export RIPOSTE_KERNELS
     take "$path"
     same "$path"
+done
+
+for cue in create:1 set_params:1:memory slot_reset:30 slot_copy:9 step:1 \
+    step:40:memory step:100 logits:77 logits:900:numbers; do
+    RIPOSTE_MODULES=$modules RIPOSTE_FAIL=$cue take lost --engine fail
+    same lost
+    said=$(grep -c 'fail is lost: .*; the CPU engine goes on' "$work/log")
+    [ "$said" = 1 ] || {
+        echo "failed: lost at $cue, said in $said lines"
+        failed=$((failed + 1))
+    }
 done
 
 # The interruption is one: the second phrase begins at tick 11840 of 960 to

@@ -33,8 +33,8 @@ static const struct rp_option options[] = {
      RP_OPTION_TEXT, AT(role)},
     {"held", NULL, "the network hears no durations, as of notes still down",
      RP_OPTION_FLAG, AT(held)},
-    {"engine", "NAME", "where the arithmetic runs (auto)", RP_OPTION_TEXT,
-     AT(engine)},
+    {"engine", "NAME", "one that 'riposte engines' lists (auto)",
+     RP_OPTION_TEXT, AT(engine)},
     {"json", NULL, "print a JSON object", RP_OPTION_FLAG, AT(json)},
     RP_OPTION_END,
 };
