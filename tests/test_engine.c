@@ -138,6 +138,42 @@ static void check_slots(const struct rp_engine_ops *ops,
     ops->destroy(engine);
 }
 
+/* Logits of several slots at once are those of each, bit for bit. */
+static void check_many(const struct rp_engine_ops *ops,
+                       const struct rp_shape *shape, const float *params)
+{
+    struct rp_engine *engine = make_engine(ops, shape, params);
+    const uint32_t slot[B] = {11, 3, 7, 1, 5}, far = SLOTS;
+    static float many[B * RP_SOFTMAX_MAX], one[RP_SOFTMAX_MAX];
+    struct rp_indices condition[B];
+    struct rp_batch batch;
+    int compared = 0;
+
+    net_batch_init(&batch, shape, T, B, 13);
+    for (uint32_t b = 0; b < B; b++)
+        step_to(engine, &batch, slot[b], b, 1);
+    for (int f = 0; f < RP_FIELDS; f++) {
+        enum rp_field field = (enum rp_field)f;
+        uint32_t n = rp_vocabulary_classes(&shape->vocabulary, field);
+        for (uint32_t b = 0; b < B; b++)
+            net_batch_indices(&batch.field[f].condition, B + b,
+                              &condition[b]);
+        CHECK_INT(ops->logits_many(engine, B, slot, field, condition, many),
+                  n ? RP_OK : RP_EARG);
+        for (uint32_t b = 0; n && b < B; b++, compared++) {
+            CHECK_INT(ops->logits(engine, slot[b], field, &condition[b], one),
+                      RP_OK);
+            CHECK(!memcmp(one, many + (size_t)b * RP_SOFTMAX_MAX,
+                          n * sizeof *one));
+        }
+    }
+    CHECK(compared >= 5 * B);
+    CHECK_INT(ops->logits_many(engine, 1, &far, RP_PITCH, condition, many),
+              RP_EARG);
+    net_batch_fini(&batch);
+    ops->destroy(engine);
+}
+
 static void check_refusals(const struct rp_engine_ops *ops,
                            const struct rp_shape *shape, const float *params)
 {
@@ -276,6 +312,8 @@ int main(int argc, char **argv)
             float *params = make_params(&shapes[s]);
             check_reference(ops, &shapes[s], params);
             check_slots(ops, &shapes[s], params);
+            if (ops->logits_many)
+                check_many(ops, &shapes[s], params);
             check_refusals(ops, &shapes[s], params);
             free(params);
         }

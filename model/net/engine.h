@@ -23,7 +23,7 @@ struct rp_train_ops; /* model/train_ops.h */
 
 /* Counts up with every change to this table or to what it reaches: a module
  * of another version is refused. */
-enum { RP_ENGINE_VERSION = 1 };
+enum { RP_ENGINE_VERSION = 2 };
 
 struct rp_engine_ops {
     uint32_t version; /* RP_ENGINE_VERSION */
@@ -54,6 +54,13 @@ struct rp_engine_ops {
                                 enum rp_field field,
                                 const struct rp_indices *condition,
                                 float *logits);
+    /* The same for `count` slots (all different) at once, the same bits: row i
+     * of logits, RP_SOFTMAX_MAX (kernels.h) floats apart, for slot[i] under
+     * condition[i]. NULL: one by one. */
+    RP_MUST rp_status (*logits_many)(struct rp_engine *engine, uint32_t count,
+                                     const uint32_t *slot, enum rp_field field,
+                                     const struct rp_indices *condition,
+                                     float *logits);
     /* Top-layer state of a slot, H floats (tests, PyTorch comparison). */
     RP_MUST rp_status (*state)(struct rp_engine *engine, uint32_t slot,
                                uint32_t layer, float *h);

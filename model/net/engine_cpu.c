@@ -32,7 +32,7 @@ struct cpu {
     float *state;       /* (slots, layers, H) */
     float *gi, *gh;     /* (slots, 3H) */
     float *below, *own; /* (slots, H): the layer's input, its state */
-    float *active;      /* (E) */
+    float *active;      /* (slots, E) */
     float *logits;      /* RP_SOFTMAX_MAX */
     struct layer layer[RP_LAYERS_MAX];
     struct head head[RP_FIELDS];
@@ -124,7 +124,7 @@ static bool create_states(struct cpu *cpu)
     cpu->gh = rp_floats_create(slots * 3 * H);
     cpu->below = rp_floats_create(slots * H);
     cpu->own = rp_floats_create(slots * H);
-    cpu->active = rp_floats_create(cpu->shape.head);
+    cpu->active = rp_floats_create(slots * cpu->shape.head);
     cpu->logits = rp_floats_create(RP_SOFTMAX_MAX);
     return cpu->state && cpu->gi && cpu->gh && cpu->below && cpu->own &&
            cpu->active && cpu->logits;
@@ -249,13 +249,15 @@ static bool indices_fit(const struct rp_indices *indices, uint32_t limit)
     return true;
 }
 
-static bool step_fits(const struct cpu *cpu, uint32_t count,
-                      const uint32_t *slot, const struct rp_indices *input)
+/* Slots, and sparse vectors over `limit` beside them. */
+static bool slots_fit(const struct cpu *cpu, uint32_t count,
+                      const uint32_t *slot, const struct rp_indices *indices,
+                      uint32_t limit)
 {
     if (count > cpu->slots)
         return false;
     for (uint32_t i = 0; i < count; i++)
-        if (slot[i] >= cpu->slots || !indices_fit(&input[i], cpu->inputs))
+        if (slot[i] >= cpu->slots || !indices_fit(&indices[i], limit))
             return false;
     return true;
 }
@@ -292,7 +294,7 @@ static rp_status cpu_step(struct rp_engine *engine, uint32_t count,
 {
     struct cpu *cpu = (struct cpu *)engine;
 
-    if (!step_fits(cpu, count, slot, input))
+    if (!slots_fit(cpu, count, slot, input, cpu->inputs))
         return RP_EARG;
     for (uint32_t l = 0; count && l < cpu->shape.layers; l++)
         step_layer(cpu, l, count, slot, input);
@@ -320,6 +322,36 @@ static rp_status cpu_logits(struct rp_engine *engine, uint32_t slot,
     kernels->gemm(1, head->classes, E, cpu->active, E, head->out,
                   head->out_bias, 0, cpu->logits, RP_SOFTMAX_MAX);
     memcpy(logits, cpu->logits, head->classes * sizeof *logits);
+    return RP_OK;
+}
+
+/* The weights of a head stream past once for all slots. */
+static rp_status cpu_logits_many(struct rp_engine *engine, uint32_t count,
+                                 const uint32_t *slot, enum rp_field field,
+                                 const struct rp_indices *condition,
+                                 float *logits)
+{
+    struct cpu *cpu = (struct cpu *)engine;
+    const struct rp_kernels *kernels = cpu->kernels;
+    const size_t H = cpu->shape.hidden, E = cpu->shape.head;
+    const struct head *head;
+
+    if ((unsigned)field >= RP_FIELDS || !cpu->head[field].classes ||
+        !slots_fit(cpu, count, slot, condition, cpu->condition[field]))
+        return RP_EARG;
+    head = &cpu->head[field];
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(cpu->own + i * H,
+               state_at(cpu, slot[i], cpu->shape.layers - 1),
+               H * sizeof(float));
+        kernels->sparse_add(E, head->bias, head->cond, E, condition[i].count,
+                            condition[i].at, cpu->active + i * E);
+    }
+    kernels->gemm(count, E, H, cpu->own, H, head->hidden, cpu->active, E,
+                  cpu->active, E);
+    kernels->relu(count * E, cpu->active, cpu->active);
+    kernels->gemm(count, head->classes, E, cpu->active, E, head->out,
+                  head->out_bias, 0, logits, RP_SOFTMAX_MAX);
     return RP_OK;
 }
 
@@ -362,6 +394,7 @@ const struct rp_engine_ops rp_engine_cpu = {
     .slot_copy = cpu_slot_copy,
     .step = cpu_step,
     .logits = cpu_logits,
+    .logits_many = cpu_logits_many,
     .state = cpu_state,
     .set_state = cpu_set_state,
 };

@@ -18,13 +18,16 @@ struct rp_rolled {
     uint16_t notes;
     uint8_t why;   /* enum rp_drawn of the draw that ended it; RP_DRAWN: it
                       was cut off at the most notes */
-    uint16_t fields; /* drawn, the end's included */
-    float logp;    /* natural log, summed over them: of the model alone, under
-                      the masks, temperature 1 */
+    uint16_t fields; /* classes drawn, escapes and those of a last draw that
+                        came to no note included */
+    float logp;    /* natural log, summed over them in double: of the model
+                      alone (what rp_draw_weigh adds apart), under the masks,
+                      temperature 1 */
 };
 
 struct rp_rollout {
     /* From where; none of it is changed or kept. */
+    const struct rp_shape *shape;   /* of the engine's network */
     const float *state;             /* (layers, H), as the engine's state() */
     const struct rp_reader *reader; /* beside it, ready for the first note */
     const struct rp_turn *turn;     /* ready to draw its first note; candidate
