@@ -85,6 +85,7 @@ struct rp_cycle {
     rp_beat void_before; /* planned notes before it are not played */
     rp_frame click_off;
     rp_frame told_time; /* the take's last record; see tell_time */
+    rp_frame played;    /* up to here everything was played */
     struct rp_event clicked;
     uint32_t pendings;
     struct rp_planned pending[RP_PENDING]; /* in order of beat */
