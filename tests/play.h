@@ -8,11 +8,14 @@
 #include "model/net/rng.h"
 #include "model/preset.h"
 
+/* What the models below play on. */
+static const struct rp_engine_ops *play_engine = &rp_engine_cpu;
+
 static inline struct rp_model
 random_model_of(struct rp_vocabulary vocabulary, uint32_t seed,
                 uint32_t hidden)
 {
-    struct rp_model model = { .ops = &rp_engine_cpu };
+    struct rp_model model = { .ops = play_engine };
     static struct rp_layout layout;
     struct rp_rng rng;
 

@@ -2,6 +2,7 @@
  * a reset, many notes; each is answered, and by more than an echo. */
 #include "model/play/performer_parts.h"
 #include "model/play/stage.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -146,8 +147,9 @@ static void test_upbeat(void)
     CHECK(answer.end <= 20 * BEAT);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     model = random_model(5, 32);
     test_one_note();
     test_drone();
@@ -155,5 +157,10 @@ int main(void)
     test_length();
     test_upbeat();
     free(model.params);
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

@@ -3,10 +3,13 @@
 #include "model/net/gru.h"
 #include "model/net/kernels.h"
 #include "rt/log.h"
+#include "tests/engines.h"
 #include "tests/net_batch.h"
 #include "tests/test.h"
 
 enum { T = 7, B = 5, SLOTS = 12 };
+
+static int ran; /* engines */
 
 static float *make_params(const struct rp_shape *shape)
 {
@@ -290,34 +293,24 @@ static void check_paths(const char *self)
     CHECK(pipe && pclose(pipe) == 0);
 }
 
+static void test_all(const struct rp_engine_ops *ops)
+{
+    for (int s = 0; s < 3; s++) {
+        float *params = make_params(&shapes[s]);
+        check_reference(ops, &shapes[s], params);
+        check_slots(ops, &shapes[s], params);
+        check_many(ops, &shapes[s], params);
+        check_refusals(ops, &shapes[s], params);
+        free(params);
+    }
+    ran++;
+}
+
 int main(int argc, char **argv)
 {
-    const struct rp_engine_entry *entry;
-    char text[400];
-    uint32_t count;
-    int ran = 0;
-
     if (argc > 1 && !strcmp(argv[1], "--hash"))
         return print_hash();
-    entry = rp_engines(&count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct rp_engine_ops *ops = entry[i].ops;
-        if (!rp_engine_probe(&entry[i], text, sizeof text)) {
-            printf("skipped: %s: %s\n", entry[i].name, text);
-            continue;
-        }
-        printf("%s: %s\n", ops->name, text);
-        ran++;
-        for (int s = 0; s < 3; s++) {
-            float *params = make_params(&shapes[s]);
-            check_reference(ops, &shapes[s], params);
-            check_slots(ops, &shapes[s], params);
-            if (ops->logits_many)
-                check_many(ops, &shapes[s], params);
-            check_refusals(ops, &shapes[s], params);
-            free(params);
-        }
-    }
+    on_each_engine(argv[0], test_all);
     CHECK(ran >= 1);
     check_find();
     check_paths(argv[0]);

@@ -3,10 +3,13 @@
 #include "model/eval.h"
 #include "model/net/gru.h"
 #include "model/train_batch.h"
+#include "tests/engines.h"
 #include "tests/songs.h"
 #include "tests/test.h"
 
 enum { PIECES = 90, NOTES = 40 };
+
+static const struct rp_engine_ops *engine_ops;
 
 struct fixture {
     struct rp_dataset set;
@@ -100,7 +103,7 @@ static void check_same(bool metre, bool velocity, enum rp_split split)
                     draws[k] += 1u + batch.batch.field[k].escapes[t];
         }
     }
-    struct rp_eval_task task = {&rp_engine_cpu, &f.shape, f.params, &f.set,
+    struct rp_eval_task task = {engine_ops, &f.shape, f.params, &f.set,
                                 split, false};
     CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     double all = 0;
@@ -137,7 +140,7 @@ static void test_hand(void)
     struct rp_piece piece = {.split = RP_TEST, .count = 2, .note = note};
     struct rp_dataset one = {.vocabulary = f.set.vocabulary, .count = 1,
                              .piece = &piece};
-    struct rp_eval_task task = {&rp_engine_cpu, &f.shape, f.params, &one,
+    struct rp_eval_task task = {engine_ops, &f.shape, f.params, &one,
                                 RP_TEST, false};
     CHECK_INT(rp_eval_run(&task, &eval), RP_OK);
     /* dt: 63 classes and END, at the second note without dt 0 only when
@@ -178,10 +181,16 @@ static void test_hand(void)
     fini(&f);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    engine_ops = ops;
     check_same(true, false, RP_TRAIN); /* 72 pieces: more than one batch */
     check_same(false, true, RP_VALID);
     test_hand();
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

@@ -1,7 +1,7 @@
 /* A performance whose engine is lost: whichever call fails, and however, the
  * notes go on as if nothing had happened. With an engine that computes as the
  * CPU's does until it fails, the whole plan is the undisturbed one. */
-#include "fail_engine.h"
+#include "engines.h"
 #include "model/play/stage.h"
 #include "play.h"
 #include "rt/log.h"

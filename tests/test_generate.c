@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "model/play/generate.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -273,8 +274,9 @@ static void test_tempo(void)
     unlink(path);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     model = random_model(4, 32);
     test_melody_text();
     test_bars();
@@ -284,5 +286,10 @@ int main(void)
     test_file();
     test_tempo();
     free(model.params);
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

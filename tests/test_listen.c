@@ -2,6 +2,7 @@
  * folded, human timing forgiven where the network expects something, held
  * notes passed over after a beat. */
 #include "model/play/listen.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -228,8 +229,9 @@ static void test_flood(void)
     free(model.params);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     test_exact();
     test_chords();
     test_expected();
@@ -237,5 +239,10 @@ int main(void)
     test_held();
     test_held_keys();
     test_flood();
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

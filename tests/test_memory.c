@@ -2,6 +2,7 @@
  * reading from that bar line on; another model reads the same notes; rests
  * lose whole bars. */
 #include "model/play/memory.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -178,13 +179,19 @@ static void test_metre(void)
     free(model.params);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     test_windows();
     test_old_bars_go();
     test_switch();
     test_late();
     test_rest();
     test_metre();
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

@@ -4,6 +4,7 @@
  * note that does not sound yet. */
 #include "model/play/performer_parts.h"
 #include "model/play/stage.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -578,8 +579,9 @@ static void test_chaos(void)
     CHECK(ons > 300);
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     model = random_model(3, 32);
     test_answer();
     test_period();
@@ -596,5 +598,10 @@ int main(void)
     test_resolution();
     test_chaos();
     free(model.params);
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

@@ -1,6 +1,7 @@
 /* When a call is over: asked just before beat lines, never while something is
  * held, with more patience where the phrase has had rests. */
 #include "model/play/phrase.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -123,10 +124,16 @@ static void test_over(void)
     CHECK(!rp_phrase_over(&signs)); /* a rest that goes on is expected */
 }
 
-int main(void)
+static void test_all(const struct rp_engine_ops *ops)
 {
+    play_engine = ops;
     test_next();
     test_read();
     test_over();
+}
+
+int main(int argc, char **argv)
+{
+    on_each_engine(argv[0], test_all);
     return TEST_END();
 }

@@ -6,6 +6,8 @@
 #include <pthread.h>
 
 #include "model/play/memory.h"
+#include "model/play/spare.h"
+#include "engines.h"
 #include "play.h"
 #include "test.h"
 
@@ -153,7 +155,7 @@ static void test_same(void)
 static void test_one_by_one(void)
 {
     struct rp_model model = random_model(3, 32);
-    struct rp_engine_ops plain = rp_engine_cpu;
+    struct rp_engine_ops plain = *play_engine;
     static struct thought many, one;
     struct rp_rollout rollout;
     struct rp_engine *engine;
@@ -164,6 +166,7 @@ static void test_one_by_one(void)
     rollout.note = one.note;
     rollout.rolled = one.rolled;
     plain.logits_many = NULL;
+    plain.rollout = NULL;
     engine->ops = &plain;
     CHECK_INT(rp_rollout_run(engine, 0, 5, &rollout), RP_OK);
     for (uint32_t i = 0; i < MANY; i++) {
@@ -229,11 +232,56 @@ static void test_cancel(void)
     free(model.params);
 }
 
-int main(void)
+/* Lost while it thinks: the CPU's spare gives the same candidates. */
+static void test_lost(const struct rp_engine_ops *fail)
 {
+    static struct thought want, got;
+    struct rp_spare_options options = { .ops = fail, .slots = 5, .kept = 0 };
+    struct rp_model model = random_model(3, 32);
+    struct rp_rollout rollout;
+    struct rp_engine *engine;
+
+    begin(&model);
+    engine = roll(&model, 4, &rollout, &want);
+    CHECK_INT(rp_rollout_run(engine, 1, 4, &rollout), RP_OK);
+    engine->ops->destroy(engine);
+    fail_at("rollout", 2, "");
+    CHECK_INT(rp_spare_create(&engine, &model.shape, &options), RP_OK);
+    CHECK_INT(engine->ops->set_params(engine, model.params), RP_OK);
+    rollout.note = got.note;
+    rollout.rolled = got.rolled;
+    for (int i = 0; i < 3; i++) {
+        CHECK_TEXT(rp_spare_playing(engine), i < 2 ? "fail" : "cpu");
+        memset(&got, 0, sizeof got);
+        CHECK_INT(rp_rollout_run(engine, 0, 5, &rollout), RP_OK);
+        CHECK(!memcmp(want.rolled, got.rolled, sizeof want.rolled));
+        for (uint32_t k = 0; k < MANY; k++)
+            CHECK(!memcmp(want.note + k * MOST, got.note + k * MOST,
+                          want.rolled[k].notes * sizeof *want.note));
+    }
+    engine->ops->destroy(engine);
+    fail_never();
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+static void test_all(const struct rp_engine_ops *ops)
+{
+    play_engine = ops;
     test_same();
     test_one_by_one();
     test_logp();
     test_cancel();
+}
+
+int main(int argc, char **argv)
+{
+    const struct rp_engine_ops *fail = fail_engine(argv[0]);
+
+    on_each_engine(argv[0], test_all);
+    play_engine = &rp_engine_cpu;
+    CHECK(fail != NULL);
+    if (fail)
+        test_lost(fail);
     return TEST_END();
 }

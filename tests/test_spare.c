@@ -2,7 +2,8 @@
  * engine would have from the beginning, bit for bit; it says so in one line;
  * and at the loss there is little left to read. */
 #include "model/play/spare.h"
-#include "fail_engine.h"
+#include "engines.h"
+#include "model/net/kernels.h"
 #include "model/net/rng.h"
 #include "rt/log.h"
 #include "test.h"
@@ -117,6 +118,32 @@ static void compare_logits(struct pair *p)
     CHECK(!memcmp(a, b, sizeof a));
 }
 
+/* Several slots at once. */
+static void compare_many(struct pair *p)
+{
+    static float a[SLOTS * RP_SOFTMAX_MAX], b[SLOTS * RP_SOFTMAX_MAX];
+    struct rp_indices condition[SLOTS];
+    enum rp_field field = RP_DURATION;
+    uint32_t slot[SLOTS], count = 0;
+    size_t classes = rp_vocabulary_classes(&shape.vocabulary, field);
+
+    for (uint32_t i = 0; i < SLOTS; i++)
+        if (p->holds[i]) {
+            draw_indices(p, rp_vocabulary_condition(&shape.vocabulary, field),
+                         &condition[count]);
+            slot[count++] = i;
+        }
+    CHECK_INT(p->cpu->ops->logits_many(p->cpu, count, slot, field, condition,
+                                       a),
+              RP_OK);
+    CHECK_INT(p->spare->ops->logits_many(p->spare, count, slot, field,
+                                         condition, b),
+              RP_OK);
+    for (uint32_t i = 0; i < count; i++)
+        CHECK(!memcmp(a + i * RP_SOFTMAX_MAX, b + i * RP_SOFTMAX_MAX,
+                      classes * sizeof *a));
+}
+
 static void compare_states(struct pair *p, uint32_t slot)
 {
     float a[HIDDEN], b[HIDDEN];
@@ -170,6 +197,7 @@ static void one_call(struct pair *p)
         compare_states(p, from);
         break;
     case 7:
+        compare_many(p);
         if (!rp_rng_below(&p->rng, 4))
             set_state(p);
         break;
@@ -201,7 +229,8 @@ static void test_any_call(void)
     static const char *const calls[] = {"set_params", "slot_reset",
                                         "slot_copy",  "step",
                                         "logits",     "state",
-                                        "set_state",  NULL};
+                                        "set_state",  "logits_many",
+                                        NULL};
     static const char *const hows[] = {"", "memory"};
     char start[64];
     int lost = 0;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/net/kernels.h"
+#include "model/play/rollout.h"
 #include "rt/log.h"
 
 enum kind { RESET, COPY, STEP };
@@ -330,6 +332,38 @@ static rp_status spare_logits(struct rp_engine *engine, uint32_t slot,
     return spare->cpu->ops->logits(spare->cpu, slot, field, condition, logits);
 }
 
+static rp_status spare_logits_many(struct rp_engine *engine, uint32_t count,
+                                   const uint32_t *slot, enum rp_field field,
+                                   const struct rp_indices *condition,
+                                   float *logits)
+{
+    struct spare *spare = spare_of(engine);
+    rp_status status = RP_OK;
+    bool good = true;
+
+    if (!spare->lost && !spare->engine->ops->logits_many) {
+        for (uint32_t i = 0; i < count && !status; i++)
+            status = spare_logits(engine, slot[i], field, &condition[i],
+                                  logits + (size_t)i * RP_SOFTMAX_MAX);
+        return status;
+    }
+    if (!spare->lost) {
+        begin(spare);
+        status = spare->engine->ops->logits_many(spare->engine, count, slot,
+                                                 field, condition, logits);
+        if (end(spare, status, "logits_many")) {
+            for (uint32_t i = 0; !status && i < count; i++)
+                good = good && are_numbers(spare, field,
+                                           logits + (size_t)i * RP_SOFTMAX_MAX);
+            if (good)
+                return status;
+            lose(spare, "its logits are no numbers");
+        }
+    }
+    return spare->cpu->ops->logits_many(spare->cpu, count, slot, field,
+                                        condition, logits);
+}
+
 static rp_status spare_state(struct rp_engine *engine, uint32_t slot,
                              uint32_t layer, float *h)
 {
@@ -361,6 +395,25 @@ static rp_status spare_set_state(struct rp_engine *engine, uint32_t slot,
     return spare->cpu->ops->set_state(spare->cpu, slot, layer, h);
 }
 
+/* Long, so never late. The CPU's goes through the slots that do not last. */
+static rp_status spare_rollout(struct rp_engine *engine,
+                               struct rp_rollout *rollout)
+{
+    struct spare *spare = spare_of(engine);
+    uint64_t late_ns = spare->late_ns;
+    rp_status status;
+    bool counts;
+
+    spare->late_ns = 0;
+    begin(spare);
+    status = spare->engine->ops->rollout(spare->engine, rollout);
+    counts = end(spare, status, "rollout");
+    spare->late_ns = late_ns;
+    return counts ? status
+                  : rp_rollout_run(spare->cpu, spare->kept,
+                                   spare->slots - spare->kept, rollout);
+}
+
 /* ---- life ---- */
 
 static bool is_spare(const struct rp_engine *engine)
@@ -382,8 +435,10 @@ static const struct rp_engine_ops *set_table(struct spare *spare,
         .slot_copy = spare_slot_copy,
         .step = spare_step,
         .logits = spare_logits,
+        .logits_many = spare_logits_many,
         .state = spare_state,
         .set_state = spare_set_state,
+        .rollout = ops->rollout ? spare_rollout : NULL,
     };
     return &spare->ops;
 }

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/net/kernels.h"
 #include "model/net/module.h"
+#include "model/play/rollout.h"
 #include "rt/log.h"
 
-enum { LATE_NS = 40000000 };
+enum { LATE_NS = 40000000, LANES = 8 /* slots for rollouts */ };
 
 enum call {
     PROBE,
@@ -24,11 +26,13 @@ enum call {
     LOGITS,
     STATE,
     SET_STATE,
+    LOGITS_MANY,
+    ROLLOUT,
     CALLS
 };
 static const char *const call_names[CALLS] = {
     "probe", "create", "set_params", "slot_reset", "slot_copy",
-    "step",  "logits", "state",      "set_state"};
+    "step",  "logits", "state",      "set_state",  "logits_many", "rollout"};
 
 struct cue {
     enum call call; /* CALLS: never */
@@ -139,6 +143,8 @@ static rp_status fail_create(struct rp_engine **engine,
         rp_log(RP_ERROR, "fail", "create, on cue");
         return memory ? RP_EMEM : RP_ELOST;
     }
+    if (!slots)
+        return RP_EARG;
     fail = calloc(1, sizeof *fail);
     if (!fail)
         return RP_EMEM;
@@ -146,7 +152,7 @@ static rp_status fail_create(struct rp_engine **engine,
     fail->shape = *shape;
     fail->slots = slots;
     fail->cue = cue;
-    status = rp_engine_cpu.create(&fail->inner, shape, slots);
+    status = rp_engine_cpu.create(&fail->inner, shape, slots + LANES);
     if (status) {
         free(fail);
         return status;
@@ -173,8 +179,16 @@ static rp_status fail_set_params(struct rp_engine *engine, const float *params)
     return rp_engine_cpu.set_params(inner(engine), params);
 }
 
+/* The slots of rollouts are nobody's business. */
+static bool is_slot(const struct rp_engine *engine, uint32_t slot)
+{
+    return slot < ((const struct fail *)engine)->slots;
+}
+
 static rp_status fail_slot_reset(struct rp_engine *engine, uint32_t slot)
 {
+    if (!is_slot(engine, slot))
+        return RP_EARG;
     CUED(engine, SLOT_RESET);
     return rp_engine_cpu.slot_reset(inner(engine), slot);
 }
@@ -182,6 +196,8 @@ static rp_status fail_slot_reset(struct rp_engine *engine, uint32_t slot)
 static rp_status fail_slot_copy(struct rp_engine *engine, uint32_t to,
                                 uint32_t from)
 {
+    if (!is_slot(engine, to) || !is_slot(engine, from))
+        return RP_EARG;
     CUED(engine, SLOT_COPY);
     return rp_engine_cpu.slot_copy(inner(engine), to, from);
 }
@@ -190,6 +206,9 @@ static rp_status fail_step(struct rp_engine *engine, uint32_t count,
                            const uint32_t *slot,
                            const struct rp_indices *input)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_slot(engine, slot[i]))
+            return RP_EARG;
     CUED(engine, STEP);
     return rp_engine_cpu.step(inner(engine), count, slot, input);
 }
@@ -200,8 +219,11 @@ static rp_status fail_logits(struct rp_engine *engine, uint32_t slot,
 {
     struct fail *fail = (struct fail *)engine;
     uint32_t classes = rp_vocabulary_classes(&fail->shape.vocabulary, field);
-    rp_status status = cued(engine, LOGITS);
+    rp_status status;
 
+    if (!is_slot(engine, slot))
+        return RP_EARG;
+    status = cued(engine, LOGITS);
     if (!status)
         status = rp_engine_cpu.logits(fail->inner, slot, field, condition,
                                       logits);
@@ -212,12 +234,43 @@ static rp_status fail_logits(struct rp_engine *engine, uint32_t slot,
     return status;
 }
 
+static rp_status fail_logits_many(struct rp_engine *engine, uint32_t count,
+                                  const uint32_t *slot, enum rp_field field,
+                                  const struct rp_indices *condition,
+                                  float *logits)
+{
+    rp_status status = cued(engine, LOGITS_MANY);
+
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = fail_logits(engine, slot[i], field, &condition[i],
+                             logits + (size_t)i * RP_SOFTMAX_MAX);
+    return status;
+}
+
+static rp_status fail_rollout(struct rp_engine *engine,
+                              struct rp_rollout *rollout)
+{
+    struct fail *fail = (struct fail *)engine;
+    rp_status status = cued(engine, ROLLOUT);
+
+    if (!status)
+        return rp_rollout_run(fail->inner, fail->slots, LANES, rollout);
+    memset(rollout->note, 0xff,
+           (size_t)rollout->candidates * rollout->most * sizeof *rollout->note);
+    memset(rollout->rolled, 0xff,
+           rollout->candidates * sizeof *rollout->rolled);
+    return status;
+}
+
 static rp_status fail_state(struct rp_engine *engine, uint32_t slot,
                             uint32_t layer, float *h)
 {
     struct fail *fail = (struct fail *)engine;
-    rp_status status = cued(engine, STATE);
+    rp_status status;
 
+    if (!is_slot(engine, slot))
+        return RP_EARG;
+    status = cued(engine, STATE);
     if (!status)
         return rp_engine_cpu.state(fail->inner, slot, layer, h);
     memset(h, 0xff, fail->shape.hidden * sizeof *h);
@@ -227,6 +280,8 @@ static rp_status fail_state(struct rp_engine *engine, uint32_t slot,
 static rp_status fail_set_state(struct rp_engine *engine, uint32_t slot,
                                 uint32_t layer, const float *h)
 {
+    if (!is_slot(engine, slot))
+        return RP_EARG;
     CUED(engine, SET_STATE);
     return rp_engine_cpu.set_state(inner(engine), slot, layer, h);
 }
@@ -242,8 +297,10 @@ static const struct rp_engine_ops fail_ops = {
     .slot_copy = fail_slot_copy,
     .step = fail_step,
     .logits = fail_logits,
+    .logits_many = fail_logits_many,
     .state = fail_state,
     .set_state = fail_set_state,
+    .rollout = fail_rollout,
 };
 
 #ifndef FAIL_VERSION
