@@ -4,6 +4,7 @@
 #include "model/bench_train.h"
 #include "model/net/bench_engine.h"
 #include "model/play/bench_answers.h"
+#include "model/play/bench_fallback.h"
 #include "model/play/bench_phrases.h"
 #include "rt/log.h"
 #include "tui/bench_latency.h"
@@ -27,8 +28,8 @@ struct wish {
         {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,   \
          AT(model)},                                                           \
     {                                                                          \
-        "engine", "auto|cpu|cuda", "where the arithmetic runs (auto)",         \
-            RP_OPTION_WORD, AT(engine), 0, 0, "auto|cpu|cuda"                  \
+        "engine", "NAME", "one that 'riposte engines' lists (auto)",           \
+            RP_OPTION_TEXT, AT(engine)                                         \
     }
 
 static const struct rp_option engine_options[] = {
@@ -43,6 +44,19 @@ static const struct rp_cli engine_cli = {
     .about = "Microseconds for a note, of the preset's network and of one of "
              "2 x 512, beside the\ntime that reading its weights takes.",
     .options = engine_options,
+};
+
+static const struct rp_option fallback_options[] = {
+    MODEL_OPTIONS,
+    {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
+    RP_OPTION_END,
+};
+static const struct rp_cli fallback_cli = {
+    .name = "bench fallback",
+    .about = "An engine is lost in the middle of an answer: microseconds "
+             "until the CPU's has\nwhat the next note is drawn from, and what "
+             "it takes to read along until then.",
+    .options = fallback_options,
 };
 
 static const struct rp_option latency_options[] = {
@@ -184,6 +198,29 @@ static int bench_engine(int argc, char **argv)
     }
     if (status == RP_OK) {
         rp_bench_engine_print(&bench, wish.json, stdout);
+    }
+    rp_model_fini(&model);
+    return rp_exit_code(status);
+}
+
+static int bench_fallback(int argc, char **argv)
+{
+    struct wish wish = {.preset = "melody", .engine = "auto"};
+    int exit_code = rp_cli_parse(&fallback_cli, argc, argv, &wish, NULL);
+    struct rp_bench_fallback bench;
+    struct rp_model model = {0};
+    struct rp_knobs knobs;
+    rp_status status;
+
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    status = load_model(&wish, &model, &knobs);
+    if (status == RP_OK) {
+        status = rp_bench_fallback_run(&bench, &model);
+    }
+    if (status == RP_OK) {
+        rp_bench_fallback_print(&bench, wish.json, stdout);
     }
     rp_model_fini(&model);
     return rp_exit_code(status);
@@ -335,6 +372,7 @@ static int bench_train(int argc, char **argv)
 
 static const struct rp_command benches[] = {
     {"engine", bench_engine, "what a note costs, beside reading the weights"},
+    {"fallback", bench_fallback, "what losing an engine costs an answer"},
     {"latency", bench_latency, "key press to thru, decision to answer"},
     {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
