@@ -1,0 +1,99 @@
+/* Calls of the CUDA runtime: what they say, how long they may take. */
+#include "cuda/instance.h"
+
+#include <time.h>
+
+#include "rt/log.h"
+
+uint64_t rp_cuda_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
+                        const char *what)
+{
+    if (!error)
+        return RP_OK;
+    (void)cudaGetLastError();
+    rp_log(RP_ERROR, "cuda", "%s: %s", what, cudaGetErrorString(error));
+    if (error == cudaErrorMemoryAllocation)
+        return RP_EMEM;
+    cuda->lost = true;
+    return RP_ELOST;
+}
+
+rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
+                       const char *what)
+{
+    uint64_t until = 0;
+
+    for (uint32_t i = 0;; i++) {
+        cudaError_t error = cudaStreamQuery(stream);
+        if (error != cudaErrorNotReady)
+            return rp_cuda_check(cuda, error, what);
+        if (i % 64)
+            continue;
+        uint64_t now = rp_cuda_now_ms();
+        if (!until)
+            until = now + cuda->deadline_ms;
+        if (now < until)
+            continue;
+        rp_log(RP_ERROR, "cuda", "%s: not done after %u ms", what,
+               cuda->deadline_ms);
+        cuda->lost = cuda->stuck = true;
+        return RP_ELOST;
+    }
+}
+
+static rp_status keep(struct rp_cuda *cuda, struct rp_cuda_memory *memory,
+                      cudaError_t error, void *made, bool host)
+{
+    if (error)
+        return rp_cuda_check(cuda, error, "allocating");
+    memory->piece[memory->pieces] = made;
+    memory->host[memory->pieces++] = host;
+    return RP_OK;
+}
+
+rp_status rp_cuda_alloc(struct rp_cuda *cuda, struct rp_cuda_memory *memory,
+                        void **out, size_t size)
+{
+    void *made = NULL;
+    cudaError_t error = cudaMalloc(&made, size ? size : 1);
+    rp_status status = keep(cuda, memory, error, made, false);
+
+    if (!status)
+        *out = made;
+    return status;
+}
+
+rp_status rp_cuda_alloc_mapped(struct rp_cuda *cuda,
+                               struct rp_cuda_memory *memory, void **out,
+                               void **device, size_t size)
+{
+    void *made = NULL;
+    cudaError_t error =
+        cudaHostAlloc(&made, size ? size : 1, cudaHostAllocMapped);
+    rp_status status = keep(cuda, memory, error, made, true);
+
+    if (status)
+        return status;
+    *out = made;
+    return rp_cuda_check(cuda, cudaHostGetDevicePointer(device, made, 0),
+                         "mapping");
+}
+
+void rp_cuda_free(struct rp_cuda_memory *memory)
+{
+    while (memory->pieces) {
+        uint32_t i = --memory->pieces;
+        if (memory->host[i])
+            (void)cudaFreeHost(memory->piece[i]);
+        else
+            (void)cudaFree(memory->piece[i]);
+    }
+}

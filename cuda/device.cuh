@@ -1,0 +1,222 @@
+/* What device code is written against: threads, blocks, clusters, shared
+ * memory and launches. With nvcc it is CUDA; with a C++ compiler
+ * tests/fake/cuda/device.h takes its place, so the same kernels run and are
+ * checked where there is no GPU. Nothing else of CUDA C++ is used in kernels.
+ *
+ * A kernel is a function RP_KERNEL name(ARGUMENTS a) of one plain struct. */
+#ifndef RP_CUDA_DEVICE_CUH
+#define RP_CUDA_DEVICE_CUH
+
+#include <cuda_runtime_api.h>
+#include <math.h>
+#include <stdint.h>
+
+/* Of a launch: blocks (x, y), threads of each, bytes of shared memory, and
+ * blocks of a cluster (0: none) or the whole grid at once (cooperative). */
+struct rp_grid {
+    uint32_t x, y, threads, shared;
+    uint32_t cluster;
+    bool together;
+};
+
+#ifndef __CUDACC__
+
+#include "device_fake.h" /* tests/fake/cuda */
+
+#else
+
+#include <cooperative_groups.h>
+#include <cuda_bf16.h>
+#include <cuda_pipeline.h>
+#include <mma.h>
+
+#define RP_KERNEL static __global__ void
+#define RP_DEVICE static __device__ __forceinline__
+#define RP_TABLE static __device__ const
+
+RP_DEVICE uint32_t rp_thread() { return threadIdx.x; }
+RP_DEVICE uint32_t rp_threads() { return blockDim.x; }
+RP_DEVICE uint32_t rp_block() { return blockIdx.x; }
+RP_DEVICE uint32_t rp_block_y() { return blockIdx.y; }
+RP_DEVICE uint32_t rp_blocks() { return gridDim.x; }
+RP_DEVICE void rp_sync() { __syncthreads(); }
+RP_DEVICE void rp_sync_warp() { __syncwarp(); }
+
+/* `count` elements that begin at byte `offset` of the block's shared memory. */
+template <class T> RP_DEVICE T *rp_shared(uint32_t offset, uint32_t count)
+{
+    extern __shared__ __align__(16) unsigned char rp_shared_bytes[];
+    return reinterpret_cast<T *>(rp_shared_bytes + offset);
+}
+
+/* A value of the lane whose number differs by `bits`; all 32 take part. */
+template <class T> RP_DEVICE T rp_shuffle_xor(T value, uint32_t bits)
+{
+    return __shfl_xor_sync(0xffffffffu, value, (int)bits);
+}
+
+/* 16 bytes from global to shared memory, there after rp_copied(n): all but
+ * the newest n groups; a group ends with rp_copy_group(). */
+RP_DEVICE void rp_copy16(void *to, const void *from)
+{
+    __pipeline_memcpy_async(to, from, 16);
+}
+RP_DEVICE void rp_copy_group() { __pipeline_commit(); }
+template <int n> RP_DEVICE void rp_copied() { __pipeline_wait_prior(n); }
+
+RP_DEVICE uint32_t rp_atomic_add(uint32_t *at, uint32_t more)
+{
+    return atomicAdd(at, more);
+}
+
+/* Between blocks: what was written before store_release is there after
+ * load_acquire saw it; `system` reaches the host, too. */
+RP_DEVICE void rp_store_release(uint32_t *at, uint32_t value)
+{
+    __threadfence();
+    *(volatile uint32_t *)at = value;
+}
+RP_DEVICE uint32_t rp_load_acquire(const uint32_t *at)
+{
+    uint32_t value = *(const volatile uint32_t *)at;
+    __threadfence();
+    return value;
+}
+RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
+{
+    __threadfence_system();
+    *(volatile uint32_t *)at = value;
+}
+/* In a loop that waits for another block. */
+RP_DEVICE void rp_relax()
+{
+#if __CUDA_ARCH__ >= 700
+    __nanosleep(20);
+#endif
+}
+
+/* Blocks of a cluster (one, before compute capability 9.0). */
+RP_DEVICE uint32_t rp_cluster_rank()
+{
+#if __CUDA_ARCH__ >= 900
+    return cooperative_groups::this_cluster().block_rank();
+#else
+    return 0;
+#endif
+}
+RP_DEVICE void rp_cluster_sync()
+{
+#if __CUDA_ARCH__ >= 900
+    cooperative_groups::this_cluster().sync();
+#else
+    __syncthreads();
+#endif
+}
+/* Another block's copy of something in this block's shared memory. */
+template <class T> RP_DEVICE T *rp_cluster_at(T *mine, uint32_t rank)
+{
+#if __CUDA_ARCH__ >= 900
+    return cooperative_groups::this_cluster().map_shared_rank(mine, rank);
+#else
+    return mine;
+#endif
+}
+
+/* Tensor cores: acc (16, 16) += a (16, 16) b (16, 16) by one warp, cells of
+ * bf16 in shared memory, sums in fp32. a is row-major; b is given by columns,
+ * that is as rows of its transpose. */
+typedef __nv_bfloat16 rp_cell;
+RP_DEVICE rp_cell rp_cell_from(float x) { return __float2bfloat16_rn(x); }
+#if __CUDA_ARCH__ >= 800 || !defined(__CUDA_ARCH__)
+struct rp_sums {
+    nvcuda::wmma::fragment<nvcuda::wmma::accumulator, 16, 16, 16, float> f;
+};
+RP_DEVICE void rp_sums_clear(rp_sums *sums)
+{
+    nvcuda::wmma::fill_fragment(sums->f, 0.0f);
+}
+RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_cell *a, uint32_t lda,
+                           const rp_cell *b, uint32_t ldb)
+{
+    using namespace nvcuda::wmma;
+    fragment<matrix_a, 16, 16, 16, __nv_bfloat16, row_major> fa;
+    fragment<matrix_b, 16, 16, 16, __nv_bfloat16, col_major> fb;
+    load_matrix_sync(fa, a, lda);
+    load_matrix_sync(fb, b, ldb);
+    mma_sync(sums->f, fa, fb, sums->f);
+}
+RP_DEVICE void rp_sums_store(const rp_sums *sums, float *c, uint32_t ldc)
+{
+    nvcuda::wmma::store_matrix_sync(c, sums->f, ldc,
+                                    nvcuda::wmma::mem_row_major);
+}
+#endif
+
+template <class A>
+cudaError_t rp_launch(void (*kernel)(A), const rp_grid &grid,
+                      cudaStream_t stream, const A &a)
+{
+    cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute attribute[1];
+    A copy = a;
+    void *arguments[] = {&copy};
+
+    config.gridDim = dim3(grid.x, grid.y ? grid.y : 1);
+    config.blockDim = dim3(grid.threads);
+    config.dynamicSmemBytes = grid.shared;
+    config.stream = stream;
+    config.attrs = attribute;
+    if (grid.cluster) {
+        attribute[0].id = cudaLaunchAttributeClusterDimension;
+        attribute[0].val.clusterDim.x = grid.cluster;
+        attribute[0].val.clusterDim.y = attribute[0].val.clusterDim.z = 1;
+        config.numAttrs = 1;
+    } else if (grid.together) {
+        attribute[0].id = cudaLaunchAttributeCooperative;
+        attribute[0].val.cooperative = 1;
+        config.numAttrs = 1;
+    }
+    return cudaLaunchKernelExC(&config, (const void *)kernel, arguments);
+}
+
+/* Room for so much shared memory, once per kernel and process; clusters of
+ * more than 8 blocks where asked. */
+template <class A>
+cudaError_t rp_allow(void (*kernel)(A), uint32_t shared, bool wide)
+{
+    cudaError_t error = cudaFuncSetAttribute(
+        (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+        (int)shared);
+    if (!error && wide)
+        error = cudaFuncSetAttribute(
+            (const void *)kernel,
+            cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+    return error;
+}
+
+/* How many clusters of this size can be on the device at once. */
+template <class A>
+int rp_clusters(void (*kernel)(A), const rp_grid &grid)
+{
+    cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute attribute[1];
+    int clusters = 0;
+
+    config.gridDim = dim3(grid.x);
+    config.blockDim = dim3(grid.threads);
+    config.dynamicSmemBytes = grid.shared;
+    config.attrs = attribute;
+    config.numAttrs = 1;
+    attribute[0].id = cudaLaunchAttributeClusterDimension;
+    attribute[0].val.clusterDim.x = grid.cluster;
+    attribute[0].val.clusterDim.y = attribute[0].val.clusterDim.z = 1;
+    if (cudaOccupancyMaxActiveClusters(&clusters, (const void *)kernel,
+                                       &config) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    return clusters;
+}
+
+#endif
+#endif

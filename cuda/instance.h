@@ -1,0 +1,90 @@
+/* One instance of the engine, as the files of cuda/ share it. Everything of it
+ * belongs to the thread that calls the engine. */
+#ifndef RP_CUDA_INSTANCE_H
+#define RP_CUDA_INSTANCE_H
+
+#include "cuda/step.h"
+#include "model/net/engine.h"
+
+/* How a step and the heads reach the device. */
+enum rp_cuda_path {
+    RP_CUDA_PLAIN, /* kernel by kernel */
+    RP_CUDA_GRAPH, /* as one graph, made once for each number of rows */
+    RP_CUDA_PATHS
+};
+extern const char *const rp_cuda_path_names[RP_CUDA_PATHS];
+
+/* Device memory that goes with the instance. */
+enum { RP_CUDA_PIECES = 32 };
+struct rp_cuda_memory {
+    void *piece[RP_CUDA_PIECES];
+    bool host[RP_CUDA_PIECES]; /* pinned and mapped */
+    uint32_t pieces;
+};
+
+/* What the host writes for a call and the device reads: host memory, and the
+ * same as the device sees it. */
+struct rp_cuda_rows_in {
+    struct rp_cuda_row *row, *row_device;       /* (rows) */
+    uint16_t *indices, *indices_device;         /* (rows, RP_CUDA_INDICES) */
+};
+
+struct rp_cuda_rollout; /* rollout.c */
+
+struct rp_cuda {
+    struct rp_engine base;
+    struct rp_shape shape;
+    struct rp_layout layout;
+    uint32_t slots, inputs;
+    enum rp_cuda_path path;
+    uint32_t deadline_ms; /* what takes longer is lost */
+    bool lost, stuck;     /* stuck: it may still be at work, for ever */
+    cudaStream_t stream;  /* of live steps: before all else on the device */
+    cudaStream_t behind;  /* of rollouts */
+    struct rp_cuda_memory memory;
+    float *weights; /* on the device, as weights.c packs them */
+    struct rp_cuda_layer layer[RP_LAYERS_MAX];
+    struct rp_cuda_head head[RP_FIELDS];
+    struct rp_cuda_states states;
+    uint8_t *side; /* (slots) which side is now */
+    struct rp_cuda_rows_in step_in, heads_in;
+    float *active;                  /* (1, E), on the device */
+    float *logits, *logits_device;  /* mapped, RP_CUDA_LOGITS */
+    float *bounce, *bounce_device;  /* mapped, H: states in and out */
+    cudaGraphExec_t *step_graph;    /* (slots + 1), by rows */
+    cudaGraphExec_t head_graph[RP_FIELDS];
+    struct rp_cuda_rollout *rollout; /* NULL until one was asked for */
+    struct rp_cuda *next_stuck;      /* of those that cannot be freed */
+};
+
+/* call.c: what the runtime said, as a status; logs what is wrong. */
+rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
+                        const char *what);
+/* Until the stream has nothing left to do, or the deadline. */
+rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
+                       const char *what);
+rp_status rp_cuda_alloc(struct rp_cuda *cuda, struct rp_cuda_memory *memory,
+                        void **out, size_t size);
+/* Pinned host memory that the device sees at *device. */
+rp_status rp_cuda_alloc_mapped(struct rp_cuda *cuda,
+                               struct rp_cuda_memory *memory, void **out,
+                               void **device, size_t size);
+void rp_cuda_free(struct rp_cuda_memory *memory);
+uint64_t rp_cuda_now_ms(void);
+
+/* weights.c: packs and sends parameters. */
+rp_status rp_cuda_weights_create(struct rp_cuda *cuda);
+rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params);
+
+/* probe.c */
+bool rp_cuda_probe(char *text, size_t size);
+
+/* rollout.c */
+struct rp_rollout;
+rp_status rp_cuda_rollout(struct rp_engine *engine,
+                          struct rp_rollout *rollout);
+void rp_cuda_rollout_free(struct rp_cuda *cuda);
+
+extern const struct rp_engine_ops rp_engine_cuda;
+
+#endif

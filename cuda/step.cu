@@ -1,0 +1,313 @@
+#include "cuda/step.h"
+
+#include "cuda/math.cuh"
+
+/* A block makes a strip of columns for a few rows; the strip's weights and the
+ * rows go through shared memory TILE of K at a time, the next ones on their
+ * way while these are summed. Thread (c, r) owns column c of rows r, r + ROWS,
+ * ...; each sum is one thread's, in order. */
+constexpr uint32_t TILE = 32, ROWS = 4, STAGES = 2;
+
+/* One row after another of something, through a list or not. */
+RP_DEVICE uint32_t rows_count(const rp_cuda_rows &rows)
+{
+    return rows.count ? *rows.count : rows.most;
+}
+RP_DEVICE uint32_t rows_at(const rp_cuda_rows &rows, uint32_t i)
+{
+    return rows.list ? rows.list[i] : i;
+}
+
+RP_DEVICE float *state_at(const rp_cuda_states &states, uint32_t side,
+                          uint32_t slot, uint32_t layer)
+{
+    return states.side[side] +
+           ((size_t)slot * states.layers + layer) * states.hidden;
+}
+
+/* Shared memory of tile_sums: STAGES of weights (TILE, W) and of rows
+ * (R, TILE). */
+template <int W, int R> struct tiles {
+    static const uint32_t weights = STAGES * TILE * W, inputs = STAGES * R * TILE;
+    static const uint32_t bytes = (weights + inputs) * sizeof(float);
+};
+
+/* Tile `t` of K on its way to stage t % STAGES. `x[r]` is row r or NULL. */
+template <int W, int R>
+RP_DEVICE void fetch(const float *weights, const float *const *x, uint32_t K,
+                     uint32_t t, float *tile_w, float *tile_x)
+{
+    const uint32_t first = t * TILE, left = K - first;
+    const uint32_t deep = left < TILE ? left : TILE, stage = t % STAGES;
+    float *w = tile_w + stage * TILE * W, *in = tile_x + stage * R * TILE;
+
+    for (uint32_t i = rp_thread(); i < deep * W / 4; i += rp_threads())
+        rp_copy16(w + 4 * i, weights + (size_t)first * W + 4 * i);
+    for (uint32_t i = rp_thread(); i < R * deep / 4; i += rp_threads()) {
+        uint32_t r = i / (deep / 4), k = i % (deep / 4) * 4;
+        if (x[r])
+            rp_copy16(in + r * TILE + k, x[r] + first + k);
+    }
+    rp_copy_group();
+}
+
+/* sum[j] += row r + j * ROWS of x times column c of the strip, in order along
+ * K (a multiple of 16). */
+template <int W, int R>
+RP_DEVICE void tile_sums(const float *weights, const float *const *x,
+                         uint32_t K, float *tile_w, float *tile_x, float *sum)
+{
+    const uint32_t c = rp_thread() % W, r = rp_thread() / W;
+    const uint32_t tiles = (K + TILE - 1) / TILE;
+
+    fetch<W, R>(weights, x, K, 0, tile_w, tile_x);
+    for (uint32_t t = 0; t < tiles; t++) {
+        const uint32_t left = K - t * TILE, deep = left < TILE ? left : TILE;
+        const float *w = tile_w + t % STAGES * TILE * W + c;
+        const float *in = tile_x + (t % STAGES * R + r) * TILE;
+        if (t + 1 < tiles) {
+            fetch<W, R>(weights, x, K, t + 1, tile_w, tile_x);
+            rp_copied<1>();
+        } else {
+            rp_copied<0>();
+        }
+        rp_sync();
+        for (uint32_t k = 0; k < deep; k += 4) {
+            float w0 = w[k * W], w1 = w[(k + 1) * W];
+            float w2 = w[(k + 2) * W], w3 = w[(k + 3) * W];
+#pragma unroll
+            for (uint32_t j = 0; j < R / ROWS; j++) {
+                const float *a = in + j * ROWS * TILE + k;
+                sum[j] = fmaf(a[0], w0, sum[j]);
+                sum[j] = fmaf(a[1], w1, sum[j]);
+                sum[j] = fmaf(a[2], w2, sum[j]);
+                sum[j] = fmaf(a[3], w3, sum[j]);
+            }
+        }
+        rp_sync();
+    }
+}
+
+/* start, then the rows of the table that `at` lists, in that order. */
+RP_DEVICE float sparse_sum(float start, const float *table, uint32_t ld,
+                           uint32_t column, const uint16_t *at)
+{
+    const uint32_t count = at[0];
+
+    for (uint32_t i = 1; i <= count; i++)
+        start = rp_add(start, table[(size_t)at[i] * ld + column]);
+    return start;
+}
+
+/* The rows of a block, as pointers to what is multiplied. */
+struct block_rows {
+    const float *x[32];
+    uint32_t row[32]; /* of everything */
+    bool is[32];
+};
+
+template <int R> RP_DEVICE uint32_t first_row()
+{
+    return rp_block_y() * R;
+}
+
+/* gi and gh of a strip, and with them the new state. */
+template <int R> RP_KERNEL layer_kernel(rp_cuda_step a)
+{
+    const uint32_t W = RP_CUDA_STRIP, U = RP_CUDA_UNITS, H = a.states.hidden;
+    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t c = rp_thread() % W, r = rp_thread() / W;
+    const uint32_t column = c / U * H + rp_block() * U + c % U;
+    typedef tiles<RP_CUDA_STRIP, R> size;
+    float *tile_w = rp_shared<float>(0, size::weights);
+    float *tile_x = rp_shared<float>(size::weights * 4, size::inputs);
+    float *made = rp_shared<float>(size::bytes, 2 * R * W);
+    const float *below[R], *own[R];
+    float gi[R / ROWS], gh[R / ROWS];
+
+    if (first >= count)
+        return;
+    for (uint32_t i = 0; i < R; i++) {
+        below[i] = own[i] = nullptr;
+        if (first + i >= count)
+            continue;
+        rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
+        own[i] = state_at(a.states, row.side, row.slot, a.number);
+        if (a.number)
+            below[i] =
+                state_at(a.states, !row.side, row.slot, a.number - 1);
+    }
+    for (uint32_t j = 0; j < R / ROWS; j++) {
+        uint32_t i = first + r + j * ROWS;
+        gi[j] = a.layer.bias_ih[column];
+        gh[j] = a.layer.bias_hh[column];
+        if (!a.number && i < count)
+            gi[j] = sparse_sum(gi[j], a.layer.input, 3 * H, column,
+                               a.input + (size_t)rows_at(a.rows, i) *
+                                             RP_CUDA_INDICES);
+    }
+    if (a.number)
+        tile_sums<RP_CUDA_STRIP, R>(
+            a.layer.input + (size_t)rp_block() * H * W, below, H, tile_w,
+            tile_x, gi);
+    tile_sums<RP_CUDA_STRIP, R>(a.layer.hidden + (size_t)rp_block() * H * W,
+                                own, H, tile_w, tile_x, gh);
+    for (uint32_t j = 0; j < R / ROWS; j++) {
+        made[(r + j * ROWS) * W + c] = gi[j];
+        made[(R + r + j * ROWS) * W + c] = gh[j];
+    }
+    rp_sync();
+    for (uint32_t i = rp_thread(); i < R * U; i += rp_threads()) {
+        uint32_t u = i % U, at = i / U;
+        const float *x = made + at * W + u, *y = made + (R + at) * W + u;
+        if (first + at >= count)
+            continue;
+        float three[3] = {x[0], x[U], x[2 * U]};
+        float other[3] = {y[0], y[U], y[2 * U]};
+        rp_cuda_row row = a.row[rows_at(a.rows, first + at)];
+        uint32_t unit = rp_block() * U + u;
+        state_at(a.states, !row.side, row.slot, a.number)[unit] =
+            rp_gates(three, other,
+                     state_at(a.states, row.side, row.slot, a.number)[unit]);
+    }
+}
+
+/* out (rows, N) = start + x (rows, K) times a strip: what both products of a
+ * head are made of. */
+template <int R>
+RP_DEVICE void head_strip(const float *weights, const float *const *x,
+                          uint32_t K, float *sum)
+{
+    typedef tiles<RP_CUDA_SLICE, R> size;
+    float *tile_w = rp_shared<float>(0, size::weights);
+    float *tile_x = rp_shared<float>(size::weights * 4, size::inputs);
+
+    tile_sums<RP_CUDA_SLICE, R>(weights + (size_t)rp_block() * K *
+                                              RP_CUDA_SLICE,
+                                x, K, tile_w, tile_x, sum);
+}
+
+template <int R> RP_KERNEL active_kernel(rp_cuda_heads a)
+{
+    const uint32_t E = a.width, H = a.states.hidden;
+    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t W = RP_CUDA_SLICE;
+    const uint32_t column = rp_block() * W + rp_thread() % W;
+    const uint32_t r = rp_thread() / W;
+    const float *x[R];
+    float sum[R / ROWS];
+
+    if (first >= count)
+        return;
+    for (uint32_t i = 0; i < R; i++) {
+        x[i] = nullptr;
+        if (first + i >= count)
+            continue;
+        rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
+        x[i] = state_at(a.states, a.fresh ? !row.side : row.side, row.slot,
+                        a.states.layers - 1);
+    }
+    for (uint32_t j = 0; j < R / ROWS; j++) {
+        uint32_t i = first + r + j * ROWS;
+        sum[j] = a.head.bias[column];
+        if (i < count)
+            sum[j] = sparse_sum(sum[j], a.head.cond, E, column,
+                                a.condition + (size_t)rows_at(a.rows, i) *
+                                                  RP_CUDA_INDICES);
+    }
+    head_strip<R>(a.head.hidden, x, H, sum);
+    for (uint32_t j = 0; j < R / ROWS; j++) {
+        uint32_t i = first + r + j * ROWS;
+        if (i < count)
+            a.active[(size_t)rows_at(a.rows, i) * E + column] =
+                0.0f > sum[j] ? 0.0f : sum[j];
+    }
+}
+
+template <int R> RP_KERNEL out_kernel(rp_cuda_heads a)
+{
+    const uint32_t E = a.width, W = RP_CUDA_SLICE;
+    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t column = rp_block() * W + rp_thread() % W;
+    const uint32_t r = rp_thread() / W;
+    const float *x[R];
+    float sum[R / ROWS];
+
+    if (first >= count)
+        return;
+    for (uint32_t i = 0; i < R; i++)
+        x[i] = first + i < count
+                   ? a.active + (size_t)rows_at(a.rows, first + i) * E
+                   : nullptr;
+    for (uint32_t j = 0; j < R / ROWS; j++)
+        sum[j] = a.head.out_bias[column];
+    head_strip<R>(a.head.out, x, E, sum);
+    for (uint32_t j = 0; j < R / ROWS; j++) {
+        uint32_t i = first + r + j * ROWS;
+        if (i < count)
+            a.logits[(size_t)rows_at(a.rows, i) * RP_CUDA_LOGITS + column] =
+                sum[j];
+    }
+}
+
+constexpr int FEW = ROWS, MANY = 32;
+
+template <int R>
+static rp_grid grid_of(uint32_t strips, uint32_t rows, uint32_t width,
+                       uint32_t bytes)
+{
+    rp_grid grid = {};
+
+    grid.x = strips;
+    grid.y = (rows + R - 1) / R;
+    grid.threads = width * ROWS;
+    grid.shared = bytes;
+    return grid;
+}
+
+template <int R>
+static cudaError_t layer_enqueue(const rp_cuda_step &step, cudaStream_t stream)
+{
+    const uint32_t made = 2 * R * RP_CUDA_STRIP * sizeof(float);
+
+    return rp_launch(layer_kernel<R>,
+                     grid_of<R>(step.states.hidden / RP_CUDA_UNITS,
+                                step.rows.most, RP_CUDA_STRIP,
+                                tiles<RP_CUDA_STRIP, R>::bytes + made),
+                     stream, step);
+}
+
+template <int R>
+static cudaError_t heads_enqueue(const rp_cuda_heads &heads,
+                                 cudaStream_t stream)
+{
+    const uint32_t bytes = tiles<RP_CUDA_SLICE, R>::bytes;
+    const uint32_t rows = heads.rows.most;
+    const uint32_t slices = (heads.head.classes + RP_CUDA_SLICE - 1) /
+                            RP_CUDA_SLICE;
+    cudaError_t error =
+        rp_launch(active_kernel<R>,
+                  grid_of<R>(heads.width / RP_CUDA_SLICE, rows, RP_CUDA_SLICE,
+                             bytes),
+                  stream, heads);
+
+    if (error)
+        return error;
+    return rp_launch(out_kernel<R>,
+                     grid_of<R>(slices, rows, RP_CUDA_SLICE, bytes), stream,
+                     heads);
+}
+
+cudaError_t rp_cuda_step_enqueue(const struct rp_cuda_step *step,
+                                 cudaStream_t stream)
+{
+    return step->rows.most <= FEW ? layer_enqueue<FEW>(*step, stream)
+                                  : layer_enqueue<MANY>(*step, stream);
+}
+
+cudaError_t rp_cuda_heads_enqueue(const struct rp_cuda_heads *heads,
+                                  cudaStream_t stream)
+{
+    return heads->rows.most <= FEW ? heads_enqueue<FEW>(*heads, stream)
+                                   : heads_enqueue<MANY>(*heads, stream);
+}

@@ -1,0 +1,166 @@
+/* Parameters as the kernels of step.cu read them: matrices in strips of
+ * columns, each (K, columns), so that a block reads its own as one piece. */
+#include "cuda/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Floats from one matrix to the next: copies go 16 bytes at a time. */
+static size_t padded(size_t floats)
+{
+    return (floats + 31) / 32 * 32;
+}
+
+static size_t round_slice(size_t n)
+{
+    return (n + RP_CUDA_SLICE - 1) / RP_CUDA_SLICE * RP_CUDA_SLICE;
+}
+
+/* Either measures (`to` NULL) or packs, the same walk for both. */
+struct packing {
+    const float *params;
+    float *to;
+    const float *device; /* where it will be */
+    size_t used;         /* floats */
+};
+
+static const float *take(struct packing *packing, size_t floats, float **to)
+{
+    size_t at = packing->used;
+
+    packing->used += padded(floats);
+    *to = packing->to ? packing->to + at : NULL;
+    return packing->device ? packing->device + at : NULL;
+}
+
+static const float *pack_plain(struct packing *packing,
+                               const struct rp_view *view, size_t room)
+{
+    size_t floats = (size_t)view->rows * view->columns;
+    float *to;
+    const float *device = take(packing, room > floats ? room : floats, &to);
+
+    if (to)
+        memcpy(to, packing->params + view->offset, floats * sizeof *to);
+    return device;
+}
+
+/* (rows, columns) -> (columns, rows). */
+static const float *pack_table(struct packing *packing,
+                               const struct rp_view *view)
+{
+    float *to;
+    const float *device =
+        take(packing, (size_t)view->rows * view->columns, &to);
+
+    for (size_t r = 0; to && r < view->rows; r++)
+        for (size_t c = 0; c < view->columns; c++)
+            to[c * view->rows + r] =
+                packing->params[view->offset + r * view->columns + c];
+    return device;
+}
+
+/* A weight (3H, K): strip s has the units from 16 s on, r, z and n of each. */
+static const float *pack_gates(struct packing *packing,
+                               const struct rp_view *view)
+{
+    const size_t K = view->columns, H = view->rows / 3, U = RP_CUDA_UNITS;
+    float *to;
+    const float *device = take(packing, 3 * H * K, &to);
+
+    for (size_t s = 0; to && s < H / U; s++)
+        for (size_t k = 0; k < K; k++)
+            for (size_t c = 0; c < RP_CUDA_STRIP; c++)
+                *to++ = packing->params[view->offset +
+                                        (c / U * H + s * U + c % U) * K + k];
+    return device;
+}
+
+/* A weight (N, K) in slices of 16 of its rows, the last filled with zeros. */
+static const float *pack_slices(struct packing *packing,
+                                const struct rp_view *view)
+{
+    const size_t K = view->columns, W = RP_CUDA_SLICE;
+    float *to;
+    const float *device = take(packing, round_slice(view->rows) * K, &to);
+
+    for (size_t s = 0; to && s < round_slice(view->rows) / W; s++)
+        for (size_t k = 0; k < K; k++)
+            for (size_t c = 0; c < W; c++, to++)
+                *to = s * W + c < view->rows
+                          ? packing->params[view->offset +
+                                            (s * W + c) * K + k]
+                          : 0.0f;
+    return device;
+}
+
+static void pack_head(struct rp_cuda *cuda, struct packing *packing,
+                      enum rp_field field)
+{
+    const struct rp_vocabulary *vocabulary = &cuda->shape.vocabulary;
+    const struct rp_layout *at = &cuda->layout;
+    struct rp_cuda_head *head = &cuda->head[field];
+
+    head->classes = rp_vocabulary_classes(vocabulary, field);
+    head->condition = rp_vocabulary_condition(vocabulary, field);
+    if (!head->classes)
+        return;
+    head->hidden = pack_slices(packing, &at->view[at->head_hidden[field]]);
+    head->bias = pack_plain(packing, &at->view[at->head_bias[field]], 0);
+    if (head->condition)
+        head->cond = pack_table(packing, &at->view[at->head_cond[field]]);
+    head->out = pack_slices(packing, &at->view[at->head_out[field]]);
+    head->out_bias = pack_plain(packing, &at->view[at->head_out_bias[field]],
+                                round_slice(head->classes));
+}
+
+static void pack_all(struct rp_cuda *cuda, struct packing *packing)
+{
+    const struct rp_layout *at = &cuda->layout;
+
+    for (uint32_t l = 0; l < cuda->shape.layers; l++) {
+        struct rp_cuda_layer *layer = &cuda->layer[l];
+        const struct rp_view *input = &at->view[at->weight_ih[l]];
+        layer->input =
+            l ? pack_gates(packing, input) : pack_table(packing, input);
+        layer->hidden = pack_gates(packing, &at->view[at->weight_hh[l]]);
+        layer->bias_ih = pack_plain(packing, &at->view[at->bias_ih[l]], 0);
+        layer->bias_hh = pack_plain(packing, &at->view[at->bias_hh[l]], 0);
+    }
+    for (int f = 0; f < RP_FIELDS; f++)
+        pack_head(cuda, packing, (enum rp_field)f);
+}
+
+rp_status rp_cuda_weights_create(struct rp_cuda *cuda)
+{
+    struct packing packing = {0};
+
+    pack_all(cuda, &packing);
+    return rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->weights,
+                         packing.used * sizeof(float));
+}
+
+rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
+{
+    struct packing packing = {.device = cuda->weights};
+    rp_status status;
+
+    pack_all(cuda, &packing);
+    packing.to = calloc(packing.used, sizeof(float));
+    if (!packing.to)
+        return RP_EMEM;
+    packing.params = params;
+    packing.used = 0;
+    pack_all(cuda, &packing);
+    status = rp_cuda_check(
+        cuda,
+        cudaMemcpyAsync(cuda->weights, packing.to,
+                        packing.used * sizeof(float), cudaMemcpyHostToDevice,
+                        cuda->stream),
+        "sending weights");
+    if (!status)
+        status = rp_cuda_wait(cuda, cuda->stream, "sending weights");
+    if (!cuda->stuck) /* else the device may still read them */
+        free(packing.to);
+    return status;
+}

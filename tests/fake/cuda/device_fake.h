@@ -1,0 +1,136 @@
+/* In place of CUDA C++ (cuda/device.cuh): every thread of a block is a fiber
+ * of fake_cuda.c, and a kernel is run when its stream is waited for. Every
+ * access to shared memory that a view makes is checked against its bounds. */
+#ifndef RP_DEVICE_FAKE_H
+#define RP_DEVICE_FAKE_H
+
+#include <string.h>
+
+#include "fake_cuda.h"
+
+#define RP_KERNEL static void
+#define RP_DEVICE static inline
+#define RP_TABLE static const
+
+RP_DEVICE uint32_t rp_thread() { return fake_cuda_self->thread; }
+RP_DEVICE uint32_t rp_threads() { return fake_cuda_self->threads; }
+RP_DEVICE uint32_t rp_block() { return fake_cuda_self->x; }
+RP_DEVICE uint32_t rp_block_y() { return fake_cuda_self->y; }
+RP_DEVICE uint32_t rp_blocks() { return fake_cuda_self->blocks; }
+RP_DEVICE void rp_sync() { fake_cuda_sync(FAKE_BLOCK); }
+RP_DEVICE void rp_sync_warp() { fake_cuda_sync(FAKE_WARP); }
+
+template <class T> T *rp_shared(uint32_t offset, uint32_t count)
+{
+    return static_cast<T *>(fake_cuda_shared(offset, count * sizeof(T)));
+}
+
+template <class T> T rp_shuffle_xor(T value, uint32_t bits)
+{
+    T out;
+    fake_cuda_shuffle(&value, &out, sizeof value, bits);
+    return out;
+}
+
+/* Arrives as late as it may: at the wait for its group. */
+RP_DEVICE void rp_copy16(void *to, const void *from)
+{
+    fake_cuda_copy(to, from, 16);
+}
+RP_DEVICE void rp_copy_group() { fake_cuda_copy_group(); }
+template <int n> void rp_copied() { fake_cuda_copied(n); }
+
+RP_DEVICE uint32_t rp_atomic_add(uint32_t *at, uint32_t more)
+{
+    uint32_t before = *at;
+    *at += more;
+    return before;
+}
+RP_DEVICE void rp_store_release(uint32_t *at, uint32_t value) { *at = value; }
+RP_DEVICE uint32_t rp_load_acquire(const uint32_t *at) { return *at; }
+RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
+{
+    *at = value;
+}
+RP_DEVICE void rp_relax() { fake_cuda_yield(); }
+
+RP_DEVICE uint32_t rp_cluster_rank() { return fake_cuda_self->rank; }
+RP_DEVICE void rp_cluster_sync() { fake_cuda_sync(FAKE_CLUSTER); }
+template <class T> T *rp_cluster_at(T *mine, uint32_t rank)
+{
+    return static_cast<T *>(fake_cuda_remote(mine, rank));
+}
+
+typedef uint16_t rp_cell;
+RP_DEVICE rp_cell rp_cell_from(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (rp_cell)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+RP_DEVICE float rp_cell_wide(rp_cell x)
+{
+    uint32_t bits = (uint32_t)x << 16;
+    float wide;
+    memcpy(&wide, &bits, sizeof wide);
+    return wide;
+}
+/* A lane has half a row of the 16 x 16. */
+struct rp_sums {
+    float f[8];
+};
+RP_DEVICE void rp_sums_clear(rp_sums *sums) { memset(sums, 0, sizeof *sums); }
+RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_cell *a, uint32_t lda,
+                           const rp_cell *b, uint32_t ldb)
+{
+    uint32_t row = rp_thread() % 32 / 2, first = rp_thread() % 2 * 8;
+
+    rp_sync_warp();
+    for (uint32_t j = 0; j < 8; j++)
+        for (uint32_t k = 0; k < 16; k++)
+            sums->f[j] += rp_cell_wide(a[row * lda + k]) *
+                          rp_cell_wide(b[(first + j) * ldb + k]);
+    rp_sync_warp();
+}
+RP_DEVICE void rp_sums_store(const rp_sums *sums, float *c, uint32_t ldc)
+{
+    uint32_t row = rp_thread() % 32 / 2, first = rp_thread() % 2 * 8;
+
+    for (uint32_t j = 0; j < 8; j++)
+        c[row * ldc + first + j] = sums->f[j];
+    rp_sync_warp();
+}
+
+template <class A> void fake_cuda_call(void *kernel, const void *a)
+{
+    reinterpret_cast<void (*)(A)>(kernel)(*static_cast<const A *>(a));
+}
+
+template <class A>
+cudaError_t rp_launch(void (*kernel)(A), const rp_grid &grid,
+                      cudaStream_t stream, const A &a)
+{
+    struct fake_launch launch = {};
+
+    launch.call = fake_cuda_call<A>;
+    launch.kernel = reinterpret_cast<void *>(kernel);
+    launch.x = grid.x;
+    launch.y = grid.y ? grid.y : 1;
+    launch.threads = grid.threads;
+    launch.shared = grid.shared;
+    launch.cluster = grid.cluster;
+    launch.together = grid.together;
+    return fake_cuda_launch(&launch, &a, sizeof a, stream);
+}
+
+template <class A>
+cudaError_t rp_allow(void (*)(A), uint32_t shared, bool)
+{
+    return fake_cuda_allow(shared);
+}
+template <class A> int rp_clusters(void (*)(A), const rp_grid &grid)
+{
+    return fake_cuda_clusters(grid.cluster);
+}
+
+#endif

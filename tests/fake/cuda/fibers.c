@@ -1,0 +1,411 @@
+/* The threads of a kernel as fibers: each has a stack of its own, runs until
+ * it must wait for others, and the seed says who is next. */
+#include "fake_cuda.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#endif
+#ifndef ASAN
+#define ASAN 0
+#endif
+
+#if ASAN
+#include <sanitizer/common_interface_defs.h>
+enum { STACK = 256 * 1024 };
+#else
+enum { STACK = 64 * 1024 };
+#endif
+
+enum {
+    FIBERS_MAX = 16 * 1024, /* at once */
+    WARP = 32,
+    COPIES = 64,             /* of a thread on their way */
+    YIELDS_MAX = 20 * 1000 * 1000
+};
+
+#if defined(__x86_64__)
+struct place {
+    void *sp;
+};
+/* Saves what a call preserves, and goes on where `to` was left. */
+void fake_fiber_switch(struct place *from, struct place *to);
+__asm__(".text\n"
+        ".globl fake_fiber_switch\n"
+        ".type fake_fiber_switch, @function\n"
+        "fake_fiber_switch:\n"
+        "pushq %rbp\n pushq %rbx\n pushq %r12\n"
+        "pushq %r13\n pushq %r14\n pushq %r15\n"
+        "movq %rsp, (%rdi)\n movq (%rsi), %rsp\n"
+        "popq %r15\n popq %r14\n popq %r13\n"
+        "popq %r12\n popq %rbx\n popq %rbp\n ret\n"
+        ".size fake_fiber_switch, .-fake_fiber_switch\n");
+
+static void place_init(struct place *place, void *stack, void (*run)(void))
+{
+    void **top = (void **)((char *)stack + STACK) - 3;
+
+    top[0] = NULL; /* where run would return to; aligned as after a call */
+    *--top = (void *)run;
+    top -= 6;
+    memset(top, 0, 6 * sizeof *top);
+    place->sp = top;
+}
+#else
+#include <ucontext.h>
+struct place {
+    ucontext_t at;
+};
+static void fake_fiber_switch(struct place *from, struct place *to)
+{
+    swapcontext(&from->at, &to->at);
+}
+static void place_init(struct place *place, void *stack, void (*run)(void))
+{
+    getcontext(&place->at);
+    place->at.uc_stack.ss_sp = stack;
+    place->at.uc_stack.ss_size = STACK;
+    place->at.uc_link = NULL;
+    makecontext(&place->at, run, 0);
+}
+#endif
+
+struct barrier {
+    uint32_t members, arrived;
+};
+
+struct copy {
+    void *to;
+    const void *from;
+    size_t size;
+    uint32_t group;
+};
+
+struct fiber {
+    struct fake_self self;
+    struct place place;
+    uint32_t block; /* in its group */
+    const struct barrier *waits;
+    bool done;
+    unsigned char value[16]; /* that others of the warp may ask for */
+    struct copy copy[COPIES];
+    uint32_t copies, group;
+#if ASAN
+    void *fake_stack;
+#endif
+};
+
+/* Blocks that run at the same time: one, a cluster or all. */
+static struct {
+    const struct fake_launch *launch;
+    const void *arguments;
+    uint32_t blocks, fibers, done;
+    struct fiber *fiber;
+    uint32_t *ready, count; /* who could run now */
+    unsigned char **shared; /* of each block */
+    struct barrier *barrier[FAKE_SCOPES];
+    struct place main;
+    struct fiber *now;
+    uint64_t yields;
+    uint32_t random;
+#if ASAN
+    void *fake_stack;
+    const void *main_stack;
+    size_t main_size;
+#endif
+} all;
+
+const struct fake_self *fake_cuda_self;
+static char *stacks;
+
+void fake_cuda_wrong(const char *what)
+{
+    fprintf(stderr, "fake CUDA: %s\n", what);
+    abort();
+}
+
+static uint32_t next_random(void)
+{
+    all.random ^= all.random << 13;
+    all.random ^= all.random >> 17;
+    all.random ^= all.random << 5;
+    return all.random;
+}
+
+static void leave(bool forever)
+{
+    struct fiber *fiber = all.now;
+
+#if ASAN
+    __sanitizer_start_switch_fiber(forever ? NULL : &fiber->fake_stack,
+                                   all.main_stack, all.main_size);
+#endif
+    fake_fiber_switch(&fiber->place, &all.main);
+#if ASAN
+    __sanitizer_finish_switch_fiber(fiber->fake_stack, NULL, NULL);
+#endif
+}
+
+static void enter(struct fiber *fiber, char *stack)
+{
+    all.now = fiber;
+    fake_cuda_self = &fiber->self;
+    fake_cuda.switches++;
+#if ASAN
+    __sanitizer_start_switch_fiber(&all.fake_stack, stack, STACK);
+#endif
+    fake_fiber_switch(&all.main, &fiber->place);
+#if ASAN
+    __sanitizer_finish_switch_fiber(all.fake_stack, NULL, NULL);
+#endif
+}
+
+static void run_fiber(void)
+{
+#if ASAN
+    __sanitizer_finish_switch_fiber(NULL, &all.main_stack, &all.main_size);
+#endif
+    all.launch->call(all.launch->kernel, all.arguments);
+    if (all.now->copies)
+        fake_cuda_wrong("a thread ended with copies on their way");
+    all.now->done = true;
+    all.done++;
+    leave(true);
+}
+
+static struct barrier *barrier_of(const struct fiber *fiber,
+                                  enum fake_scope scope)
+{
+    uint32_t warps = (all.launch->threads + WARP - 1) / WARP;
+
+    if (scope == FAKE_CLUSTER)
+        return all.barrier[scope];
+    if (scope == FAKE_BLOCK)
+        return all.barrier[scope] + fiber->block;
+    return all.barrier[scope] + fiber->block * warps +
+           fiber->self.thread / WARP;
+}
+
+static void make_ready(const struct fiber *fiber)
+{
+    all.ready[all.count++] = (uint32_t)(fiber - all.fiber);
+}
+
+void fake_cuda_sync(enum fake_scope scope)
+{
+    struct fiber *self = all.now;
+    struct barrier *barrier = barrier_of(self, scope);
+
+    if (++barrier->arrived < barrier->members) {
+        self->waits = barrier;
+        leave(false);
+        return;
+    }
+    barrier->arrived = 0;
+    for (uint32_t i = 0; i < all.fibers; i++) {
+        if (all.fiber[i].waits != barrier)
+            continue;
+        all.fiber[i].waits = NULL;
+        make_ready(&all.fiber[i]);
+    }
+    fake_cuda_yield(); /* not always the last one first */
+}
+
+void fake_cuda_yield(void)
+{
+    all.yields++;
+    make_ready(all.now);
+    leave(false);
+}
+
+void *fake_cuda_shared(uint32_t offset, size_t size)
+{
+    if (offset % 16 || offset + size > all.launch->shared)
+        fake_cuda_wrong("more shared memory than the launch asked for");
+    return all.shared[all.now->block] + offset;
+}
+
+void *fake_cuda_remote(void *mine, uint32_t rank)
+{
+    size_t offset = (size_t)((unsigned char *)mine -
+                             all.shared[all.now->block]);
+
+    if (offset >= all.launch->shared || rank >= all.blocks)
+        fake_cuda_wrong("no shared memory of this cluster");
+    return all.shared[rank] + offset;
+}
+
+void fake_cuda_shuffle(const void *in, void *out, size_t size, uint32_t bits)
+{
+    struct fiber *self = all.now;
+    const struct fiber *other =
+        &all.fiber[(uint32_t)(self - all.fiber) ^ bits];
+
+    if (size > sizeof self->value || bits >= WARP ||
+        all.launch->threads % WARP)
+        fake_cuda_wrong("a shuffle that is none");
+    memcpy(self->value, in, size);
+    fake_cuda_sync(FAKE_WARP);
+    memcpy(out, other->value, size);
+    fake_cuda_sync(FAKE_WARP);
+}
+
+void fake_cuda_copy(void *to, const void *from, size_t size)
+{
+    struct fiber *self = all.now;
+
+    if (self->copies == COPIES)
+        fake_cuda_wrong("too many copies on their way");
+    if ((uintptr_t)to % size || (uintptr_t)from % size)
+        fake_cuda_wrong("a copy that is not aligned");
+    self->copy[self->copies++] =
+        (struct copy){to, from, size, self->group};
+}
+
+void fake_cuda_copy_group(void)
+{
+    all.now->group++;
+}
+
+void fake_cuda_copied(uint32_t but)
+{
+    struct fiber *self = all.now;
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < self->copies; i++) {
+        struct copy *copy = &self->copy[i];
+        if (copy->group + but >= self->group)
+            self->copy[left++] = *copy;
+        else
+            memcpy(copy->to, copy->from, copy->size);
+    }
+    self->copies = left;
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static void make_barriers(void)
+{
+    const uint32_t threads = all.launch->threads;
+    const uint32_t warps = (threads + WARP - 1) / WARP;
+
+    all.barrier[FAKE_WARP] = zeroed(all.blocks * warps, sizeof(struct barrier));
+    all.barrier[FAKE_BLOCK] = zeroed(all.blocks, sizeof(struct barrier));
+    all.barrier[FAKE_CLUSTER] = zeroed(1, sizeof(struct barrier));
+    all.barrier[FAKE_CLUSTER]->members = all.fibers;
+    for (uint32_t b = 0; b < all.blocks; b++) {
+        all.barrier[FAKE_BLOCK][b].members = threads;
+        for (uint32_t w = 0; w < warps; w++)
+            all.barrier[FAKE_WARP][b * warps + w].members =
+                threads - w * WARP < WARP ? threads - w * WARP : WARP;
+    }
+}
+
+/* Not a number wherever nobody has written. */
+static void make_shared(void)
+{
+    all.shared = zeroed(all.blocks, sizeof *all.shared);
+    for (uint32_t b = 0; b < all.blocks; b++) {
+        if (posix_memalign((void **)&all.shared[b], 128,
+                           all.launch->shared ? all.launch->shared : 1))
+            abort();
+        memset(all.shared[b], 0xff, all.launch->shared);
+    }
+}
+
+static void make_fibers(uint32_t first)
+{
+    const struct fake_launch *launch = all.launch;
+
+    for (uint32_t i = 0; i < all.fibers; i++) {
+        struct fiber *fiber = &all.fiber[i];
+        uint32_t block = i / launch->threads;
+        fiber->block = block;
+        fiber->self = (struct fake_self){
+            .thread = i % launch->threads,
+            .threads = launch->threads,
+            .x = (first + block) % launch->x,
+            .y = (first + block) / launch->x,
+            .blocks = launch->x,
+            .rank = launch->cluster ? block : 0};
+        place_init(&fiber->place, stacks + (size_t)i * STACK, run_fiber);
+        make_ready(fiber);
+    }
+}
+
+static void free_group(void)
+{
+    for (uint32_t b = 0; b < all.blocks; b++)
+        free(all.shared[b]);
+    free(all.shared);
+    for (int s = 0; s < FAKE_SCOPES; s++)
+        free(all.barrier[s]);
+    free(all.fiber);
+    free(all.ready);
+}
+
+static bool run_group(uint32_t first)
+{
+    all.fiber = zeroed(all.fibers, sizeof *all.fiber);
+    all.ready = zeroed(all.fibers, sizeof *all.ready);
+    all.done = all.count = 0;
+    all.yields = 0;
+    make_barriers();
+    make_shared();
+    make_fibers(first);
+    while (all.count && all.yields < YIELDS_MAX) {
+        uint32_t at = next_random() % all.count, who = all.ready[at];
+        all.ready[at] = all.ready[--all.count];
+        enter(&all.fiber[who], stacks + (size_t)who * STACK);
+    }
+    fake_cuda_self = NULL;
+    if (!all.count && all.done < all.fibers)
+        fake_cuda_wrong("threads wait for others that never come");
+    free_group();
+    return all.done == all.fibers;
+}
+
+bool fake_fibers_run(const struct fake_launch *launch, const void *arguments)
+{
+    uint32_t blocks = launch->x * launch->y;
+    uint32_t group = launch->together  ? blocks
+                     : launch->cluster ? launch->cluster
+                                       : 1;
+
+    if (!stacks) {
+        stacks = mmap(NULL, (size_t)FIBERS_MAX * STACK, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (stacks == MAP_FAILED)
+            abort();
+    }
+    all.launch = launch;
+    all.arguments = arguments;
+    all.blocks = group;
+    all.fibers = group * launch->threads;
+    all.random = fake_cuda.seed * 2654435761u + 1;
+    if (!launch->threads || launch->threads > 1024 ||
+        all.fibers > FIBERS_MAX || blocks % group)
+        fake_cuda_wrong("a launch that no device takes");
+    for (uint32_t b = 0; b < blocks; b += group) {
+        /* Any order of blocks is right. */
+        uint32_t from = fake_cuda.seed % 2 ? blocks - group - b : b;
+        if (!run_group(from))
+            return false;
+    }
+    return true;
+}
