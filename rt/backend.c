@@ -16,6 +16,9 @@ const struct rp_backend_ops *const rp_backends[] = {
 #if HAVE_ALSA
     &rp_backend_alsa,
 #endif
+#if HAVE_RTMIDI
+    &rp_backend_rtmidi,
+#endif
     &rp_backend_null, NULL};
 
 static void list_names(char *text, size_t size)
@@ -43,23 +46,38 @@ static rp_status find_any(const struct rp_backend_ops **ops)
     return RP_ENONE;
 }
 
-rp_status rp_backend_find(const char *name, const struct rp_backend_ops **ops)
+/* Whether `name` is that backend's, with a system of its own behind a colon
+ * where it has such. */
+static bool is_called(const char *backend, bool covers, const char *name)
+{
+    size_t length = strlen(backend);
+
+    return !strncmp(backend, name, length) &&
+           (!name[length] || (covers && name[length] == ':'));
+}
+
+rp_status rp_backend_find(const char *name, const struct rp_backend_ops **ops,
+                          const char **system)
 {
     static const char *const known[] = {"jack", "alsa", "rtmidi"};
     char names[100];
 
+    *system = NULL;
     if (!name || !strcmp(name, "auto")) {
         return find_any(ops);
     }
     for (int i = 0; rp_backends[i]; i++) {
-        if (!strcmp(rp_backends[i]->name, name)) {
-            *ops = rp_backends[i];
+        const struct rp_backend_ops *one = rp_backends[i];
+
+        if (is_called(one->name, one->covers, name)) {
+            *ops = one;
+            *system = strchr(name, ':') ? strchr(name, ':') + 1 : NULL;
             return RP_OK;
         }
     }
     list_names(names, sizeof(names));
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!strcmp(known[i], name)) {
+        if (is_called(known[i], true, name)) {
             rp_log(RP_ERROR, "backend",
                    "this build has no backend '%s'; it has: auto%s", name,
                    names);

@@ -30,7 +30,8 @@ struct rp_backend_options {
     const char *name;     /* as others see it */
     const char *in, *out; /* ports to connect to, substring or number from 1;
                              NULL: in all hardware inputs, out none */
-    uint32_t rate, period; /* null and alsa; 0: 48000, 128 */
+    const char *system;    /* rtmidi: which of its own; NULL: any */
+    uint32_t rate, period; /* null, alsa and rtmidi; 0: 48000, 128 */
     bool realtime;         /* null only */
     const struct rp_timed_event *call; /* null only, in order of frame */
     uint32_t calls;
@@ -49,6 +50,9 @@ struct rp_backend {
 
 struct rp_backend_ops {
     const char *name;
+    /* It reaches what others reach: "NAME:SYSTEM" chooses which, and its ports
+     * are listed unasked only where no other backend is. */
+    bool covers;
     /* Whether it can run here and now; why not, as one line. */
     bool (*probe)(char *text, size_t size);
     RP_MUST rp_status (*open)(struct rp_backend **backend,
@@ -69,14 +73,17 @@ struct rp_backend_ops {
 };
 
 /* Every backend this build knows, NULL-terminated; "auto" is the first that
- * probes true. RP_ENONE with one logged line for an unknown name. */
+ * probes true. RP_ENONE with one logged line for an unknown name. *system is
+ * what the name says after a colon, NULL if nothing. */
 extern const struct rp_backend_ops *const rp_backends[];
 RP_MUST rp_status rp_backend_find(const char *name,
-                                  const struct rp_backend_ops **ops);
+                                  const struct rp_backend_ops **ops,
+                                  const char **system);
 
 extern const struct rp_backend_ops rp_backend_null;
 extern const struct rp_backend_ops rp_backend_jack;
 extern const struct rp_backend_ops rp_backend_alsa;
+extern const struct rp_backend_ops rp_backend_rtmidi;
 
 /* Audio thread: one period, timed for the statistics. */
 RP_RT void rp_backend_cycle(struct rp_backend *backend, struct rp_io *io);

@@ -65,6 +65,7 @@ static void *run(void *self)
     struct rp_backend *backend = pace->backend;
     uint64_t slack = (uint64_t)backend->period * SECOND / backend->rate + SLEPT;
 
+    pthread_setname_np(pthread_self(), "pace"); /* for top, perf */
     while (!atomic_load(&pace->quit)) {
         uint64_t due = rp_pace_ns(pace, pace->frame), now;
 

@@ -197,7 +197,8 @@ static rp_status open_backend(struct rp_session *session,
                                          .call = options->call,
                                          .calls = options->calls};
     bool any = !options->backend || !strcmp(options->backend, "auto");
-    rp_status status = rp_backend_find(options->backend, &session->ops);
+    rp_status status =
+        rp_backend_find(options->backend, &session->ops, &backend.system);
 
     if (status) {
         return status;
@@ -522,22 +523,47 @@ void rp_session_describe(struct rp_session *session, char *text, size_t size)
     session->ops->describe(session->backend, text, size);
 }
 
+/* Only the ports of one system, of a backend that has several. */
+struct only {
+    const char *name;
+    void (*each)(void *self, const struct rp_port *port);
+    void *self;
+};
+
+static void only_each(void *self, const struct rp_port *port)
+{
+    const struct only *only = self;
+
+    if (!strcmp(port->backend, only->name)) {
+        only->each(only->self, port);
+    }
+}
+
 rp_status rp_session_ports(const char *backend,
                            void (*each)(void *self, const struct rp_port *port),
                            void *self)
 {
+    struct only only = {backend, each, self};
     const struct rp_backend_ops *ops;
+    const char *system;
+    bool listed = false;
     rp_status status;
 
     if (backend && strcmp(backend, "auto")) {
-        status = rp_backend_find(backend, &ops);
-        return status ? status : ops->ports(each, self);
+        status = rp_backend_find(backend, &ops, &system);
+        return status   ? status
+               : system ? ops->ports(only_each, &only)
+                        : ops->ports(each, self);
     }
     for (int i = 0; rp_backends[i]; i++) {
         char why[200];
 
         ops = rp_backends[i];
-        if (ops->probe(why, sizeof(why)) && (status = ops->ports(each, self))) {
+        if ((ops->covers && listed) || !ops->probe(why, sizeof(why))) {
+            continue;
+        }
+        listed = true;
+        if ((status = ops->ports(each, self))) {
             return status;
         }
     }

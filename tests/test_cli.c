@@ -113,7 +113,8 @@ static void test_usage(void)
     refused("play --metre 4/5", 2, "--metre '4/5': expected 1 to 32 beats");
     refused("play --headless=yes", 2, "--headless 'yes': expected no value");
     refused("play --backend oss", 2,
-            "--backend 'oss': expected auto|jack|alsa|rtmidi|null");
+            "--backend 'oss': expected auto|jack|alsa|rtmidi|rtmidi:alsa|"
+            "rtmidi:jack|null");
     refused("play --mode duet", 2, "--mode 'duet': expected answer or trade");
     refused("play --instrument kazoo", 2, "--instrument 'kazoo': expected");
     refused("play --period 3", 2,

@@ -2,6 +2,9 @@
 #ifndef RP_CMD_H
 #define RP_CMD_H
 
+/* What --backend takes (rt/backend.h). */
+#define RP_BACKEND_NAMES "auto|jack|alsa|rtmidi|rtmidi:alsa|rtmidi:jack|null"
+
 struct rp_command {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the name; the exit code */
@@ -10,6 +13,7 @@ struct rp_command {
 
 int rp_cmd_play(int argc, char **argv);
 int rp_cmd_generate(int argc, char **argv);
+int rp_cmd_learn(int argc, char **argv);
 int rp_cmd_ports(int argc, char **argv);
 int rp_cmd_presets(int argc, char **argv);
 int rp_cmd_engines(int argc, char **argv);

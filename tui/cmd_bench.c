@@ -62,7 +62,7 @@ static const struct rp_cli fallback_cli = {
 static const struct rp_option latency_options[] = {
     MODEL_OPTIONS,
     {"backend", "NAME", "auto, jack or null in real time (auto)",
-     RP_OPTION_WORD, AT(backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+     RP_OPTION_WORD, AT(backend), 0, 0, RP_BACKEND_NAMES},
     {"notes", "N", "keys to press (200)", RP_OPTION_COUNT, AT(notes), 1,
      RP_BENCH_LATENCY_MOST},
     {"turns", "N", "calls to be answered (10)", RP_OPTION_COUNT, AT(turns), 0,

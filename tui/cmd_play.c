@@ -28,7 +28,7 @@ static const struct rp_option options[] = {
     {"model", "FILE", "other weights than the preset's", RP_OPTION_TEXT,
      AT(model)},
     {"backend", "NAME", "auto, jack, alsa, rtmidi or null (auto)",
-     RP_OPTION_WORD, AT(backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+     RP_OPTION_WORD, AT(backend), 0, 0, RP_BACKEND_NAMES},
     {"in", "PORT", "read from it: a part of its name, or its number",
      RP_OPTION_TEXT, AT(in)},
     {"out", "PORT", "send to it", RP_OPTION_TEXT, AT(out)},

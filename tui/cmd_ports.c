@@ -18,7 +18,7 @@ struct listing {
 
 static const struct rp_option options[] = {
     {"backend", "NAME", "auto, jack, alsa, rtmidi or null", RP_OPTION_WORD,
-     offsetof(struct listing, backend), 0, 0, "auto|jack|alsa|rtmidi|null"},
+     offsetof(struct listing, backend), 0, 0, RP_BACKEND_NAMES},
     {"json", NULL, "print a JSON array", RP_OPTION_FLAG,
      offsetof(struct listing, json)},
     RP_OPTION_END,

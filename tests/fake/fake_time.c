@@ -4,20 +4,25 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/fake/guard.h"
 
-enum { SECOND = 1000000000 };
+enum { SECOND = 1000000000, THREADS = 4 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Atomic bool ours, pumping;
-static _Atomic uint64_t now;    /* ns */
-static _Atomic uint64_t asleep; /* until when the pace sleeps; 0: it does not */
-static _Atomic int pace;        /* its thread; 0: not seen yet */
+static _Atomic bool guards; /* the pace from when it wakes */
+static _Atomic uint64_t now; /* ns */
+static struct {
+    _Atomic int id;          /* 0: not seen yet */
+    _Atomic uint64_t asleep; /* until when it sleeps; 0: it does not */
+} thread[THREADS];
+static _Atomic int threads = 1; /* how many there are to be */
 static _Thread_local bool guarded;
 
 static void nap(void)
@@ -49,18 +54,41 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     return 0;
 }
 
+/* The place of the calling thread; with the lock held. */
+static int place(void)
+{
+    int id = (int)syscall(SYS_gettid), at = 0;
+
+    while (at < THREADS - 1 && atomic_load(&thread[at].id) &&
+           atomic_load(&thread[at].id) != id) {
+        at++;
+    }
+    atomic_store(&thread[at].id, id);
+    return at;
+}
+
 /* Until the test says that it is time. */
 static void wait_until(uint64_t until)
 {
+    int at;
+
     pthread_mutex_lock(&lock);
-    atomic_store(&pace, (int)syscall(SYS_gettid));
-    atomic_store(&asleep, until);
+    at = place();
+    atomic_store(&thread[at].asleep, until);
     pthread_cond_broadcast(&changed);
     while (atomic_load(&now) < until && !atomic_load(&pumping)) {
         pthread_cond_wait(&changed, &lock);
     }
-    atomic_store(&asleep, 0);
+    atomic_store(&thread[at].asleep, 0);
     pthread_mutex_unlock(&lock);
+}
+
+static bool is_pace(void)
+{
+    char name[16] = "";
+
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    return !strcmp(name, "pace");
 }
 
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
@@ -82,6 +110,9 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
         set_now(until);
         nap();
     }
+    if (atomic_load(&guards) && !atomic_load(&pumping) && is_pace()) {
+        fake_time_guard();
+    }
     return 0;
 }
 
@@ -89,13 +120,30 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
 
 void fake_time_expect(void)
 {
-    atomic_store(&pace, 0);
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < THREADS; i++) {
+        atomic_store(&thread[i].id, 0);
+        atomic_store(&thread[i].asleep, 0);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void fake_time_threads(int count)
+{
+    atomic_store(&threads, count);
+}
+
+void fake_time_guard_pace(bool guard)
+{
+    atomic_store(&guards, guard);
 }
 
 void fake_time_begin(void)
 {
     atomic_fetch_add(&now, (uint64_t)100 * SECOND);
     fake_time_expect();
+    fake_time_threads(1);
+    fake_time_guard_pace(false);
     atomic_store(&ours, true);
 }
 
@@ -109,19 +157,35 @@ uint64_t fake_time_now(void)
     return atomic_load(&now);
 }
 
-/* Not seen yet: it is about to begin. */
-static bool pace_lives(void)
+/* Asleep, or it has ended; what is not seen yet is about to begin. */
+static bool is_settled(int at)
 {
-    int thread = atomic_load(&pace);
+    int id = atomic_load(&thread[at].id);
 
-    return !thread || syscall(SYS_tgkill, getpid(), thread, 0) == 0;
+    return id && (atomic_load(&thread[at].asleep) ||
+                  syscall(SYS_tgkill, getpid(), id, 0) != 0);
 }
 
 void fake_time_settle(void)
 {
-    while (!atomic_load(&asleep) && pace_lives()) {
-        nap();
+    for (int i = 0; i < atomic_load(&threads); i++) {
+        while (!is_settled(i)) {
+            nap();
+        }
     }
+}
+
+/* When the next of them wakes; 0: none sleeps. */
+static uint64_t next_wake(void)
+{
+    uint64_t next = 0;
+
+    for (int i = 0; i < THREADS; i++) {
+        uint64_t asleep = atomic_load(&thread[i].asleep);
+
+        next = asleep && (!next || asleep < next) ? asleep : next;
+    }
+    return next;
 }
 
 void fake_time_pass(uint64_t until)
@@ -131,10 +195,12 @@ void fake_time_pass(uint64_t until)
 
         fake_time_settle();
         pthread_mutex_lock(&lock);
-        next = atomic_load(&asleep);
+        next = next_wake();
         set_now(next && next < until ? next : until);
-        if (next && next <= atomic_load(&now)) {
-            atomic_store(&asleep, 0); /* it wakes */
+        for (int i = 0; i < THREADS; i++) {
+            if (atomic_load(&thread[i].asleep) <= atomic_load(&now)) {
+                atomic_store(&thread[i].asleep, 0); /* it wakes */
+            }
         }
         pthread_cond_broadcast(&changed);
         pthread_mutex_unlock(&lock);

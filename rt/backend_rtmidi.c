@@ -1,0 +1,340 @@
+/* RtMidi: what its C functions reach, wherever it runs. It has no periods and
+ * sends at once, so the pace runs the one and a sender waits for the other. */
+#include <rtmidi_c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "rt/backend_rtmidi.h"
+#include "rt/log.h"
+
+enum {
+    SECOND = 1000000000,
+    LOOK = SECOND / 2, /* ns between two looks at the ports */
+    PERIOD_MAX = 1 << 16,
+    HEARD = 8192, /* events of an input: most of a second at 10,000 a second */
+    SENT = 8192,
+    SYSTEMS = RTMIDI_API_NUM
+};
+
+/* ---- which of RtMidi's systems ---- */
+
+static int list_systems(enum RtMidiApi *systems)
+{
+    int count = rtmidi_get_compiled_api(systems, SYSTEMS), kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (systems[i] != RTMIDI_API_RTMIDI_DUMMY) {
+            systems[kept++] = systems[i];
+        }
+    }
+    return kept;
+}
+
+/* The first that works, or the one asked for. Why not goes to `why`. */
+static rp_status find_system(const char *want, int *system, char *why,
+                             size_t size)
+{
+    enum RtMidiApi systems[SYSTEMS];
+    int count = list_systems(systems);
+    size_t used = 0;
+    bool known = false;
+    char said[200];
+
+    snprintf(why, size, "this RtMidi knows no MIDI system");
+    for (int i = 0; i < count && used < size; i++) {
+        const char *name = rtmidi_api_name(systems[i]);
+
+        if (want && strcmp(want, name)) {
+            continue;
+        }
+        known = true;
+        if (rp_rtmidi_try(systems[i], said, sizeof(said))) {
+            *system = systems[i];
+            return RP_OK;
+        }
+        used += snprintf(why + used, size - used, "%s%s: %s", used ? "; " : "",
+                         name, said);
+    }
+    if (known) {
+        return RP_ENONE;
+    }
+    for (int i = 0; i < count && used < size; i++) {
+        used += snprintf(why + used, size - used, "%s%s",
+                         i ? " " : "this RtMidi has not that system, only: ",
+                         rtmidi_api_name(systems[i]));
+    }
+    return RP_EARG;
+}
+
+/* ---- the table ---- */
+
+static bool backend_probe(char *text, size_t size)
+{
+    char why[300];
+    int system;
+
+    if (find_system(NULL, &system, why, sizeof(why))) {
+        snprintf(text, size, "%s", why);
+        return false;
+    }
+    snprintf(text, size, "RtMidi reaches %s", rtmidi_api_display_name(system));
+    return true;
+}
+
+static void backend_close(struct rp_backend *backend)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+
+    rp_pace_stop(&rtmidi->pace);
+    rp_rtmidi_send_stop(rtmidi);
+    rp_rtmidi_close_system(rtmidi);
+    for (int i = 0; i < RP_RTMIDI_INS; i++) {
+        rp_ring_fini(&rtmidi->in[i].ring);
+    }
+    for (int w = 0; w < RP_WAYS; w++) {
+        rp_ring_fini(&rtmidi->sent[w]);
+    }
+    pthread_mutex_destroy(&rtmidi->lock);
+    (void)munlock(rtmidi, sizeof(*rtmidi));
+    free(rtmidi);
+}
+
+static rp_status create(struct rp_rtmidi **rtmidi,
+                        const struct rp_backend_options *options)
+{
+    struct rp_rtmidi *made =
+        aligned_alloc(64, (sizeof(*made) + 63) / 64 * 64);
+    rp_status status = RP_OK;
+
+    if (!made) {
+        rp_log(RP_ERROR, "rtmidi", "out of memory");
+        return RP_EMEM;
+    }
+    memset(made, 0, sizeof(*made));
+    (void)mlock(made, sizeof(*made));
+    pthread_mutex_init(&made->lock, NULL);
+    made->base.ops = &rp_backend_rtmidi;
+    made->base.rate = options->rate ? options->rate : 48000;
+    made->base.period = options->period ? options->period : 128;
+    snprintf(made->name, sizeof(made->name), "%s", options->name);
+    for (int i = 0; i < RP_RTMIDI_INS && status == RP_OK; i++) {
+        made->in[i].rtmidi = made;
+        status = rp_ring_init(&made->in[i].ring, HEARD,
+                              sizeof(struct rp_rtmidi_event));
+    }
+    for (int w = 0; w < RP_WAYS && status == RP_OK; w++) {
+        status = rp_ring_init(&made->sent[w], SENT,
+                              sizeof(struct rp_rtmidi_event));
+    }
+    if (status) {
+        backend_close(&made->base);
+        return status;
+    }
+    *rtmidi = made;
+    return RP_OK;
+}
+
+static rp_status find_ports(struct rp_rtmidi *rtmidi,
+                            const struct rp_backend_options *options)
+{
+    rp_status status = RP_OK;
+
+    rp_rtmidi_look(rtmidi);
+    if (options->in) {
+        status = rp_rtmidi_find(&rtmidi->sources, options->in, true,
+                                rtmidi->in_name);
+    }
+    if (status == RP_OK && options->out) {
+        status = rp_rtmidi_find(&rtmidi->destinations, options->out, false,
+                                rtmidi->out_name);
+    }
+    return status;
+}
+
+static rp_status backend_open(struct rp_backend **backend,
+                              const struct rp_backend_options *options)
+{
+    struct rp_rtmidi *rtmidi = NULL;
+    char why[300];
+    rp_status status = create(&rtmidi, options);
+
+    if (status) {
+        return status;
+    }
+    if (rtmidi->base.rate < 1000 || rtmidi->base.rate > 1000000 ||
+        rtmidi->base.period > PERIOD_MAX) {
+        rp_log(RP_ERROR, "rtmidi",
+               "%u Hz with %u frames: expected 1000..1000000 and 1..%d",
+               rtmidi->base.rate, rtmidi->base.period, PERIOD_MAX);
+        backend_close(&rtmidi->base);
+        return RP_EARG;
+    }
+    status = find_system(options->system, &rtmidi->api, why, sizeof(why));
+    if (status == RP_OK) {
+        status = rp_rtmidi_open_system(rtmidi, why, sizeof(why));
+    }
+    if (status) {
+        rp_log(RP_ERROR, "rtmidi", "%s", why);
+    } else {
+        status = find_ports(rtmidi, options);
+    }
+    if (status) {
+        backend_close(&rtmidi->base);
+        return status;
+    }
+    *backend = &rtmidi->base;
+    return RP_OK;
+}
+
+static rp_status run(struct rp_rtmidi *rtmidi)
+{
+    rp_status status;
+
+    atomic_store_explicit(&rtmidi->ready, true, memory_order_release);
+    status = rp_pace_start(&rtmidi->pace, &rtmidi->base, rp_rtmidi_run);
+    if (status == RP_OK && (status = rp_rtmidi_send_start(rtmidi))) {
+        rp_pace_stop(&rtmidi->pace);
+    }
+    if (status) {
+        atomic_store(&rtmidi->ready, false);
+    }
+    return status;
+}
+
+static rp_status backend_start(struct rp_backend *backend)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+    rp_status status = run(rtmidi);
+
+    if (status == RP_OK) {
+        rp_rtmidi_connect_first(rtmidi);
+        rtmidi->looked_at = rp_pace_now();
+    }
+    return status;
+}
+
+static void backend_stop(struct rp_backend *backend)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+
+    rp_pace_stop(&rtmidi->pace);
+    rp_rtmidi_send_stop(rtmidi);
+    rp_log(RP_DEBUG, "rtmidi", "nothing was sent later than %.3f ms",
+           (double)atomic_load(&rtmidi->worst) * 1e-6);
+}
+
+static bool backend_alive(struct rp_backend *backend)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+
+    return rtmidi->there && !atomic_load(&rtmidi->gone);
+}
+
+/* What waits in the rings goes nowhere: it ends by what `release` sends. */
+static void lose_system(struct rp_rtmidi *rtmidi)
+{
+    rp_log(RP_WARN, "rtmidi", "%s is gone; looking for it every second",
+           rtmidi_api_display_name(rtmidi->api));
+    rp_pace_stop(&rtmidi->pace);
+    rp_rtmidi_send_stop(rtmidi);
+    atomic_store(&rtmidi->ready, false);
+    rp_rtmidi_close_system(rtmidi);
+    rp_links_lose(&rtmidi->links);
+}
+
+static void find_again(struct rp_rtmidi *rtmidi)
+{
+    struct rp_cycle *cycle = rtmidi->base.cycle;
+    char why[300];
+
+    if (rp_rtmidi_open_system(rtmidi, why, sizeof(why))) {
+        rp_log(RP_DEBUG, "rtmidi", "%s", why);
+        return;
+    }
+    rp_rtmidi_look(rtmidi);
+    rp_rtmidi_restore(rtmidi, false);
+    /* First of all what sounded when it went ends at its receivers. */
+    atomic_fetch_add(&cycle->unplugged, 1);
+    atomic_fetch_add(&cycle->release, 1);
+    if (run(rtmidi)) {
+        rp_rtmidi_close_system(rtmidi);
+        return;
+    }
+    rp_stats_add(&cycle->stats.reconnects, 1);
+    rp_log(RP_INFO, "rtmidi", "%s is back",
+           rtmidi_api_display_name(rtmidi->api));
+}
+
+static void backend_poll(struct rp_backend *backend)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+    uint64_t now = rp_pace_now();
+
+    if (rtmidi->there && atomic_load(&rtmidi->gone)) {
+        lose_system(rtmidi);
+        rtmidi->looked_at = now;
+    }
+    if (rtmidi->there && now - rtmidi->looked_at >= LOOK) {
+        rtmidi->looked_at = now;
+        rp_rtmidi_watch(rtmidi);
+    } else if (!rtmidi->there && now - rtmidi->looked_at >= SECOND) {
+        rtmidi->looked_at = now;
+        find_again(rtmidi);
+    }
+}
+
+static void backend_describe(struct rp_backend *backend, char *text,
+                             size_t size)
+{
+    struct rp_rtmidi *rtmidi = (struct rp_rtmidi *)backend;
+
+    if (!backend_alive(backend)) {
+        snprintf(text, size, "rtmidi: %s is gone",
+                 rtmidi_api_display_name(rtmidi->api));
+        return;
+    }
+    snprintf(text, size, "rtmidi:%s %u Hz %u frames",
+             rtmidi_api_name(rtmidi->api), backend->rate, backend->period);
+    rp_links_describe(&rtmidi->links, rtmidi->name, rp_rtmidi_port_names, text,
+                      size);
+}
+
+/* Those of every system that works, each under its own name. */
+static rp_status
+backend_ports(void (*each)(void *self, const struct rp_port *port), void *self)
+{
+    enum RtMidiApi systems[SYSTEMS];
+    int count = list_systems(systems), listed = 0;
+    char why[300];
+
+    for (int i = 0; i < count; i++) {
+        char name[40];
+
+        if (rp_rtmidi_try(systems[i], why, sizeof(why))) {
+            snprintf(name, sizeof(name), "rtmidi:%s",
+                     rtmidi_api_name(systems[i]));
+            rp_rtmidi_each(systems[i], name, each, self);
+            listed++;
+        }
+    }
+    if (!listed) {
+        rp_log(RP_ERROR, "rtmidi", "RtMidi reaches no MIDI system");
+    }
+    return listed ? RP_OK : RP_ENONE;
+}
+
+const struct rp_backend_ops rp_backend_rtmidi = {
+    .name = "rtmidi",
+    .covers = true,
+    .probe = backend_probe,
+    .open = backend_open,
+    .start = backend_start,
+    .stop = backend_stop,
+    .close = backend_close,
+    .alive = backend_alive,
+    .poll = backend_poll,
+    .describe = backend_describe,
+    .ports = backend_ports,
+};
