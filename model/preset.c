@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rt/ini.h"
 #include "rt/log.h"
 
-enum { LINE_MAX_BYTES = 1024, FOLDERS = 4 };
+enum { FOLDERS = 4 };
 
 struct folders {
     char path[FOLDERS][PATH_MAX];
@@ -43,30 +44,6 @@ static void find_folders(struct folders *folders)
     add_folder(folders, RP_DATA_PRESETS, "");
 }
 
-static char *trim(char *text)
-{
-    size_t length;
-
-    text += strspn(text, " \t\r\n");
-    length = strlen(text);
-    while (length && strchr(" \t\r\n", text[length - 1])) {
-        text[--length] = '\0';
-    }
-    return text;
-}
-
-/* A comment begins with # or ; at the start or after a blank. */
-static void cut_comment(char *line)
-{
-    for (char *c = line; *c; c++) {
-        if ((*c == '#' || *c == ';') &&
-            (c == line || c[-1] == ' ' || c[-1] == '\t')) {
-            *c = '\0';
-            return;
-        }
-    }
-}
-
 /* Beside the preset unless it is absolute. NULL: out of memory. */
 static char *beside(const char *preset, const char *model)
 {
@@ -91,96 +68,78 @@ static void list_keys(char *text, size_t size)
         used += snprintf(text + used, size - (size_t)used, ", %s",
                          rp_settings[i].key);
     }
+    if (used < (int)size) {
+        snprintf(text + used, size - (size_t)used, ", cc1 to cc119");
+    }
 }
 
-static rp_status refuse(const char *path, unsigned line, const char *what)
+/* A controller that turns a knob. */
+static rp_status read_mapping(struct rp_preset *preset,
+                              const struct rp_ini_line *line)
 {
-    rp_log(RP_ERROR, "preset", "%s:%u: %s", path, line, what);
-    return RP_EFORMAT;
+    struct rp_mapping mapping, *more;
+    char why[512];
+
+    if (rp_mapping_read(line->key, line->value, &mapping, why, sizeof(why)) !=
+        RP_OK) {
+        return rp_ini_refuse(line, "%s = '%.60s': %s", line->key, line->value,
+                             why);
+    }
+    for (uint32_t i = 0; i < preset->mappings; i++) {
+        if (preset->mapping[i].controller == mapping.controller &&
+            preset->mapping[i].channel == mapping.channel) {
+            return rp_ini_refuse(line, "'%s' is set a second time", line->key);
+        }
+    }
+    more = realloc(preset->mapping, (preset->mappings + 1) * sizeof(*more));
+    if (!more) {
+        return RP_EMEM;
+    }
+    preset->mapping = more;
+    more[preset->mappings++] = mapping;
+    return RP_OK;
 }
 
-static rp_status read_setting(struct rp_preset *preset, unsigned line,
-                              const char *key, const char *value)
+static rp_status read_setting(struct rp_preset *preset,
+                              const struct rp_ini_line *line)
 {
-    char text[512], keys[256];
-    int id = rp_setting_find(key);
+    char keys[400];
+    int id = rp_setting_find(line->key);
 
     if (id < 0) {
         list_keys(keys, sizeof(keys));
-        snprintf(text, sizeof(text), "unknown key '%.40s'; expected one of %s",
-                 key, keys);
-        return refuse(preset->path, line, text);
+        return rp_ini_refuse(line, "unknown key '%.40s'; expected one of %s",
+                             line->key, keys);
     }
     if (preset->set & 1u << id) {
-        snprintf(text, sizeof(text), "'%s' is set a second time", key);
-        return refuse(preset->path, line, text);
+        return rp_ini_refuse(line, "'%s' is set a second time", line->key);
     }
-    if (rp_setting_read(id, value, &preset->knobs) != RP_OK) {
-        snprintf(text, sizeof(text), "%s = '%.60s': expected %s", key, value,
-                 rp_settings[id].want);
-        return refuse(preset->path, line, text);
+    if (rp_setting_read(id, line->value, &preset->knobs) != RP_OK) {
+        return rp_ini_refuse(line, "%s = '%.60s': expected %s", line->key,
+                             line->value, rp_settings[id].want);
     }
     preset->set |= 1u << id;
     return RP_OK;
 }
 
-static rp_status read_line(struct rp_preset *preset, unsigned line, char *text)
+static rp_status read_line(void *self, const struct rp_ini_line *line)
 {
-    char *equals, *key, *value;
-    char **text_key = NULL;
+    struct rp_preset *preset = self;
+    char **text;
 
-    cut_comment(text);
-    text = trim(text);
-    if (!*text) {
-        return RP_OK;
+    if (rp_mapping_is_key(line->key)) {
+        return read_mapping(preset, line);
     }
-    equals = strchr(text, '=');
-    if (!equals || equals == text) {
-        return refuse(preset->path, line, "expected key = value");
+    if (strcmp(line->key, "about") && strcmp(line->key, "model")) {
+        return read_setting(preset, line);
     }
-    *equals = '\0';
-    key = trim(text);
-    value = trim(equals + 1);
-    if (!*value) {
-        return refuse(preset->path, line, "expected a value after '='");
+    text = *line->key == 'm' ? &preset->model : &preset->about;
+    if (*text) {
+        return rp_ini_refuse(line, "'%s' is set a second time", line->key);
     }
-    if (!strcmp(key, "about")) {
-        text_key = &preset->about;
-    } else if (!strcmp(key, "model")) {
-        text_key = &preset->model;
-    } else {
-        return read_setting(preset, line, key, value);
-    }
-    if (*text_key) {
-        return refuse(preset->path, line, "this key is set a second time");
-    }
-    *text_key = text_key == &preset->model ? beside(preset->path, value)
-                                           : strdup(value);
-    return *text_key ? RP_OK : RP_EMEM;
-}
-
-static rp_status read_lines(struct rp_preset *preset, FILE *file)
-{
-    char text[LINE_MAX_BYTES];
-    unsigned line = 0;
-
-    while (fgets(text, sizeof(text), file)) {
-        rp_status status;
-
-        line++;
-        if (!strchr(text, '\n') && !feof(file)) {
-            return refuse(preset->path, line, "expected a shorter line");
-        }
-        status = read_line(preset, line, text);
-        if (status != RP_OK) {
-            return status;
-        }
-    }
-    if (ferror(file)) {
-        rp_log(RP_ERROR, "preset", "%s: %s", preset->path, strerror(errno));
-        return RP_EIO;
-    }
-    return RP_OK;
+    *text = text == &preset->model ? beside(preset->path, line->value)
+                                   : strdup(line->value);
+    return *text ? RP_OK : RP_EMEM;
 }
 
 /* NAME of .../NAME.ini. */
@@ -214,19 +173,10 @@ static rp_status read_preset(const char *path, struct rp_preset *out)
 {
     struct rp_preset preset = {.path = strdup(path), .name = name_of(path)};
     rp_status status = preset.path && preset.name ? RP_OK : RP_EMEM;
-    FILE *file = NULL;
 
     rp_knobs_init(&preset.knobs);
     if (status == RP_OK) {
-        file = fopen(path, "r");
-        if (!file) {
-            rp_log(RP_ERROR, "preset", "%s: %s", path, strerror(errno));
-            status = errno == ENOENT ? RP_ENONE : RP_EIO;
-        }
-    }
-    if (file) {
-        status = read_lines(&preset, file);
-        fclose(file);
+        status = rp_ini_read("preset", path, false, read_line, &preset);
     }
     if (status == RP_OK) {
         status = fill_gaps(&preset);
@@ -269,6 +219,9 @@ void rp_preset_fini(struct rp_preset *preset)
     free(preset->path);
     free(preset->model);
     free(preset->about);
+    free(preset->mapping);
+    preset->mapping = NULL;
+    preset->mappings = 0;
     preset->name = preset->path = preset->model = preset->about = NULL;
 }
 

@@ -3,6 +3,7 @@
 #ifndef RP_PRESET_H
 #define RP_PRESET_H
 
+#include "model/mapping.h"
 #include "model/net/checkpoint.h"
 #include "model/net/engine.h"
 #include "model/setting.h"
@@ -26,6 +27,8 @@ struct rp_preset {
      * named. The others hold the program's defaults. */
     uint32_t set;
     struct rp_knobs knobs;
+    struct rp_mapping *mapping; /* its own controllers */
+    uint32_t mappings;
 };
 
 /* Looks in $RIPOSTE_PRESETS, $XDG_DATA_HOME/riposte/presets, the source tree

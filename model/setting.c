@@ -39,6 +39,10 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
      "a whole number from 0 to 128", "0"},
     {"window", "BEATS", "how much of what was played counts",
      "a whole number of beats from 1 to 256", "64"},
+    {"echo", "E", "how much of the call comes back in the answer",
+     "a number from 0 to 1", "0.4"},
+    {"candidates", "N", "answers thought through; 0: what time allows",
+     "a whole number from 0 to 4096", "0"},
     {"instrument", "NAME|0-127", "General MIDI sound of the answers",
      "a General MIDI name, a program number 0 to 127, or none", "none"},
     {"channel", "1-16", "MIDI channel of the answers", "a channel from 1 to 16",
@@ -75,6 +79,8 @@ static const struct range ranges[RP_SETTINGS] = {
     [RP_SET_TOP_P] = {KIND_REAL, 0.01, 1, 0.01, NULL},
     [RP_SET_TOP_K] = {KIND_COUNT, 0, 128, 1, NULL},
     [RP_SET_WINDOW] = {KIND_COUNT, 1, 256, 4, NULL},
+    [RP_SET_ECHO] = {KIND_REAL, 0, 1, 0.05, NULL},
+    [RP_SET_CANDIDATES] = {KIND_COUNT, 0, 4096, 16, NULL},
     [RP_SET_INSTRUMENT] = {KIND_INSTRUMENT, -1, 127, 1, NULL},
     [RP_SET_CHANNEL] = {KIND_CHANNEL, 0, 15, 1, NULL},
     [RP_SET_METRONOME] = {KIND_WORD, 0, 1, 1, switch_words},
@@ -117,6 +123,8 @@ static _Atomic uint32_t *whole_field(struct rp_knobs *knobs, int id)
         return &knobs->top_k;
     case RP_SET_WINDOW:
         return &knobs->window;
+    case RP_SET_CANDIDATES:
+        return &knobs->candidates;
     case RP_SET_CHANNEL:
         return &knobs->channel;
     case RP_SET_METRONOME:
@@ -142,6 +150,8 @@ static double get(enum rp_setting_id id, const struct rp_knobs *from)
         return knobs->temperature;
     case RP_SET_TOP_P:
         return knobs->top_p;
+    case RP_SET_ECHO:
+        return knobs->echo;
     case RP_SET_INSTRUMENT:
         return knobs->instrument;
     case RP_SET_TEMPO:
@@ -159,6 +169,9 @@ static void put(enum rp_setting_id id, struct rp_knobs *knobs, double value)
         break;
     case RP_SET_TOP_P:
         knobs->top_p = (float)value;
+        break;
+    case RP_SET_ECHO:
+        knobs->echo = (float)value;
         break;
     case RP_SET_INSTRUMENT:
         knobs->instrument = (int32_t)value;
@@ -376,6 +389,30 @@ rp_status rp_setting_put(enum rp_setting_id id, double value,
     }
     put(id, knobs, value);
     return RP_OK;
+}
+
+void rp_setting_sweep(enum rp_setting_id id, double *from, double *to)
+{
+    const struct range *range = &ranges[id];
+    static const struct {
+        double from, to;
+    } narrow[RP_SETTINGS] = {/* where the whole range is not for a hand */
+                             [RP_SET_TEMPO] = {60, 180},
+                             [RP_SET_LENGTH] = {0, 16},
+                             [RP_SET_TEMPERATURE] = {0.2, 2},
+                             [RP_SET_INSTRUMENT] = {0, 127},
+                             [RP_SET_WINDOW] = {1, 128},
+                             [RP_SET_SEED] = {0, 127}};
+
+    *from = range->least + (range->kind == KIND_CHANNEL);
+    *to = range->most + (range->kind == KIND_CHANNEL);
+    if (narrow[id].to > 0) {
+        *from = narrow[id].from;
+        *to = narrow[id].to;
+    }
+    if (range->kind == KIND_METRE || range->kind == KIND_END) {
+        *to = range->kind == KIND_METRE ? METRES - 1 : ENDS - 1;
+    }
 }
 
 static double step_metre(double value, int steps)

@@ -18,6 +18,8 @@ enum rp_setting_id {
     RP_SET_TOP_P,
     RP_SET_TOP_K,
     RP_SET_WINDOW,
+    RP_SET_ECHO,
+    RP_SET_CANDIDATES,
     RP_SET_INSTRUMENT,
     RP_SET_CHANNEL,
     RP_SET_METRONOME,
@@ -63,6 +65,9 @@ double rp_setting_number(enum rp_setting_id id, const struct rp_knobs *knobs);
 /* Rounds where the setting is whole. On RP_EARG nothing changed; say `want`. */
 RP_MUST rp_status rp_setting_put(enum rp_setting_id id, double value,
                                  struct rp_knobs *knobs);
+/* What a controller sweeps unless it is told otherwise, as rp_setting_number;
+ * for RP_FORM_TEXT the places of what is stepped through, from 0. */
+void rp_setting_sweep(enum rp_setting_id id, double *from, double *to);
 /* Steps up (> 0) or down; stops at the ends of the range. Main thread. */
 void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps);
 void rp_setting_copy(enum rp_setting_id id, struct rp_knobs *to,

@@ -53,6 +53,8 @@ struct rp_knobs {
     _Atomic float top_p;         /* (0, 1]; 1 is off */
     _Atomic uint32_t top_k;      /* 0 is off */
     _Atomic uint32_t window;     /* beats of primer, >= 1 */
+    _Atomic float echo;          /* 0..1: how much of a call returns */
+    _Atomic uint32_t candidates; /* thought through; 0: what time allows */
     _Atomic int32_t instrument;  /* GM program 0..127; -1: send none */
     _Atomic uint32_t channel;    /* MIDI channel of answers, 0..15 */
     _Atomic uint32_t seed;

@@ -103,7 +103,7 @@ static void test_usage(void)
     CHECK(!strncmp(out, "riposte ", 8) && lines(out) == 1);
     refused("pley", 2,
             "unknown command 'pley'; did you mean 'play'?; there "
-            "are play, generate, ports,");
+            "are play, generate, learn, ports,");
     refused("play --tempoo 100", 2,
             "unknown option '--tempoo'; did you mean '--tempo'?");
     refused("play -x", 2, "unknown option '-x'");

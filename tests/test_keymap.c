@@ -11,7 +11,7 @@ static const char upper[] = "q2w3er5t6y7ui9o0p";
 
 static void test_table(void)
 {
-    uint32_t selectable = 0;
+    uint64_t selectable = 0;
 
     for (const struct rp_key *a = rp_keymap; a->key; a++) {
         bool letter = a->key < 128 && islower(a->key);
@@ -27,13 +27,14 @@ static void test_table(void)
         }
         if (a->action == RP_DO_SELECT || a->action == RP_DO_TURN) {
             CHECK(a->argument >= 0 && a->argument < RP_PANEL_ROWS);
-            CHECK(!(selectable & 1u << a->argument));
-            selectable |= 1u << a->argument;
+            CHECK(!(selectable >> a->argument & 1));
+            selectable |= UINT64_C(1) << a->argument;
         }
         CHECK(a->action != RP_DO_NOTHING && a->action != RP_DO_PLAY);
     }
-    /* Every knob has its letter. */
-    CHECK_INT(selectable, (1u << RP_PANEL_ROWS) - 1);
+    /* What has no letter is reached by the arrows. */
+    CHECK(selectable >> RP_SET_TEMPO & 1);
+    CHECK(selectable >> RP_PANEL_PRESET & 1);
 }
 
 /* The piano: every semitone once per row, the rows an octave apart. */
@@ -64,6 +65,7 @@ static void test_always(void)
         {RP_KEY_F10, RP_DO_QUIT},    {RP_KEY_UP, RP_DO_ROW},
         {RP_KEY_RIGHT, RP_DO_STEP},  {'-', RP_DO_STEP},
         {RP_KEY_HOME, RP_DO_OCTAVE}, {RP_KEY_PAGE_UP, RP_DO_PRESET},
+        {'\n', RP_DO_HAND_OVER},     {RP_KEY_F1 + 1, RP_DO_LEARN},
     };
 
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {

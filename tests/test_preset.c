@@ -239,7 +239,10 @@ static void test_bad_presets(void)
         {"[play]\n", ":1: expected key = value"},
         {"tempo =  # nothing\n", ":1: expected a value after '='"},
         {"tempo = 90\ntempo = 91\n", ":2: 'tempo' is set a second time"},
-        {"model = a\nmodel = b\n", ":2: this key is set a second time"},
+        {"cc21 = tempo 9..99\n", ":1: cc21 = 'tempo 9..99': expected FROM..TO"},
+        {"cc64 = tempo\n", ":1: cc64 = 'tempo': expected another controller"},
+        {"cc2 = tempo\ncc2 = mode\n", ":2: 'cc2' is set a second time"},
+        {"model = a\nmodel = b\n", ":2: 'model' is set a second time"},
     };
     struct rp_preset preset = {0};
     char want[4400];
@@ -262,7 +265,7 @@ static void test_bad_presets(void)
 static void test_long_line(void)
 {
     struct rp_preset preset;
-    char text[3000] = "about = ";
+    char text[5000] = "about = ";
 
     memset(text + 8, 'x', sizeof(text) - 9);
     write_preset("long.ini", text);

@@ -14,7 +14,7 @@ struct wish {
     const char *preset, *model, *backend, *in, *out, *sync, *engine, *take;
     const char *osc, *osc_bind;
     struct rp_given given;
-    struct rp_texts call, cue;
+    struct rp_texts in, out, call, cue, learn;
     double duration;
     uint32_t rate, period;
     bool headless;
@@ -44,6 +44,8 @@ static const struct rp_option options[] = {
     {"cue", "'S KEY=VALUE'",
      "at second S turn a knob, preset, panic or call=FILE", RP_OPTION_TEXTS,
      AT(cue)},
+    {"learn", "CC=KNOB", "a controller turns a knob, such as 'cc21=tempo'",
+     RP_OPTION_TEXTS, AT(learn)},
     {"take", "FILE.mid", "record call and answers to it", RP_OPTION_TEXT,
      AT(take)},
     {"osc", "PORT", "be controlled by OSC over UDP, at this port",
@@ -178,6 +180,23 @@ static rp_status set_up(struct rp_play *play, const struct wish *wish)
     return RP_OK;
 }
 
+/* A run in virtual time is the same for everybody: the user's own controllers
+ * have no part in it. */
+static rp_status learn(struct rp_play *play, const struct wish *wish)
+{
+    char path[PATH_MAX] = "";
+    rp_status status;
+
+    if (!play->virtual_time) {
+        rp_learn_place(path, sizeof(path));
+    }
+    status = rp_learn_open(&play->rig.learn, path);
+    for (uint32_t i = 0; i < wish->learn.count && status == RP_OK; i++) {
+        status = rp_learn_line(&play->rig.learn, wish->learn.text[i]);
+    }
+    return status;
+}
+
 /* In virtual time the session is told before it is made what is played; live
  * its rate is known only afterwards, and main plays. */
 static rp_status open_session(struct rp_play *play, const struct wish *wish)
@@ -259,6 +278,9 @@ static int run(struct rp_play *play, const struct wish *wish)
         status = open_osc(play, wish);
     }
     if (status == RP_OK) {
+        status = learn(play, wish);
+    }
+    if (status == RP_OK) {
         status = open_session(play, wish);
     }
     if (status != RP_OK) {
@@ -292,5 +314,6 @@ int rp_cmd_play(int argc, char **argv)
     }
     rp_texts_fini(&wish.call);
     rp_texts_fini(&wish.cue);
+    rp_texts_fini(&wish.learn);
     return exit_code;
 }

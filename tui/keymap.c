@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "tui/learn.h"
 #include "tui/panel.h"
 
 const struct rp_key rp_keymap[] = {
@@ -22,6 +23,19 @@ const struct rp_key rp_keymap[] = {
     {RP_KEY_HOME, RP_DO_OCTAVE, -1, false, "Home  End",
      "played octave down, up"},
     {RP_KEY_END, RP_DO_OCTAVE, 1, false, NULL, NULL},
+    {RP_KEY_ENTER, RP_DO_HAND_OVER, 0, false, "Enter", "end the turn now"},
+    {RP_KEY_F1 + 1, RP_DO_LEARN, 0, false, "F2", "learn: move a controller"},
+    {RP_KEY_ESCAPE, RP_DO_ESCAPE, 0, false, "Escape", "learn nothing"},
+    {RP_KEY_BACKSPACE, RP_DO_FORGET, 0, false, "Backspace",
+     "forget its controller"},
+    {RP_KEY_F1 + 2, RP_DO_CHANGE, RP_LEARN_FROM, false, "F3  F4",
+     "its range: from, to here"},
+    {RP_KEY_F1 + 3, RP_DO_CHANGE, RP_LEARN_TO, false, NULL, NULL},
+    {RP_KEY_F1 + 4, RP_DO_CHANGE, RP_LEARN_CURVE, false, "F5", "its curve"},
+    {RP_KEY_F1 + 5, RP_DO_CHANGE, RP_LEARN_KIND, false, "F6",
+     "knob, button or encoder"},
+    {RP_KEY_F1 + 6, RP_DO_CHANGE, RP_LEARN_JUMP, false, "F7",
+     "pick up, or jump"},
     {RP_KEY_F10, RP_DO_QUIT, 0, false, "F10  Ctrl-C", "quit"},
     {'t', RP_DO_SELECT, RP_SET_TEMPO, true, "t", "knob tempo"},
     {'e', RP_DO_SELECT, RP_SET_METRE, true, "e", "knob metre"},
@@ -38,6 +52,9 @@ const struct rp_key rp_keymap[] = {
     {'n', RP_DO_TURN, RP_SET_METRONOME, true, "n", "metronome on / off"},
     {'o', RP_DO_SELECT, RP_SET_COUNT_IN, true, "o", "knob count-in"},
     {'s', RP_DO_SELECT, RP_SET_SEED, true, "s", "knob seed"},
+    {'f', RP_DO_SELECT, RP_SET_END_TURN, true, "f", "knob end-turn"},
+    {'g', RP_DO_TURN, RP_SET_PROGRAM_CHANGE, true, "g",
+     "program-change on / off"},
     {'v', RP_DO_SELECT, RP_PANEL_PRESET, true, "v", "knob preset"},
     {'q', RP_DO_QUIT, 0, true, "q", "quit"},
     {RP_KEY_NONE, RP_DO_NOTHING, 0, false, NULL, NULL},

@@ -39,6 +39,11 @@ enum rp_action {
     RP_DO_TURN,   /* argument: a knob that is stepped round at once */
     RP_DO_PRESET, /* argument: -1 or +1 */
     RP_DO_OCTAVE, /* argument: -1 or +1 */
+    RP_DO_HAND_OVER,
+    RP_DO_LEARN,  /* the next controller turns the selected knob */
+    RP_DO_ESCAPE, /* or it does not */
+    RP_DO_FORGET,
+    RP_DO_CHANGE, /* argument: enum rp_learn_change */
     RP_DO_PLAY    /* argument: semitones above the keyboard's C */
 };
 

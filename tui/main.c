@@ -9,6 +9,7 @@
 static const struct rp_command commands[] = {
     {"play", rp_cmd_play, "listen and answer"},
     {"generate", rp_cmd_generate, "continue a melody, to .mid files"},
+    {"learn", rp_cmd_learn, "which controllers turn which knobs"},
     {"ports", rp_cmd_ports, "MIDI ports that can be connected"},
     {"presets", rp_cmd_presets, "named set-ups that can be found"},
     {"engines", rp_cmd_engines, "where the arithmetic can run here"},

@@ -11,6 +11,7 @@ void rp_panel_init(struct rp_panel *panel)
     panel->clock.mbpm = 100000;
     panel->clock.metre = (struct rp_metre){4, 4};
     panel->octave = 5; /* from middle C */
+    panel->learning = -1;
 }
 
 const char *rp_panel_state(uint32_t state)

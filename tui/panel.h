@@ -4,6 +4,7 @@
 #define RP_PANEL_H
 
 #include "model/play/performer.h"
+#include "model/mapping.h"
 #include "model/setting.h"
 #include "rt/log.h"
 #include "rt/session.h"
@@ -14,8 +15,8 @@ enum {
     RP_PANEL_NOTES = 2048, /* kept for the roll, the oldest goes first */
     RP_PANEL_MESSAGES = 16,
     RP_PANEL_TEXT = 160,
-    RP_PANEL_PRESET = RP_SETTINGS, /* row of the preset among the knobs */
-    RP_PANEL_ROWS
+    RP_PANEL_PRESET = RP_KNOB_PRESET, /* rows are knobs, model/mapping.h */
+    RP_PANEL_ROWS = RP_KNOBS
 };
 
 struct rp_panel_message {
@@ -48,6 +49,8 @@ struct rp_panel {
     int help;     /* page of the list of keys, from 1; 0: not shown */
     int octave;   /* of the computer keyboard's lower row: C of ... */
     int selected; /* row of the knobs */
+    int learning; /* row that the next controller will turn; -1: none */
+    char learned[RP_PANEL_ROWS][8]; /* "cc21": what turns it */
 
     uint32_t notes; /* ever begun; the last RP_PANEL_NOTES are in note[] */
     struct rp_roll_note note[RP_PANEL_NOTES];

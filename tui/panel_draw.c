@@ -7,7 +7,8 @@
 #include "tui/panel.h"
 
 enum {
-    KNOBS = 28,      /* columns of the knobs */
+    KNOBS = 31,      /* columns of the knobs */
+    VALUE = 13,      /* of one's value, and of the controller that turns it */
     ROLL_LEAST = 20, /* columns that a roll is worth drawing in */
     MESSAGES = 3,
     KEY_COLUMN = 38, /* columns of a key and what it does */
@@ -78,17 +79,18 @@ static void draw_header(const struct rp_panel *panel, struct rp_canvas *canvas)
 static void draw_knob(const struct rp_panel *panel, struct rp_canvas *canvas,
                       int row, int y)
 {
-    char value[64];
-    const char *name = "preset";
+    const char *learned = panel->learned[row];
+    int room = VALUE - (*learned ? (int)strlen(learned) + 1 : 0);
+    char value[64] = "";
 
     if (row == RP_PANEL_PRESET) {
         snprintf(value, sizeof(value), "%s", panel->preset);
-    } else {
-        name = rp_settings[row].key;
+    } else if (row < RP_SETTINGS) {
         rp_setting_show(row, &panel->knobs, value, sizeof(value));
     }
-    rp_canvas_text(canvas, 0, y, RP_STYLE_PLAIN, "%c %-11s %-.13s",
-                   row == panel->selected ? '>' : ' ', name, value);
+    rp_canvas_text(canvas, 0, y, RP_STYLE_PLAIN, "%c %-14.14s %-*.*s %s",
+                   row == panel->selected ? '>' : ' ', rp_knob_name(row), room,
+                   room, value, learned);
     if (row == panel->selected) {
         rp_canvas_style(canvas, 0, y, KNOBS - 1, RP_STYLE_SELECTED);
     }
@@ -208,7 +210,12 @@ static void draw_messages(const struct rp_panel *panel,
 static void draw_hint(const struct rp_panel *panel, struct rp_canvas *canvas,
                       int y)
 {
-    if (panel->keys) {
+    if (panel->learning >= 0) {
+        rp_canvas_text(canvas, 0, y, RP_STYLE_FLASH,
+                       "move the controller that is to turn %s  Escape learns "
+                       "nothing",
+                       rp_knob_name(panel->learning));
+    } else if (panel->keys) {
         rp_canvas_text(canvas, 0, y, RP_STYLE_BOLD,
                        "letters play from C%d  Tab commands  arrows knobs  "
                        "Space panic  ? keys  F10 quit",

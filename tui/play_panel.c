@@ -10,7 +10,7 @@
 #include "tui/play.h"
 #include "tui/screen.h"
 
-enum { FRAME_MS = 33, QUEUED = 32, NAMES = 64 };
+enum { FRAME_MS = 33, QUEUED = 32 };
 
 /* Messages of any thread on their way to the panel. */
 struct mail {
@@ -101,47 +101,14 @@ static void play_note(struct stage *stage, int semitones)
                        now_ms(), length);
 }
 
-struct names {
-    uint32_t count;
-    char name[NAMES][48];
-};
-
-static void add_name(void *self, const struct rp_preset *preset)
-{
-    struct names *names = self;
-
-    if (names->count < NAMES) {
-        snprintf(names->name[names->count++], sizeof(names->name[0]), "%s",
-                 preset->name);
-    }
-}
-
-static void step_preset(struct stage *stage, int steps)
-{
-    struct rp_rig *rig = &stage->play->rig;
-    struct names names = {0};
-    int at = 0;
-
-    (void)!rp_preset_list(add_name, &names); /* broken ones were logged */
-    if (!names.count) {
-        return;
-    }
-    for (uint32_t i = 0; i < names.count; i++) {
-        at = strcmp(names.name[i], rig->preset.name) ? at : (int)i;
-    }
-    at = (at + steps) % (int)names.count;
-    at += at < 0 ? (int)names.count : 0;
-    if (strcmp(names.name[at], rig->preset.name)) {
-        (void)!rp_rig_preset(rig, names.name[at]); /* says what is wrong */
-    }
-}
-
 static void step_row(struct stage *stage, int steps)
 {
     int row = stage->play->panel.selected;
 
     if (row == RP_PANEL_PRESET) {
-        step_preset(stage, steps > 0 ? 1 : -1);
+        rp_rig_step_preset(&stage->play->rig, steps > 0 ? 1 : -1);
+    } else if (row >= RP_SETTINGS) {
+        rp_rig_press(&stage->play->rig, row);
     } else {
         rp_setting_step(row, &stage->play->rig.knobs, steps);
     }
@@ -157,6 +124,24 @@ static void turn_round(struct rp_knobs *knobs, int id)
     rp_setting_print(id, knobs, after, sizeof(after));
     if (!strcmp(before, after)) {
         rp_setting_step(id, knobs, -1000);
+    }
+}
+
+/* What it says goes to the messages. */
+static void learn(struct rp_learn *learn, const struct rp_key *key, int knob)
+{
+    switch (key->action) {
+    case RP_DO_LEARN:
+        rp_learn_begin(learn, learn->learning == knob ? -1 : knob);
+        break;
+    case RP_DO_FORGET:
+        (void)!rp_learn_forget(learn, rp_knob_name(knob));
+        break;
+    case RP_DO_CHANGE:
+        rp_learn_change(learn, knob, (enum rp_learn_change)key->argument);
+        break;
+    default:
+        rp_learn_begin(learn, -1);
     }
 }
 
@@ -195,10 +180,19 @@ static void act(struct stage *stage, const struct rp_key *key)
         turn_round(&stage->play->rig.knobs, key->argument);
         break;
     case RP_DO_PRESET:
-        step_preset(stage, key->argument);
+        rp_rig_step_preset(&stage->play->rig, key->argument);
         break;
     case RP_DO_OCTAVE:
         panel->octave = octave < 0 ? 0 : octave > 8 ? 8 : octave;
+        break;
+    case RP_DO_HAND_OVER:
+        rp_rig_hand_over(&stage->play->rig);
+        break;
+    case RP_DO_LEARN:
+    case RP_DO_ESCAPE:
+    case RP_DO_FORGET:
+    case RP_DO_CHANGE:
+        learn(&stage->play->rig.learn, key, panel->selected);
         break;
     case RP_DO_PLAY:
         play_note(stage, key->argument);

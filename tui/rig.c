@@ -50,6 +50,62 @@ static void drop_model(struct rp_model *model)
     free(model);
 }
 
+/* ---- controllers ---- */
+
+void rp_rig_press(struct rp_rig *rig, int knob)
+{
+    if (knob == RP_KNOB_PANIC) {
+        rp_rig_panic(rig);
+    } else {
+        rp_rig_hand_over(rig);
+    }
+}
+
+static void press(void *self, int knob)
+{
+    rp_rig_press(self, knob);
+}
+
+static void obey_choice(struct rp_rig *rig)
+{
+    int chosen = rig->chosen, steps = rig->steps;
+
+    rig->chosen = -1;
+    rig->steps = 0;
+    if (chosen >= 0) {
+        rp_rig_preset_at(rig, (uint32_t)chosen);
+    }
+    if (steps) {
+        rp_rig_step_preset(rig, steps);
+    }
+}
+
+static void choose_preset(void *self, int place, bool steps)
+{
+    struct rp_rig *rig = self;
+
+    if (steps) {
+        rig->steps += place;
+    } else {
+        rig->chosen = place;
+        rig->steps = 0;
+    }
+    if (!rig->live) {
+        obey_choice(rig);
+    }
+}
+
+static void hear_control(void *self, struct rp_event event)
+{
+    struct rp_rig *rig = self;
+
+    if ((event.data[0] & 0xf0) == RP_PROGRAM) {
+        choose_preset(rig, event.data[1], false);
+    } else {
+        rp_learn_hear(&rig->learn, event);
+    }
+}
+
 rp_status rp_rig_load(struct rp_rig *rig, const char *preset, const char *model,
                       const char *engine)
 {
@@ -57,12 +113,18 @@ rp_status rp_rig_load(struct rp_rig *rig, const char *preset, const char *model,
 
     memset(rig, 0, sizeof(*rig));
     rp_knobs_init(&rig->knobs);
+    rp_learn_init(&rig->learn, &rig->knobs);
+    rig->learn.self = rig;
+    rig->learn.press = press;
+    rig->learn.preset = choose_preset;
+    rig->chosen = -1;
     rig->engine = engine;
     status = rp_preset_find(preset, &rig->preset);
     if (status != RP_OK) {
         return status;
     }
     rp_preset_apply(&rig->preset, &rig->knobs);
+    rp_learn_preset(&rig->learn, &rig->preset);
     return load_model(rig, model ? model : rig->preset.model);
 }
 
@@ -76,6 +138,9 @@ rp_status rp_rig_open(struct rp_rig *rig,
 
     own.knobs = &rig->knobs;
     own.performing = (struct rp_performing){rig, perform, wake};
+    own.controlling =
+        (struct rp_controlling){rig, hear_control, &rig->learn.taken};
+    rig->live = options->realtime;
     status = rp_session_create(&rig->session, &own);
     if (status != RP_OK) {
         return status;
@@ -134,6 +199,7 @@ rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
     }
     rp_preset_fini(&rig->preset);
     rig->preset = preset;
+    rp_learn_preset(&rig->learn, &preset);
     /* The beat is running: another sound must not make it stumble. */
     preset.set &= ~(1u << RP_SET_TEMPO | 1u << RP_SET_METRE);
     rp_preset_apply(&preset, &rig->knobs);
@@ -152,14 +218,51 @@ void rp_rig_hand_over(struct rp_rig *rig)
     rig->knobs.hand_over++;
 }
 
+/* Keys that are no settings. */
+static const char *const deeds[] = {"preset", "panic", "hand-over", "learn",
+                                    "forget"};
+enum deed { PRESET, PANIC, HAND_OVER, LEARN, FORGET, DEEDS };
+
+static int find_deed(const char *key)
+{
+    for (int i = 0; i < DEEDS; i++) {
+        if (!strcmp(deeds[i], key)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* What is learned: by a knob, by none, or a whole line. What is forgotten: a
+ * knob or a controller. */
+static rp_status check_learn(const char *key, const char *value)
+{
+    struct rp_mapping mapping;
+    char why[512];
+    rp_status status = RP_OK;
+
+    if (rp_knob_find(value) >= 0) {
+        return RP_OK;
+    }
+    if (!strcmp(key, "forget")) {
+        status =
+            rp_mapping_read_controller(value, &mapping, why, sizeof(why));
+    } else if (strcmp(value, "none")) {
+        status = rp_mapping_read_line(value, &mapping, why, sizeof(why));
+    }
+    if (status != RP_OK) {
+        rp_log(RP_ERROR, "rig", "%s '%s': %s, or a knob", key, value, why);
+    }
+    return status;
+}
+
 rp_status rp_rig_check(const char *key, const char *value)
 {
     struct rp_knobs scratch;
-    int id = rp_setting_find(key);
+    int id = rp_setting_find(key), deed = find_deed(key);
 
-    if (!strcmp(key, "preset") || !strcmp(key, "panic") ||
-        !strcmp(key, "hand-over")) {
-        return RP_OK;
+    if (deed >= 0) {
+        return deed >= LEARN ? check_learn(key, value) : RP_OK;
     }
     if (id < 0) {
         rp_log(RP_ERROR, "rig", "no knob '%s'", key);
@@ -174,6 +277,21 @@ rp_status rp_rig_check(const char *key, const char *value)
     return RP_OK;
 }
 
+static rp_status learn(struct rp_rig *rig, const char *value)
+{
+    struct rp_mapping mapping;
+    char why[512];
+
+    if (!strchr(value, '=')) {
+        rp_learn_begin(&rig->learn, rp_knob_find(value));
+        return RP_OK;
+    }
+    if (rp_mapping_read_line(value, &mapping, why, sizeof(why)) != RP_OK) {
+        return RP_EARG; /* was checked, and logged there */
+    }
+    return rp_learn_add(&rig->learn, &mapping);
+}
+
 rp_status rp_rig_turn(struct rp_rig *rig, const char *key, const char *value)
 {
     rp_status status = rp_rig_check(key, value);
@@ -181,18 +299,22 @@ rp_status rp_rig_turn(struct rp_rig *rig, const char *key, const char *value)
     if (status != RP_OK) {
         return status;
     }
-    if (!strcmp(key, "preset")) {
+    switch (find_deed(key)) {
+    case PRESET:
         return rp_rig_preset(rig, value);
-    }
-    if (!strcmp(key, "panic")) {
+    case PANIC:
         rp_rig_panic(rig);
         return RP_OK;
-    }
-    if (!strcmp(key, "hand-over")) {
+    case HAND_OVER:
         rp_rig_hand_over(rig);
         return RP_OK;
+    case LEARN:
+        return learn(rig, value);
+    case FORGET:
+        return rp_learn_forget(&rig->learn, value);
+    default:
+        return rp_setting_read(rp_setting_find(key), value, &rig->knobs);
     }
-    return rp_setting_read(rp_setting_find(key), value, &rig->knobs);
 }
 
 /* Once the newest is in use, no other can come into use any more. */
@@ -215,6 +337,7 @@ void rp_rig_poll(struct rp_rig *rig)
     uint32_t rate, period = rig->period;
 
     rp_session_poll(rig->session);
+    obey_choice(rig);
     rp_session_format(rig->session, &rate, &rig->period);
     if (rig->period != period) {
         rp_performer_period(rig->performer, rig->period);

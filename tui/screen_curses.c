@@ -44,7 +44,11 @@ static const struct {
     {KEY_LEFT, RP_KEY_LEFT},     {KEY_RIGHT, RP_KEY_RIGHT},
     {KEY_PPAGE, RP_KEY_PAGE_UP}, {KEY_NPAGE, RP_KEY_PAGE_DOWN},
     {KEY_HOME, RP_KEY_HOME},     {KEY_END, RP_KEY_END},
-    {KEY_F(1), RP_KEY_F1},       {KEY_F(10), RP_KEY_F10},
+    {KEY_F(1), RP_KEY_F1},       {KEY_F(2), RP_KEY_F1 + 1},
+    {KEY_F(3), RP_KEY_F1 + 2},   {KEY_F(4), RP_KEY_F1 + 3},
+    {KEY_F(5), RP_KEY_F1 + 4},   {KEY_F(6), RP_KEY_F1 + 5},
+    {KEY_F(7), RP_KEY_F1 + 6},   {KEY_F(10), RP_KEY_F10},
+    {KEY_DC, RP_KEY_BACKSPACE},
     {KEY_ENTER, RP_KEY_ENTER},   {KEY_BACKSPACE, RP_KEY_BACKSPACE},
     {KEY_RESIZE, RP_KEY_RESIZE},
 };

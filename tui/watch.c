@@ -69,6 +69,11 @@ void rp_watch_poll(struct rp_watch *watch)
     rp_session_describe(rig->session, panel->backend, sizeof(panel->backend));
     rp_knobs_copy(&panel->knobs, &rig->knobs);
     snprintf(panel->preset, sizeof(panel->preset), "%s", rig->preset.name);
+    panel->learning = rig->learn.learning;
+    for (int row = 0; row < RP_PANEL_ROWS; row++) {
+        rp_learn_label(&rig->learn, row, panel->learned[row],
+                       sizeof(panel->learned[row]));
+    }
     count_turn(watch);
 }
 

@@ -1,0 +1,318 @@
+/* MIDI learn: what is in force of three layers, what a moved controller does,
+ * what is kept, and files that are refused; and, in virtual time, that a knob
+ * turns at the controller's own frame. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rt/log.h"
+#include "rt/session.h"
+#include "tests/test.h"
+#include "tui/learn.h"
+
+static struct rp_learn learn;
+static struct rp_knobs knobs;
+static char folder[] = "/tmp/riposte-learn-XXXXXX", path[64], logged[2048];
+static int lines, presses, place, stepped;
+
+static void keep(void *self, enum rp_level level, const char *tag,
+                 const char *text)
+{
+    lines++;
+    snprintf(logged, sizeof(logged), "%s: %s", tag, text);
+}
+
+static void press(void *self, int knob)
+{
+    presses += knob == RP_KNOB_PANIC ? 1 : 100;
+}
+
+static void choose(void *self, int at, bool steps)
+{
+    place = at;
+    stepped += steps;
+}
+
+static void begin(void)
+{
+    rp_knobs_init(&knobs);
+    rp_learn_init(&learn, &knobs);
+    learn.press = press;
+    learn.preset = choose;
+    presses = stepped = lines = 0;
+    place = -1;
+}
+
+static void hear(int channel, int controller, int value)
+{
+    rp_learn_hear(&learn, rp_event_make(RP_CONTROL, channel - 1, controller,
+                                        value));
+}
+
+static bool taken(int channel, int controller)
+{
+    return rp_controls_taken(&learn.taken, rp_event_make(RP_CONTROL,
+                                                         channel - 1,
+                                                         controller, 0));
+}
+
+static void put(const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    fputs(text, file);
+    fclose(file);
+}
+
+static const char *file_text(void)
+{
+    static char text[2048];
+    FILE *file = fopen(path, "r");
+    size_t size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+    text[size] = '\0';
+    if (file) {
+        fclose(file);
+    }
+    return text;
+}
+
+static void test_layers(void)
+{
+    struct rp_mapping own[2] = {rp_mapping_make(0, 21, RP_SET_TEMPO),
+                                rp_mapping_make(3, 22, RP_SET_TOP_K)};
+    struct rp_preset preset = {.mapping = own, .mappings = 2}, bare = {0};
+
+    begin();
+    put("cc21 = temperature jump # mine\n\ncc22 = window jump\n"
+        "cc22/2 = trade jump\n");
+    CHECK_INT(rp_learn_open(&learn, path), RP_OK);
+    CHECK(taken(1, 21) && taken(16, 22) && !taken(1, 23));
+    hear(5, 21, 127);
+    CHECK_NEAR(knobs.temperature, 2, 1e-6);
+    hear(2, 22, 0); /* the channel's own */
+    CHECK_INT(knobs.trade, 1);
+    CHECK_INT(knobs.window, 64);
+    hear(1, 22, 0);
+    CHECK_INT(knobs.window, 1);
+    /* the preset's over the user's */
+    own[0].jump = own[1].jump = true;
+    rp_learn_preset(&learn, &preset);
+    hear(5, 21, 0);
+    CHECK_INT(knobs.tempo, 60000);
+    CHECK_NEAR(knobs.temperature, 2, 1e-6);
+    hear(3, 22, 10);
+    CHECK_INT(knobs.top_k, 10);
+    hear(4, 22, 127);
+    CHECK_INT(knobs.window, 128);
+    /* the command line's over both */
+    CHECK_INT(rp_learn_line(&learn, "cc21=seed jump"), RP_OK);
+    hear(5, 21, 77);
+    CHECK_INT(knobs.seed, 77);
+    CHECK_INT(rp_learn_find(&learn, 5, 21)->mapping.knob, RP_SET_SEED);
+    CHECK(rp_learn_of(&learn, RP_SET_TEMPERATURE) == NULL); /* hidden */
+    /* another preset: its lines are gone, the user's are back */
+    rp_learn_preset(&learn, &bare);
+    hear(3, 22, 0);
+    CHECK_INT(knobs.window, 1);
+    CHECK_INT(knobs.top_k, 10);
+    unlink(path);
+}
+
+static void test_learning(void)
+{
+    struct rp_learn again;
+    char label[16];
+
+    begin();
+    snprintf(path, sizeof(path), "%s/not/there/learn.ini", folder);
+    CHECK_INT(rp_learn_open(&learn, path), RP_OK); /* there is none yet */
+    rp_learn_begin(&learn, RP_SET_TEMPO);
+    CHECK(taken(1, 1) && taken(7, 99) && !taken(1, 64));
+    hear(7, 99, 10); /* is learned; the knob is elsewhere, and waits */
+    CHECK(!taken(1, 1) && taken(7, 99) && !taken(6, 99));
+    CHECK_INT(knobs.tempo, 100000);
+    rp_learn_label(&learn, RP_SET_TEMPO, label, sizeof(label));
+    CHECK_TEXT(label, "cc99>");
+    hear(7, 99, 100);
+    CHECK(knobs.tempo > 150000);
+    rp_learn_label(&learn, RP_SET_TEMPO, label, sizeof(label));
+    CHECK_TEXT(label, "cc99");
+    knobs.tempo = 61000;
+    hear(7, 99, 90);
+    rp_learn_label(&learn, RP_SET_TEMPO, label, sizeof(label));
+    CHECK_TEXT(label, "<cc99");
+    CHECK(strstr(file_text(), "\ncc99/7 = tempo\n") != NULL);
+    /* another controller for the same knob, another knob for the same one */
+    rp_learn_begin(&learn, RP_SET_TEMPO);
+    hear(7, 98, 10);
+    CHECK(!taken(7, 99) && taken(7, 98));
+    rp_learn_begin(&learn, RP_KNOB_PANIC);
+    hear(7, 98, 0);
+    CHECK(rp_learn_of(&learn, RP_SET_TEMPO) == NULL);
+    hear(7, 98, 127);
+    CHECK_INT(presses, 1);
+    CHECK(strstr(file_text(), "\ncc98/7 = panic\n") != NULL);
+    CHECK(!strstr(file_text(), "tempo"));
+    /* what was kept is read again */
+    rp_learn_init(&again, &knobs);
+    CHECK_INT(rp_learn_open(&again, path), RP_OK);
+    CHECK_INT(again.maps[RP_LEARN_USER], 1);
+    CHECK_INT(rp_learn_forget(&learn, "cc98/7"), RP_OK);
+    CHECK(!taken(7, 98) && !strstr(file_text(), "panic"));
+    CHECK_INT(rp_learn_forget(&learn, "panic"), RP_OK);
+    CHECK_INT(rp_learn_forget(&learn, "cc64"), RP_EARG);
+    rp_learn_begin(&learn, RP_SET_TEMPO);
+    rp_learn_begin(&learn, -1); /* never mind */
+    hear(7, 98, 127);
+    CHECK_INT(learn.maps[RP_LEARN_USER], 0);
+    unlink(path);
+}
+
+static void test_others(void)
+{
+    begin();
+    CHECK_INT(rp_learn_line(&learn, "cc1=hand-over"), RP_OK);
+    CHECK_INT(rp_learn_line(&learn, "cc2=preset toggle"), RP_OK);
+    CHECK_INT(rp_learn_line(&learn, "cc3=preset relative-twos"), RP_OK);
+    hear(1, 1, 127);
+    hear(1, 1, 100); /* still down */
+    CHECK_INT(presses, 100);
+    hear(1, 1, 0);
+    hear(1, 1, 64);
+    CHECK_INT(presses, 200);
+    hear(1, 2, 127);
+    CHECK_INT(place, 1);
+    hear(1, 3, 126);
+    CHECK_INT(place, -2);
+    CHECK_INT(stepped, 2);
+    lines = 0;
+    CHECK_INT(rp_learn_line(&learn, "cc64=tempo"), RP_EARG);
+    CHECK_INT(lines, 1);
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_ON, 0, 1, 127));
+    CHECK_INT(presses, 200);
+}
+
+static void test_bad_files(void)
+{
+    static const struct {
+        const char *text, *want;
+    } bad[] = {
+        {"cc21 = tempo\ncc22\n", ":2: expected key = value"},
+        {"cc21 = tempo 1..2\n", ":1: cc21 = 'tempo 1..2': expected FROM..TO"},
+        {"\ncc64 = tempo\n", ":2: cc64 = 'tempo': expected another"},
+        {"tempo = cc21\n", ":1: tempo = 'cc21': expected a controller"},
+        {"cc1 = tempo\ncc1 = mode\n", ":2: 'cc1' is set a second time"},
+        {"cc1 = tempo warp\n", ":1: cc1 = 'tempo warp': expected FROM..TO,"},
+    };
+    char want[256];
+
+    snprintf(path, sizeof(path), "%s/learn.ini", folder);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        begin();
+        put(bad[i].text);
+        CHECK_INT(rp_learn_open(&learn, path), RP_EFORMAT);
+        CHECK_INT(lines, 1);
+        snprintf(want, sizeof(want), "learn: %s%s", path, bad[i].want);
+        if (strncmp(logged, want, strlen(want))) {
+            CHECK_TEXT(logged, want);
+        }
+        CHECK_TEXT(file_text(), bad[i].text); /* it is not written over */
+    }
+    unlink(path);
+    /* a place that cannot be written: said once, and it is learned */
+    begin();
+    CHECK_INT(rp_learn_open(&learn, "/dev/null/riposte/learn.ini"), RP_EIO);
+    CHECK_INT(rp_learn_open(&learn, "/proc/riposte/learn.ini"), RP_OK);
+    rp_learn_begin(&learn, RP_SET_TEMPO);
+    hear(1, 21, 1);
+    CHECK(taken(1, 21));
+}
+
+static void test_place(void)
+{
+    char got[PATH_MAX];
+
+    setenv("XDG_CONFIG_HOME", "/a", 1);
+    rp_learn_place(got, sizeof(got));
+    CHECK_TEXT(got, "/a/riposte/learn.ini");
+    setenv("XDG_CONFIG_HOME", "relative", 1);
+    setenv("HOME", "/h", 1);
+    rp_learn_place(got, sizeof(got));
+    CHECK_TEXT(got, "/h/.config/riposte/learn.ini");
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("HOME");
+    rp_learn_place(got, sizeof(got));
+    CHECK_TEXT(got, "");
+}
+
+/* ---- through the null backend ---- */
+
+static struct rp_session *session;
+static rp_frame turned[8];
+static int turns;
+
+static void turn(void *self, struct rp_event event)
+{
+    struct rp_clock clock;
+
+    rp_session_now(session, &clock, &turned[turns++ & 7]);
+    rp_learn_hear(&learn, event);
+}
+
+static void test_frames(void)
+{
+    static const uint32_t period[] = {16, 128, 1000, 8192};
+    static const rp_frame at[] = {5, 4096, 4097, 20000};
+    struct rp_timed_event call[6];
+    struct rp_session_options options = {.backend = "null", .knobs = &knobs};
+
+    for (int i = 0; i < 4; i++) {
+        call[i] = (struct rp_timed_event){
+            at[i], rp_event_make(RP_CONTROL, 0, 21, 30 * (i + 1))};
+    }
+    call[4] = (struct rp_timed_event){20001, rp_event_make(RP_CONTROL, 0, 22,
+                                                           1)};
+    call[5] = (struct rp_timed_event){20002, rp_event_make(RP_CONTROL, 0, 21,
+                                                           4)};
+    options.call = call;
+    options.calls = 6;
+    for (int p = 0; p < 4; p++) {
+        struct rp_stats_view stats;
+
+        begin();
+        CHECK_INT(rp_learn_line(&learn, "cc21=window jump"), RP_OK);
+        turns = 0;
+        options.period = period[p];
+        options.controlling =
+            (struct rp_controlling){NULL, turn, &learn.taken};
+        CHECK_INT(rp_session_create(&session, &options), RP_OK);
+        CHECK_INT(rp_session_start(session), RP_OK);
+        rp_session_advance(session, 30000);
+        CHECK_INT(turns, 5);
+        for (int i = 0; i < 4; i++) {
+            CHECK_INT(turned[i], at[i] + 1);
+        }
+        CHECK_INT(turned[4], 20003);
+        CHECK_INT(knobs.window, 5);
+        rp_session_stats(session, &stats);
+        CHECK_INT(stats.heard, 1); /* cc 22 alone */
+        CHECK_INT(rp_session_stop(session), RP_OK);
+        rp_session_destroy(session);
+    }
+}
+
+int main(void)
+{
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof(path), "%s/learn.ini", folder);
+    rp_log_to(keep, NULL);
+    test_layers();
+    test_learning();
+    test_others();
+    test_bad_files();
+    test_place();
+    test_frames();
+    rp_log_to(NULL, NULL);
+    CHECK_INT(system("rm -r /tmp/riposte-learn-??????"), 0);
+    return TEST_END();
+}
