@@ -14,7 +14,7 @@ struct wish {
     const char *preset, *model, *backend, *in, *out, *sync, *engine, *take;
     const char *osc, *osc_bind;
     struct rp_given given;
-    struct rp_texts in, out, call, cue, learn;
+    struct rp_texts call, cue, learn;
     double duration;
     uint32_t rate, period;
     bool headless;
