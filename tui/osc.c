@@ -141,9 +141,10 @@ static void set_or_get(struct rp_osc *osc,
 
 /* ---- actions ---- */
 
-static void act_panic(struct rp_osc *osc, const struct rp_wire_message *message)
+/* What the rig does by the same word. */
+static void act_rig(struct rp_osc *osc, const struct rp_wire_message *message)
 {
-    turn(osc, message, "panic", "1");
+    turn(osc, message, strrchr(message->path, '/') + 1, "1");
 }
 
 static void act_preset(struct rp_osc *osc,
@@ -291,7 +292,8 @@ static void act_help(struct rp_osc *osc, const struct rp_wire_message *message)
 }
 
 static const struct action actions[] = {
-    {"panic", "everything is silenced", true, act_panic},
+    {"panic", "everything is silenced", true, act_rig},
+    {"hand-over", "the turn ends now", true, act_rig},
     {"preset", "which it is, or another", false, act_preset},
     {"presets", "those that can be found", false, act_presets},
     {"state", "waiting, listening or answering; turn", false, act_state},

@@ -43,7 +43,7 @@ void rp_hub_remove(struct rp_hub *hub, const struct rp_wire_peer *peer)
     }
 }
 
-/* Those who asked for the topic; `news`: only those who know nothing yet. */
+/* Those who asked for the topic and know nothing yet (`news`), or do. */
 static uint32_t listeners(const struct rp_hub *hub, enum rp_hub_topic topic,
                           bool news, struct rp_wire_peer *to)
 {
@@ -51,7 +51,7 @@ static uint32_t listeners(const struct rp_hub *hub, enum rp_hub_topic topic,
 
     for (uint32_t i = 0; i < hub->count; i++) {
         if (hub->subscriber[i].topics & 1u << topic &&
-            (!news || hub->subscriber[i].news)) {
+            hub->subscriber[i].news == news) {
             to[count++] = hub->subscriber[i].peer;
         }
     }
