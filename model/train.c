@@ -130,7 +130,9 @@ static rp_status leave(struct rp_train *train)
     if (status || rp_train_must_stop(train))
         return status;
     validate(train);
-    return keep_best(train);
+    status = keep_best(train);
+    /* Taken up again, the run knows how good its best is. */
+    return status ? status : rp_train_save_last(train);
 }
 
 static rp_status after_batch(struct rp_train *train)

@@ -118,6 +118,35 @@ static rp_status check_frames(const struct rp_train_options *options)
     return RP_OK;
 }
 
+/* Options that were given and change nothing are said, a line each. */
+static void say_idle(const struct rp_train_options *options)
+{
+    struct rp_train_options usual;
+    bool sgd = !strcmp(options->optimizer, "sgd");
+    bool plateau = !strcmp(options->schedule, "plateau");
+
+    rp_train_defaults(&usual);
+    const struct {
+        bool idle;
+        const char *name, *why;
+    } idle[] = {
+        {options->frames && is_given(options, "role"), "role",
+         "piano rolls have no roles"},
+        {!sgd && options->nesterov, "nesterov", "only sgd looks ahead"},
+        {!plateau && options->decay != usual.decay, "decay",
+         "only schedule plateau decays"},
+        {!options->chord && options->chord_drop != usual.chord_drop,
+         "chord-drop", "no chords are told"},
+        {!options->metre && options->metre_drop != usual.metre_drop,
+         "metre-drop", "no metre is told"},
+    };
+
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+        if (idle[i].idle)
+            rp_log(RP_WARN, "train", "%s has no effect: %s", idle[i].name,
+                   idle[i].why);
+}
+
 /* What the data and the role say where nothing else was said: a prepared file
  * its role and resolution, a lead its chords, a performance its touch. */
 static rp_status settle_role(struct rp_train_options *options)
@@ -251,6 +280,8 @@ static rp_status prepare(struct rp_train *train)
 
     if (status)
         return status;
+    if (!options->resume)
+        say_idle(options);
     train->shape = (struct rp_shape){
         .layers = options->layers,
         .hidden = options->hidden,

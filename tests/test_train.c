@@ -359,6 +359,45 @@ static void test_time_limit(void)
     CHECK(result.epoch < 5000);
     CHECK(!access(path_of(out, "last.safetensors"), R_OK));
     CHECK(!access(path_of(out, "best.safetensors"), R_OK));
+    /* Out of time at once, in the middle of an epoch: whoever resumes it must
+     * know of the best that was kept then. */
+    snprintf(out, sizeof out, "%s/hurried", folder);
+    options.epochs = 1;
+    options.time_limit = 1e-6;
+    result = run(&options);
+    CHECK_INT(result.epoch, 0);
+    CHECK(isfinite(result.best));
+    CHECK(said(out, "resume.best") == result.best);
+}
+
+/* Options that change nothing are said, others not. */
+static void test_idle(void)
+{
+    static const struct {
+        const char *name, *value, *line;
+    } idle[] = {
+        {"nesterov", "yes", "nesterov has no effect: only sgd looks ahead"},
+        {"decay", "0.5", "decay has no effect: only schedule plateau decays"},
+        {"chord-drop", "0.3", "chord-drop has no effect: no chords are told"},
+        {"dropout", "0.1", ""},
+    };
+    char out[300];
+    struct rp_train_options options;
+
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+        snprintf(out, sizeof out, "%s/idle%zu", folder, i);
+        options = small(out);
+        options.steps_max = 1;
+        CHECK_INT(rp_train_set(&options, "", idle[i].name, idle[i].value),
+                  RP_OK);
+        logged[0] = 0;
+        run(&options);
+        if (!strstr(logged, idle[i].line) ||
+            (strstr(logged, "no effect") && !idle[i].line[0]))
+            printf("%s: said \"%s\"\n", idle[i].name, logged);
+        CHECK(strstr(logged, idle[i].line) != NULL);
+        CHECK(idle[i].line[0] || !strstr(logged, "no effect"));
+    }
 }
 
 /* The weights fly away at once: said aloud, tried at half the rate, given up
@@ -494,6 +533,7 @@ int main(void)
     test_from(one);
     test_stop();
     test_time_limit();
+    test_idle();
     test_learns();
     test_precision();
     test_no_number();
