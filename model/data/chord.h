@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/shared.h"
 #include "rt/status.h"
 
 /* What is kept of a symbol. Tensions, added notes and the bass after a slash
@@ -45,10 +46,13 @@ enum { RP_CHORD_TEXT = 8 };
 void rp_chord_print(struct rp_chord chord, char text[RP_CHORD_TEXT]);
 
 /* Its pitch classes, one bit each, C the lowest. */
+RP_SHARED
 uint16_t rp_chord_tones(struct rp_chord chord);
 /* Transposed by so many semitones, either way. */
+RP_SHARED
 struct rp_chord rp_chord_move(struct rp_chord chord, int semitones);
 /* The change in force at a tick; NULL before the first. */
+RP_SHARED
 const struct rp_chord_change *rp_chord_find(const struct rp_chord_change *chord,
                                             uint32_t chords, int32_t tick);
 

@@ -1,43 +1,8 @@
 #include "model/data/note.h"
 
-#include <stdlib.h>
-
 enum { NEVER = INT32_MIN, STILL = INT32_MAX };
 
-/* Canonical order: onset, pitch from high to low, the longer one first. */
-static int compare(const void *a, const void *b)
-{
-    const struct rp_note *x = a, *y = b;
-    if (x->onset != y->onset)
-        return x->onset < y->onset ? -1 : 1;
-    if (x->pitch != y->pitch)
-        return x->pitch > y->pitch ? -1 : 1;
-    return (x->duration < y->duration) - (x->duration > y->duration);
-}
-
-uint32_t rp_notes_sort(struct rp_note *note, uint32_t count)
-{
-    int64_t last[128]; /* index of the last note of a pitch */
-    uint32_t kept = 0;
-
-    for (int i = 0; i < 128; i++)
-        last[i] = -1;
-    qsort(note, count, sizeof *note, compare);
-    for (uint32_t i = 0; i < count; i++) {
-        int64_t before = last[note[i].pitch];
-        if (before >= 0) {
-            struct rp_note *old = &note[before];
-            if (old->onset == note[i].onset)
-                continue;
-            if (!old->duration || old->duration > note[i].onset - old->onset)
-                old->duration = note[i].onset - old->onset;
-        }
-        last[note[i].pitch] = kept;
-        note[kept++] = note[i];
-    }
-    return kept;
-}
-
+RP_SHARED
 void rp_reader_init(struct rp_reader *reader,
                     const struct rp_vocabulary *vocabulary,
                     const struct rp_metre_change *metre, uint32_t metres,
@@ -57,6 +22,7 @@ void rp_reader_init(struct rp_reader *reader,
     rp_recall_init(&reader->recall);
 }
 
+RP_SHARED
 void rp_reader_chords(struct rp_reader *reader,
                       const struct rp_chord_change *chord, uint32_t chords,
                       int shift)
@@ -98,6 +64,7 @@ static struct rp_place place_at(const struct rp_reader *reader, int32_t tick)
     return rp_vocabulary_place(&reader->vocabulary, metre, (int32_t)from_bar);
 }
 
+RP_SHARED
 struct rp_draft rp_reader_draft(const struct rp_reader *reader,
                                 const struct rp_note *note)
 {
@@ -112,6 +79,7 @@ struct rp_draft rp_reader_draft(const struct rp_reader *reader,
     return draft;
 }
 
+RP_SHARED
 struct rp_note rp_reader_note(const struct rp_reader *reader,
                               const struct rp_draft *draft)
 {
@@ -129,6 +97,7 @@ static bool is_coarse(struct rp_time time)
     return time.class >= RP_TIME_EXACT && time.class < RP_TIME_ESCAPE;
 }
 
+RP_SHARED
 bool rp_reader_needs(const struct rp_reader *reader,
                      const struct rp_draft *draft, enum rp_field field)
 {
@@ -348,6 +317,7 @@ static void add_condition(const struct rp_reader *reader,
     }
 }
 
+RP_SHARED
 void rp_reader_condition(const struct rp_reader *reader,
                          const struct rp_draft *draft, enum rp_field field,
                          struct rp_indices *out)
@@ -395,6 +365,7 @@ static bool room_below(const struct rp_reader *reader)
     return false;
 }
 
+RP_SHARED
 struct rp_mask rp_reader_mask(const struct rp_reader *reader,
                               const struct rp_draft *draft,
                               enum rp_field field)
@@ -428,6 +399,7 @@ struct rp_mask rp_reader_mask(const struct rp_reader *reader,
     return mask;
 }
 
+RP_SHARED
 uint8_t rp_draft_class(const struct rp_draft *draft, enum rp_field field)
 {
     switch (field) {
@@ -461,6 +433,7 @@ static void set_time(struct rp_time *time, uint8_t class)
     }
 }
 
+RP_SHARED
 void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class)
 {
     switch (field) {
@@ -559,6 +532,7 @@ static void write_input(const struct rp_reader *reader,
     }
 }
 
+RP_SHARED
 void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
                     struct rp_indices *input)
 {
@@ -577,6 +551,7 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
         note->duration > 0 ? note->onset + note->duration : STILL;
 }
 
+RP_SHARED
 void rp_reader_release(struct rp_reader *reader, uint8_t pitch, int32_t tick)
 {
     if (reader->until[pitch] != STILL)

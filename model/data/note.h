@@ -8,6 +8,7 @@
 #include "model/data/chord.h"
 #include "model/data/recall.h"
 #include "model/data/vocabulary.h"
+#include "model/shared.h"
 #include "rt/clock.h"
 
 struct rp_note {
@@ -55,25 +56,30 @@ struct rp_reader {
 
 /* `origin` is a bar line at or before the first onset; first dt counts from
  * it. Nothing sounds. */
+RP_SHARED
 void rp_reader_init(struct rp_reader *reader,
                     const struct rp_vocabulary *vocabulary,
                     const struct rp_metre_change *metre, uint32_t metres,
                     int32_t origin);
 /* The chords over the notes, as the metre is given; `shift` where the notes
  * are transposed. Without this call no chord is told. */
+RP_SHARED
 void rp_reader_chords(struct rp_reader *reader,
                       const struct rp_chord_change *chord, uint32_t chords,
                       int shift);
 
 /* The draft of a note as seen from here (its dt from reader->onset). */
+RP_SHARED
 struct rp_draft rp_reader_draft(const struct rp_reader *reader,
                                 const struct rp_note *note);
 /* The note that a complete draft means. */
+RP_SHARED
 struct rp_note rp_reader_note(const struct rp_reader *reader,
                               const struct rp_draft *draft);
 
 /* Whether `field` is drawn at all given the fields before it in `draft`
  * (REST only after a coarse class, nothing after END). */
+RP_SHARED
 bool rp_reader_needs(const struct rp_reader *reader,
                      const struct rp_draft *draft, enum rp_field field);
 
@@ -83,21 +89,27 @@ bool rp_reader_needs(const struct rp_reader *reader,
  * still sounds at the new onset, duration at least one tick and never HELD.
  * The probability of a time with k escapes is P(ESCAPE)^k P(class): the same
  * logits each time. */
+RP_SHARED
 void rp_reader_condition(const struct rp_reader *reader,
                          const struct rp_draft *draft, enum rp_field field,
                          struct rp_indices *out);
+RP_SHARED
 struct rp_mask rp_reader_mask(const struct rp_reader *reader,
                               const struct rp_draft *draft,
                               enum rp_field field);
 /* The class that `draft` holds for `field` (ESCAPEs apart). */
+RP_SHARED
 uint8_t rp_draft_class(const struct rp_draft *draft, enum rp_field field);
+RP_SHARED
 void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class);
 
 /* The note is final: writes the GRU's input for it and moves on. A pitch that
  * still sounds is cut at this onset. */
+RP_SHARED
 void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
                     struct rp_indices *input);
 /* The length of a held note became known: it stops at `tick`. */
+RP_SHARED
 void rp_reader_release(struct rp_reader *reader, uint8_t pitch, int32_t tick);
 
 #endif

@@ -6,6 +6,7 @@
 
 enum { RUN_MOST = 31 }; /* longer runs are as good as each other */
 
+RP_SHARED
 void rp_recall_init(struct rp_recall *recall)
 {
     recall->count = 0;
@@ -54,6 +55,7 @@ static void choose(struct rp_recall *recall)
     }
 }
 
+RP_SHARED
 void rp_recall_push(struct rp_recall *recall, int32_t dt, uint8_t pitch,
                     uint8_t duration)
 {
@@ -67,6 +69,7 @@ void rp_recall_push(struct rp_recall *recall, int32_t dt, uint8_t pitch,
     choose(recall);
 }
 
+RP_SHARED
 void rp_recall_release(struct rp_recall *recall, uint8_t pitch, int32_t after)
 {
     for (uint32_t i = recall->count; i-- > 0;) {
@@ -84,6 +87,7 @@ static uint8_t size_of(uint32_t run)
     return run >= 8 ? 3 : run >= 4 ? 2 : run >= 2 ? 1 : 0;
 }
 
+RP_SHARED
 struct rp_recalled rp_recall_next(const struct rp_recall *recall)
 {
     struct rp_recalled said = {.found = recall->next > 0};
@@ -101,6 +105,7 @@ struct rp_recalled rp_recall_next(const struct rp_recall *recall)
     return said;
 }
 
+RP_SHARED
 int rp_recall_index(const struct rp_recall *recall, enum rp_recall_part part,
                     bool other)
 {

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/shared.h"
+
 enum {
     RP_RECALL_NOTES = 512, /* so many are kept */
     RP_RECALL_SIZES = 4,   /* a run of 1, 2 to 3, 4 to 7, 8 or more */
@@ -38,12 +40,16 @@ struct rp_recalled {
     uint8_t duration; /* class; RP_TIME_HELD: not known */
 };
 
+RP_SHARED
 void rp_recall_init(struct rp_recall *recall);
 /* A note is final, its duration perhaps HELD. The oldest makes room. */
+RP_SHARED
 void rp_recall_push(struct rp_recall *recall, int32_t dt, uint8_t pitch,
                     uint8_t duration);
 /* The last note of a pitch ended, `after` ticks after the last onset. */
+RP_SHARED
 void rp_recall_release(struct rp_recall *recall, uint8_t pitch, int32_t after);
+RP_SHARED
 struct rp_recalled rp_recall_next(const struct rp_recall *recall);
 
 /* The same as the blocks of the vocabulary spell it. */
@@ -55,6 +61,7 @@ enum rp_recall_part {
 };
 /* Index in the block, or -1: nothing is told. `other`: what is drawn already
  * is not what followed then. */
+RP_SHARED
 int rp_recall_index(const struct rp_recall *recall, enum rp_recall_part part,
                     bool other);
 

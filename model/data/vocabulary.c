@@ -99,12 +99,14 @@ static const size_t switches[RP_FEATURES] = {
     [RP_HAS_VOICES] = offsetof(struct rp_vocabulary, voices),
 };
 
+RP_SHARED
 bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,
                        enum rp_feature feature)
 {
     return *(const bool *)((const char *)vocabulary + switches[feature]);
 }
 
+RP_SHARED
 void rp_vocabulary_set(struct rp_vocabulary *vocabulary,
                        enum rp_feature feature, bool on)
 {
@@ -121,18 +123,21 @@ static uint32_t width_of(const struct rp_vocabulary *vocabulary,
                : 0;
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_input_width(const struct rp_vocabulary *vocabulary,
                                    enum rp_input_block block)
 {
     return width_of(vocabulary, inputs[block]);
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_condition_width(const struct rp_vocabulary *vocabulary,
                                        enum rp_condition_block block)
 {
     return width_of(vocabulary, conditions[block]);
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
                              enum rp_input_block block)
 {
@@ -142,16 +147,19 @@ uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
     return first;
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_inputs(const struct rp_vocabulary *vocabulary)
 {
     return rp_vocabulary_block(vocabulary, RP_IN_BLOCKS);
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_sees(enum rp_field field)
 {
     return fields[field].sees;
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
                                  enum rp_field field)
 {
@@ -161,6 +169,7 @@ uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
     return width;
 }
 
+RP_SHARED
 uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
                                enum rp_field field)
 {
@@ -168,6 +177,7 @@ uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
     return width_of(vocabulary, block);
 }
 
+RP_SHARED
 struct rp_time rp_time_from(uint32_t ticks)
 {
     struct rp_time time = { ticks / RP_TIME_SPAN, 0, 0 };
@@ -182,6 +192,7 @@ struct rp_time rp_time_from(uint32_t ticks)
     return time;
 }
 
+RP_SHARED
 uint32_t rp_time_ticks(struct rp_time time)
 {
     uint32_t ticks = time.escapes * RP_TIME_SPAN;
@@ -191,6 +202,7 @@ uint32_t rp_time_ticks(struct rp_time time)
            (uint32_t)(time.class - RP_TIME_EXACT) * RP_TIME_WIDTH + time.rest;
 }
 
+RP_SHARED
 struct rp_place rp_vocabulary_place(const struct rp_vocabulary *vocabulary,
                                     struct rp_metre metre, int32_t from_bar)
 {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/shared.h"
 #include "rt/clock.h"
 
 /* Classes of a time t in ticks, 0 <= t:
@@ -89,8 +90,10 @@ enum rp_feature {
     RP_FEATURES
 };
 extern const char *const rp_feature_names[RP_FEATURES];
+RP_SHARED
 bool rp_vocabulary_has(const struct rp_vocabulary *vocabulary,
                        enum rp_feature feature);
+RP_SHARED
 void rp_vocabulary_set(struct rp_vocabulary *vocabulary,
                        enum rp_feature feature, bool on);
 
@@ -165,19 +168,26 @@ struct rp_mask {
     uint64_t bits[2];
 };
 
+RP_SHARED
 uint32_t rp_vocabulary_inputs(const struct rp_vocabulary *vocabulary); /* I */
 /* First index of a block in the input vector. */
+RP_SHARED
 uint32_t rp_vocabulary_block(const struct rp_vocabulary *vocabulary,
                              enum rp_input_block block);
+RP_SHARED
 uint32_t rp_vocabulary_input_width(const struct rp_vocabulary *vocabulary,
                                    enum rp_input_block block);
+RP_SHARED
 uint32_t rp_vocabulary_condition_width(const struct rp_vocabulary *vocabulary,
                                        enum rp_condition_block block);
 /* How many blocks of the condition a field sees. */
+RP_SHARED
 uint32_t rp_vocabulary_sees(enum rp_field field);
 /* C_f; N_f (0 where the field is not in use). */
+RP_SHARED
 uint32_t rp_vocabulary_condition(const struct rp_vocabulary *vocabulary,
                                  enum rp_field field);
+RP_SHARED
 uint32_t rp_vocabulary_classes(const struct rp_vocabulary *vocabulary,
                                enum rp_field field);
 extern const char *const rp_field_names[RP_FIELDS]; /* dt dt_rest pitch
@@ -189,6 +199,7 @@ struct rp_place {
 };
 /* `from_bar`: ticks since the bar line, >= 0 (since any beat line where the
  * metre is unknown, unit 0: then only `grid` means something). */
+RP_SHARED
 struct rp_place rp_vocabulary_place(const struct rp_vocabulary *vocabulary,
                                     struct rp_metre metre, int32_t from_bar);
 
@@ -197,7 +208,9 @@ struct rp_time {
     uint8_t class; /* 0..61, or RP_TIME_END / RP_TIME_HELD */
     uint8_t rest;  /* 0..23, 0 for exact classes */
 };
+RP_SHARED
 struct rp_time rp_time_from(uint32_t ticks);
+RP_SHARED
 uint32_t rp_time_ticks(struct rp_time time); /* not for END and HELD */
 
 #endif

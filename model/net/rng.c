@@ -15,6 +15,7 @@ static void philox_round(uint32_t x[4], const uint32_t key[2])
     x[3] = (uint32_t)a;
 }
 
+RP_SHARED
 void rp_rng_philox(const uint32_t counter[4], const uint32_t key[2],
                    uint32_t out[4])
 {
@@ -30,6 +31,7 @@ void rp_rng_philox(const uint32_t counter[4], const uint32_t key[2],
         out[i] = x[i];
 }
 
+RP_SHARED
 float rp_rng_uniform(struct rp_draw_key key)
 {
     uint32_t counter[4] = {key.candidate, key.note, key.field, 0};
@@ -40,11 +42,13 @@ float rp_rng_uniform(struct rp_draw_key key)
     return (float)(out[0] >> 8) * 0x1p-24f;
 }
 
+RP_SHARED
 void rp_rng_init(struct rp_rng *rng, uint32_t seed, uint32_t stream)
 {
     *rng = (struct rp_rng){seed, stream, 0};
 }
 
+RP_SHARED
 uint32_t rp_rng_bits(struct rp_rng *rng)
 {
     /* The last word is 1, so that no stream meets a draw key. */
@@ -58,11 +62,13 @@ uint32_t rp_rng_bits(struct rp_rng *rng)
     return out[0];
 }
 
+RP_SHARED
 float rp_rng_float(struct rp_rng *rng)
 {
     return (float)(rp_rng_bits(rng) >> 8) * 0x1p-24f;
 }
 
+RP_SHARED
 uint32_t rp_rng_below(struct rp_rng *rng, uint32_t limit)
 {
     uint32_t reject = (0u - limit) % limit; /* 2^32 mod limit */

@@ -64,6 +64,7 @@ static uint32_t cut(const float *p, uint32_t count,
     return keep;
 }
 
+RP_SHARED
 int rp_sample(const float *logits, uint32_t n, struct rp_mask mask,
               const struct rp_taste *taste, float uniform)
 {
@@ -84,6 +85,7 @@ int rp_sample(const float *logits, uint32_t n, struct rp_mask mask,
     return order[count - 1];
 }
 
+RP_SHARED
 float rp_sample_logp(const float *logits, uint32_t n, struct rp_mask mask,
                      uint32_t class)
 {

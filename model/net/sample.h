@@ -5,11 +5,13 @@
 #define RP_SAMPLE_H
 
 #include "model/data/vocabulary.h"
+#include "model/shared.h"
 
 struct rp_draw_key {
     uint32_t seed, turn, candidate, note, field;
 };
 /* Uniform in [0, 1), 24 bits (a counter-based generator; rng.h). */
+RP_SHARED
 float rp_rng_uniform(struct rp_draw_key key);
 
 struct rp_taste {
@@ -21,10 +23,12 @@ struct rp_taste {
 /* A class in 0..n-1 whose mask bit is set, or -1 when none is. Masked first,
  * then temperature, then top-k, then top-p; ties go to the lower class. The
  * most likely class always stays. Same bits on every machine. */
+RP_SHARED
 int rp_sample(const float *logits, uint32_t n, struct rp_mask mask,
               const struct rp_taste *taste, float uniform);
 
 /* log P(class) under the mask, natural log, temperature 1. */
+RP_SHARED
 float rp_sample_logp(const float *logits, uint32_t n, struct rp_mask mask,
                      uint32_t class);
 

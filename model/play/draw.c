@@ -119,6 +119,7 @@ static void enter_field(struct rp_drawing *drawing, const struct rp_turn *turn,
         leave_room(turn, onset, &drawing->steer);
 }
 
+RP_SHARED
 void rp_draw_begin(struct rp_drawing *drawing, const struct rp_turn *turn)
 {
     struct rp_draft nothing = { .velocity = 64 };
@@ -130,6 +131,7 @@ void rp_draw_begin(struct rp_drawing *drawing, const struct rp_turn *turn)
     avoid_dullness(turn, &drawing->steer);
 }
 
+RP_SHARED
 void rp_draw_condition(const struct rp_drawing *drawing,
                        const struct rp_reader *reader,
                        struct rp_indices *condition)
@@ -139,6 +141,7 @@ void rp_draw_condition(const struct rp_drawing *drawing,
 
 /* Phrases end on long notes: near the end, what falls on a beat tends to be at
  * least as long as a beat. */
+RP_SHARED
 bool rp_draw_weigh(const struct rp_drawing *drawing,
                    const struct rp_turn *turn, const struct rp_reader *reader,
                    float *logits)
@@ -154,6 +157,7 @@ bool rp_draw_weigh(const struct rp_drawing *drawing,
     return true;
 }
 
+RP_SHARED
 struct rp_mask rp_draw_mask(const struct rp_drawing *drawing,
                             const struct rp_reader *reader)
 {
@@ -163,6 +167,7 @@ struct rp_mask rp_draw_mask(const struct rp_drawing *drawing,
 
 /* Times that are spelled in several draws take every sixth number, so that
  * those of dt and duration do not meet. */
+RP_SHARED
 struct rp_draw_key rp_draw_key(const struct rp_drawing *drawing,
                                const struct rp_turn *turn)
 {
@@ -178,6 +183,7 @@ struct rp_draw_key rp_draw_key(const struct rp_drawing *drawing,
     return key;
 }
 
+RP_SHARED
 enum rp_drawn rp_draw_give(struct rp_drawing *drawing,
                            const struct rp_turn *turn,
                            const struct rp_reader *reader, int class)
@@ -200,6 +206,7 @@ enum rp_drawn rp_draw_give(struct rp_drawing *drawing,
     return RP_DRAWN;
 }
 
+RP_SHARED
 struct rp_note rp_draw_note(const struct rp_drawing *drawing,
                             const struct rp_turn *turn,
                             const struct rp_reader *reader)

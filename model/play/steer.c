@@ -4,6 +4,7 @@
  * bounds the drawing. */
 enum { ESCAPES_MAX = 16 };
 
+RP_SHARED
 void rp_steer_init(struct rp_steer *steer)
 {
     *steer = (struct rp_steer){ .earliest = INT32_MIN,
@@ -147,6 +148,7 @@ static void mask_velocity(const struct rp_steer *steer, struct rp_mask *mask)
             forbid(mask, class);
 }
 
+RP_SHARED
 struct rp_mask rp_steer_mask(const struct rp_steer *steer,
                              const struct rp_reader *reader,
                              const struct rp_draft *draft,

@@ -7,6 +7,7 @@
 
 #include "model/data/note.h"
 #include "model/net/sample.h"
+#include "model/shared.h"
 
 struct rp_steer {
     int32_t earliest; /* tick: no onset before it */
@@ -22,10 +23,12 @@ struct rp_steer {
 };
 
 /* Nothing forbidden. */
+RP_SHARED
 void rp_steer_init(struct rp_steer *steer);
 /* The classes that reader and steer both leave. Where steering would leave
  * none, first what is to be avoided, then the range gives way; a time that
  * cannot be met leaves an empty mask. */
+RP_SHARED
 struct rp_mask rp_steer_mask(const struct rp_steer *steer,
                              const struct rp_reader *reader,
                              const struct rp_draft *draft,

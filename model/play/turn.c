@@ -2,15 +2,13 @@
 
 #include <string.h>
 
-#include "model/net/kernels.h"
-#include "model/play/draw.h"
-
 enum {
     ACCENT_BAR = 6,
     ACCENT_BEAT = 2,
     ACCENT_OFF = -3
 };
 
+RP_SHARED
 void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
                   uint32_t candidate)
 {
@@ -39,6 +37,7 @@ static int accent(const struct rp_dynamics *dynamics, int32_t tick)
     return 0;
 }
 
+RP_SHARED
 uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick)
 {
     int64_t place = (int64_t)tick - dynamics->start;
@@ -65,45 +64,13 @@ uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick)
     return (uint8_t)(velocity < 1 ? 1 : velocity > 127 ? 127 : velocity);
 }
 
+RP_SHARED
 uint32_t rp_turn_ago(const struct rp_turn *turn, uint32_t back)
 {
     return (turn->notes - back) % RP_TURN_RECENT;
 }
 
-enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
-                           const struct rp_sight *sight,
-                           const struct rp_taste *taste, struct rp_note *note)
-{
-    const struct rp_reader *reader = &sight->reader;
-    enum rp_field field = RP_FIELDS; /* whose logits these are */
-    struct rp_drawing drawing;
-    float logits[RP_SOFTMAX_MAX];
-
-    rp_draw_begin(&drawing, turn);
-    while (drawing.field != RP_FIELDS) {
-        struct rp_indices condition;
-        enum rp_drawn drawn;
-        int class;
-        if (field != drawing.field) {
-            field = drawing.field;
-            rp_draw_condition(&drawing, reader, &condition);
-            if (sight->engine->ops->logits(sight->engine, sight->slot, field,
-                                           &condition, logits))
-                return RP_DRAWN_ERROR;
-            (void)rp_draw_weigh(&drawing, turn, reader, logits);
-        }
-        class = rp_sample(logits,
-                          rp_vocabulary_classes(&reader->vocabulary, field),
-                          rp_draw_mask(&drawing, reader), taste,
-                          rp_rng_uniform(rp_draw_key(&drawing, turn)));
-        drawn = rp_draw_give(&drawing, turn, reader, class);
-        if (drawn != RP_DRAWN)
-            return drawn;
-    }
-    *note = rp_draw_note(&drawing, turn, reader);
-    return RP_DRAWN;
-}
-
+RP_SHARED
 void rp_turn_bound(struct rp_turn *turn)
 {
     struct rp_steer *steer = &turn->steer;
@@ -123,6 +90,7 @@ void rp_turn_bound(struct rp_turn *turn)
         steer->latest = steer->earliest;
 }
 
+RP_SHARED
 void rp_turn_aim(struct rp_turn *turn, int32_t from)
 {
     struct rp_steer *steer = &turn->steer;
@@ -139,6 +107,7 @@ void rp_turn_aim(struct rp_turn *turn, int32_t from)
         steer->latest = steer->end - 1;
 }
 
+RP_SHARED
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
 {
     uint32_t at = turn->notes % RP_TURN_RECENT;
@@ -153,6 +122,7 @@ void rp_turn_take(struct rp_turn *turn, const struct rp_note *note)
         turn->steer.earliest = note->onset;
 }
 
+RP_SHARED
 const struct rp_note *rp_turn_last(const struct rp_turn *turn)
 {
     return turn->notes ? &turn->recent[rp_turn_ago(turn, 1)] : NULL;

@@ -7,6 +7,7 @@
 
 #include "model/net/engine.h"
 #include "model/play/steer.h"
+#include "model/shared.h"
 
 /* Where the next note is predicted from: a state and the reader beside it. */
 struct rp_sight {
@@ -56,6 +57,7 @@ enum rp_drawn {
 };
 
 /* Steering free, dynamics at 80. */
+RP_SHARED
 void rp_turn_init(struct rp_turn *turn, uint32_t seed, uint32_t number,
                   uint32_t candidate);
 enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
@@ -64,16 +66,22 @@ enum rp_drawn rp_turn_draw(const struct rp_turn *turn,
 /* Sets how late the next note may begin by what was taken so far: no longer
  * silence than `widest` unless the answer is over, and at least `least` notes.
  * What cannot begin before the end is not drawn: there the answer is over. */
+RP_SHARED
 void rp_turn_bound(struct rp_turn *turn);
 /* The same for an answer that begins on a beat: the first note falls on the
  * line where it may begin (tick `from`) or the one after it. */
+RP_SHARED
 void rp_turn_aim(struct rp_turn *turn, int32_t from);
+RP_SHARED
 void rp_turn_take(struct rp_turn *turn, const struct rp_note *note);
 /* The last note taken; NULL before the first. */
+RP_SHARED
 const struct rp_note *rp_turn_last(const struct rp_turn *turn);
 /* Where in `recent` the note taken `back` notes ago is, 1 the last one. */
+RP_SHARED
 uint32_t rp_turn_ago(const struct rp_turn *turn, uint32_t back);
 /* Velocity of a note at a tick by the dynamics. */
+RP_SHARED
 uint8_t rp_dynamics_at(const struct rp_dynamics *dynamics, int32_t tick);
 
 #endif
