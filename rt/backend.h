@@ -28,8 +28,10 @@
 
 struct rp_backend_options {
     const char *name;     /* as others see it */
-    const char *in, *out; /* ports to connect to, substring or number from 1;
-                             NULL: in all hardware inputs, out none */
+    /* As rp_session_options; for patchbay.h. */
+    const char *in, *out;
+    const char *const *ins, *const *outs;
+    const char *remember;
     const char *system;    /* rtmidi: which of its own; NULL: any */
     uint32_t rate, period; /* null, alsa and rtmidi; 0: 48000, 128 */
     bool realtime;         /* null only */

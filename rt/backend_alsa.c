@@ -222,8 +222,6 @@ static rp_status open_system(struct rp_alsa *alsa, char *why, size_t size)
         close_system(alsa);
         return RP_EIO;
     }
-    rp_alsa_look(alsa->watch, (int[]){alsa->client, alsa->watcher},
-                 &alsa->known);
     atomic_store(&alsa->gone, false);
     return RP_OK;
 }
@@ -251,6 +249,7 @@ static void backend_close(struct rp_backend *backend)
     snd_midi_event_free(alsa->decoder);
     snd_midi_event_free(alsa->encoder);
     snd_seq_queue_status_free(alsa->status);
+    rp_patchbay_destroy(alsa->patchbay);
     (void)munlock(alsa, sizeof(*alsa));
     free(alsa);
 }
@@ -298,12 +297,9 @@ static rp_status backend_open(struct rp_backend **backend,
     } else if ((status = open_system(alsa, why, sizeof(why)))) {
         rp_log(RP_ERROR, "alsa", "%s", why);
     }
-    if (status == RP_OK && options->in) {
-        status = rp_alsa_find(&alsa->known, options->in, true, alsa->in_name);
-    }
-    if (status == RP_OK && options->out) {
-        status =
-            rp_alsa_find(&alsa->known, options->out, false, alsa->out_name);
+    if (status == RP_OK && (status = rp_alsa_patch(alsa, options)) == RP_OK) {
+        rp_alsa_look(alsa);
+        status = rp_patchbay_check(alsa->patchbay);
     }
     if (status) {
         backend_close(&alsa->base);
@@ -319,7 +315,7 @@ static rp_status backend_start(struct rp_backend *backend)
     rp_status status = rp_pace_start(&alsa->pace, backend, rp_alsa_run);
 
     if (status == RP_OK) {
-        rp_alsa_connect_first(alsa);
+        rp_patchbay_settle(alsa->patchbay, rp_pace_now(), false);
     }
     return status;
 }
@@ -347,9 +343,8 @@ static void lose_system(struct rp_alsa *alsa, uint64_t now)
            "the ALSA sequencer is gone; looking for it every second");
     rp_pace_stop(&alsa->pace);
     close_system(alsa);
-    alsa->known.count = 0;
     alsa->tried_at = now;
-    rp_links_lose(&alsa->links);
+    rp_patchbay_lose(alsa->patchbay);
 }
 
 static void find_system(struct rp_alsa *alsa)
@@ -363,7 +358,8 @@ static void find_system(struct rp_alsa *alsa)
     }
     alsa->in.count = 0;
     alsa->in.sysex = false;
-    rp_alsa_restore(alsa, false);
+    rp_alsa_look(alsa);
+    rp_patchbay_settle(alsa->patchbay, rp_pace_now(), false);
     /* First of all what sounded when it went ends at its receivers. */
     atomic_fetch_add(&cycle->unplugged, 1);
     atomic_fetch_add(&cycle->release, 1);
@@ -402,34 +398,20 @@ static void backend_describe(struct rp_backend *backend, char *text,
     }
     snprintf(text, size, "alsa %u Hz %u frames", backend->rate,
              backend->period);
-    rp_links_describe(&alsa->links, alsa->name, rp_alsa_port_names, text, size);
+    rp_patchbay_describe(alsa->patchbay, text, size);
 }
 
 static rp_status
 backend_ports(void (*each)(void *self, const struct rp_port *port), void *self)
 {
-    static struct rp_alsa_list list; /* large */
     char why[300];
     snd_seq_t *seq;
-    int client;
 
     if (open_seq(&seq, "riposte ports", why, sizeof(why)) < 0) {
         rp_log(RP_ERROR, "alsa", "%s", why);
         return RP_ENONE;
     }
-    client = snd_seq_client_id(seq);
-    rp_alsa_look(seq, (int[]){client, client}, &list);
-    for (int input = 1; input >= 0; input--) {
-        for (int i = 0; i < list.count; i++) {
-            const struct rp_alsa_peer *peer = &list.peer[i];
-            struct rp_port port = {
-                .backend = "alsa", .name = peer->name, .input = input};
-
-            if (input ? peer->source : peer->destination) {
-                each(self, &port);
-            }
-        }
-    }
+    rp_alsa_each(seq, each, self);
     snd_seq_close(seq);
     return RP_OK;
 }

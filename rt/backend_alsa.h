@@ -10,26 +10,10 @@
 #ifndef RP_BACKEND_ALSA_H
 #define RP_BACKEND_ALSA_H
 
-#include "rt/links.h"
 #include "rt/pace.h"
+#include "rt/patchbay.h"
 
 enum rp_alsa_port { RP_ALSA_IN, RP_ALSA_OUT, RP_ALSA_THRU, RP_ALSA_PORTS };
-
-enum { RP_ALSA_KNOWN = 256 };
-
-/* A port of another client. Its name is "client:port"; numbers change. */
-struct rp_alsa_peer {
-    uint8_t client, port;
-    bool source, destination; /* can be read from, written to */
-    bool hardware;
-    char name[RP_LINK_NAME];
-};
-
-/* Every port there is, in the kernel's order. */
-struct rp_alsa_list {
-    int count;
-    struct rp_alsa_peer peer[RP_ALSA_KNOWN];
-};
 
 struct rp_alsa {
     struct rp_backend base;
@@ -52,11 +36,10 @@ struct rp_alsa {
     /* Main alone. */
     struct _snd_seq *watch; /* NULL while there is no sequencer */
     int watcher;            /* its client number */
-    char name[64], in_name[RP_LINK_NAME], out_name[RP_LINK_NAME];
-    struct rp_links links;
-    struct rp_alsa_list known;
+    char name[64];
+    struct rp_patchbay *patchbay;
     bool rewired;      /* connections changed: look */
-    uint64_t tried_at; /* ns; last look for what is lost */
+    uint64_t tried_at; /* ns; last look for the sequencer */
 };
 
 extern const char *const rp_alsa_port_names[RP_ALSA_PORTS];
@@ -70,19 +53,16 @@ void rp_alsa_flush(struct rp_alsa *alsa);
 
 /* ---- backend_alsa_ports.c: main ---- */
 
-/* All ports but System's, those not for others and those of the two clients
- * given. */
-void rp_alsa_look(struct _snd_seq *seq, const int except[2],
-                  struct rp_alsa_list *list);
-/* The port that `want` means: number or part of its name as others have it,
- * or an address "20:0". RP_ENONE is logged. */
-RP_MUST rp_status rp_alsa_find(const struct rp_alsa_list *list,
-                               const char *want, bool source, char *name);
-/* Connections as asked for at start. */
-void rp_alsa_connect_first(struct rp_alsa *alsa);
-/* Makes again what was lost; the receivers it found are silenced first. */
-void rp_alsa_restore(struct rp_alsa *alsa, bool late);
+/* Makes the patchbay. */
+RP_MUST rp_status rp_alsa_patch(struct rp_alsa *alsa,
+                                const struct rp_backend_options *options);
+/* Everybody's ports, as they are now. */
+void rp_alsa_look(struct rp_alsa *alsa);
 /* What has happened since the last time: ports that came and went. */
 void rp_alsa_watch(struct rp_alsa *alsa, uint64_t now);
+/* Every port of others, for `riposte ports`. */
+void rp_alsa_each(struct _snd_seq *seq,
+                  void (*each)(void *self, const struct rp_port *port),
+                  void *self);
 
 #endif

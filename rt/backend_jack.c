@@ -177,7 +177,7 @@ static rp_status open_server(struct rp_jack *jack, char *why, size_t size)
         return RP_ENONE;
     }
     /* a name that is taken gets a number */
-    snprintf(jack->name, RP_LINK_NAME, "%s",
+    snprintf(jack->name, RP_PORT_NAME, "%s",
              jack_get_client_name(jack->client));
     for (int p = 0; p < RP_JACK_PORTS; p++) {
         jack->port[p] = jack_port_register(
@@ -229,6 +229,8 @@ static void backend_close(struct rp_backend *backend)
         }
         jack_client_close(jack->client);
     }
+    rp_patchbay_destroy(jack->patchbay);
+    pthread_mutex_destroy(&jack->lock);
     (void)munlock(jack, sizeof(*jack));
     free(jack);
 }
@@ -245,17 +247,16 @@ static rp_status backend_open(struct rp_backend **backend,
         return RP_EMEM;
     }
     (void)mlock(jack, sizeof(*jack));
+    pthread_mutex_init(&jack->lock, NULL);
     jack->base.ops = &rp_backend_jack;
-    snprintf(jack->name, RP_LINK_NAME, "%s", options->name);
+    snprintf(jack->name, RP_PORT_NAME, "%s", options->name);
     status = open_server(jack, why, sizeof(why));
     if (status) {
         rp_log(RP_ERROR, "jack", "%s", why);
     }
-    if (status == RP_OK && options->in) {
-        status = rp_jack_find(jack, options->in, true, jack->in_name);
-    }
-    if (status == RP_OK && options->out) {
-        status = rp_jack_find(jack, options->out, false, jack->out_name);
+    if (status == RP_OK && (status = rp_jack_patch(jack, options)) == RP_OK) {
+        rp_jack_look(jack);
+        status = rp_patchbay_check(jack->patchbay);
     }
     if (status) {
         backend_close(&jack->base);
@@ -274,7 +275,7 @@ static rp_status backend_start(struct rp_backend *backend)
         rp_log(RP_ERROR, "jack", "the JACK server does not activate us");
         return RP_EIO;
     }
-    rp_jack_connect_first(jack);
+    rp_patchbay_settle(jack->patchbay, now_ns(), false);
     backend->priority = priority > 0 ? priority : 0;
     atomic_store_explicit(&jack->ready, true, memory_order_release);
     return RP_OK;
@@ -305,7 +306,7 @@ static void lose_server(struct rp_jack *jack, uint64_t now)
     jack_client_close(jack->client);
     jack->client = NULL;
     jack->tried_at = now;
-    rp_links_lose(&jack->links);
+    rp_patchbay_lose(jack->patchbay);
 }
 
 static void find_server(struct rp_jack *jack)
@@ -324,7 +325,8 @@ static void find_server(struct rp_jack *jack)
         jack->client = NULL;
         return;
     }
-    rp_jack_restore(jack, false);
+    rp_jack_look(jack);
+    rp_patchbay_settle(jack->patchbay, now_ns(), false);
     /* First of all what sounded when it went ends at its receivers. */
     atomic_fetch_add(&jack->base.cycle->unplugged, 1);
     atomic_fetch_add(&jack->base.cycle->release, 1);
@@ -351,13 +353,7 @@ static void backend_poll(struct rp_backend *backend)
     }
     backend->rate = atomic_load(&jack->rate);
     backend->period = atomic_load(&jack->period);
-    if (atomic_exchange(&jack->rewired, false)) {
-        rp_jack_look(jack, now);
-    }
-    if (now - jack->tried_at >= SECOND) {
-        jack->tried_at = now;
-        rp_jack_restore(jack, true);
-    }
+    rp_jack_catch_up(jack, now);
 }
 
 static void backend_describe(struct rp_backend *backend, char *text,
@@ -371,7 +367,7 @@ static void backend_describe(struct rp_backend *backend, char *text,
     }
     snprintf(text, size, "jack %u Hz %u frames", backend->rate,
              backend->period);
-    rp_links_describe(&jack->links, jack->name, rp_jack_port_names, text, size);
+    rp_patchbay_describe(jack->patchbay, text, size);
 }
 
 static rp_status
@@ -384,19 +380,7 @@ backend_ports(void (*each)(void *self, const struct rp_port *port), void *self)
         rp_log(RP_ERROR, "jack", "%s", why);
         return RP_ENONE;
     }
-    for (int input = 1; input >= 0; input--) {
-        const char **names =
-            jack_get_ports(client, NULL, JACK_DEFAULT_MIDI_TYPE,
-                           input ? JackPortIsOutput : JackPortIsInput);
-
-        for (int i = 0; names && names[i]; i++) {
-            struct rp_port port = {
-                .backend = "jack", .name = names[i], .input = input};
-
-            each(self, &port);
-        }
-        jack_free(names);
-    }
+    rp_jack_each(client, each, self);
     jack_client_close(client);
     return RP_OK;
 }

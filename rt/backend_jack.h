@@ -9,13 +9,15 @@
 #define RP_BACKEND_JACK_H
 
 #include <jack/jack.h>
+#include <pthread.h>
 
 #include "rt/arrivals.h"
 #include "rt/backend.h"
 #include "rt/follow.h"
-#include "rt/links.h"
+#include "rt/patchbay.h"
 
 enum rp_jack_port { RP_JACK_IN, RP_JACK_OUT, RP_JACK_THRU, RP_JACK_PORTS };
+enum { RP_JACK_LEFT = 16 };
 
 struct rp_jack {
     struct rp_backend base;
@@ -24,6 +26,7 @@ struct rp_jack {
     _Atomic bool ready;   /* periods are run; main writes */
     _Atomic bool gone;    /* the server said so */
     _Atomic bool rewired; /* connections changed */
+    _Atomic bool moved;   /* ports came or went */
     _Atomic uint32_t rate, period;
 
     /* Process thread alone while `ready`. */
@@ -33,10 +36,15 @@ struct rp_jack {
     void *buffer[RP_JACK_PORTS];
     struct rp_arrivals in;
 
+    /* Ports that went, as they may be back before main looks: the notification
+     * thread writes, main empties it. What has no room is missing only then. */
+    pthread_mutex_t lock;
+    int lefts;
+    char left[RP_JACK_LEFT][RP_PORT_NAME];
+
     /* Main alone. */
-    char name[RP_LINK_NAME];
-    char in_name[RP_LINK_NAME], out_name[RP_LINK_NAME]; /* "": not asked */
-    struct rp_links links;
+    char name[RP_PORT_NAME];
+    struct rp_patchbay *patchbay;
     uint64_t tried_at; /* ns; last look for the server */
 };
 
@@ -47,17 +55,18 @@ extern const char *const rp_jack_port_names[RP_JACK_PORTS];
 /* Metadata of our port, and without it. */
 void rp_jack_describe_port(struct rp_jack *jack, enum rp_jack_port port);
 void rp_jack_forget_port(struct rp_jack *jack, enum rp_jack_port port);
-/* Before activating: changes of connections are noticed. */
+/* Before activating: what changes is noticed. */
 void rp_jack_watch(struct rp_jack *jack);
-/* The one port that `want` means, copied to `name` (RP_LINK_NAME bytes).
- * RP_ENONE is logged. */
-RP_MUST rp_status rp_jack_find(struct rp_jack *jack, const char *want,
-                               bool source, char *name);
-/* The port asked for, or every keyboard there is. */
-void rp_jack_connect_first(struct rp_jack *jack);
-/* What is connected now. */
-void rp_jack_look(struct rp_jack *jack, uint64_t now);
-/* Connects again what was lost. A receiver that comes late may still sound. */
-void rp_jack_restore(struct rp_jack *jack, bool late);
+/* Makes the patchbay. */
+RP_MUST rp_status rp_jack_patch(struct rp_jack *jack,
+                                const struct rp_backend_options *options);
+/* Everybody's MIDI ports, as they are now. */
+void rp_jack_look(struct rp_jack *jack);
+/* What has changed since the last time. */
+void rp_jack_catch_up(struct rp_jack *jack, uint64_t now);
+/* Every port of others, for `riposte ports`. */
+void rp_jack_each(jack_client_t *client,
+                  void (*each)(void *self, const struct rp_port *port),
+                  void *self);
 
 #endif

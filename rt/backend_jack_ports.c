@@ -1,11 +1,13 @@
 /* Ports and connections of the JACK backend; main's, but for the one
  * callback that says so. */
+#include <errno.h>
 #include <jack/jack.h>
 #if HAVE_JACK_METADATA
 #include <jack/metadata.h>
 #include <jack/uuid.h>
 #endif
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rt/backend_jack.h"
@@ -41,21 +43,8 @@ void rp_jack_forget_port(struct rp_jack *jack, enum rp_jack_port port)
 #endif
 }
 
-/* ---- connections ---- */
+/* ---- notification threads ---- */
 
-static bool connect_link(struct rp_jack *jack, const struct rp_link *link)
-{
-    const char *ours = jack_port_name(jack->port[link->port]);
-
-    if (!jack_port_by_name(jack->client, link->other)) {
-        return false;
-    }
-    return (link->port == RP_JACK_IN
-                ? jack_connect(jack->client, link->other, ours)
-                : jack_connect(jack->client, ours, link->other)) == 0;
-}
-
-/* JACK's notification thread. */
 static void on_connect(jack_port_id_t from, jack_port_id_t to, int connected,
                        void *self)
 {
@@ -68,95 +57,188 @@ static void on_connect(jack_port_id_t from, jack_port_id_t to, int connected,
     }
 }
 
+static void on_port(jack_port_id_t id, int there, void *self)
+{
+    struct rp_jack *jack = self;
+    jack_port_t *port = there ? NULL : jack_port_by_id(jack->client, id);
+    const char *name = port ? jack_port_name(port) : NULL;
+
+    if (name && *name) {
+        pthread_mutex_lock(&jack->lock);
+        if (jack->lefts < RP_JACK_LEFT) {
+            snprintf(jack->left[jack->lefts++], RP_PORT_NAME, "%s", name);
+        }
+        pthread_mutex_unlock(&jack->lock);
+    }
+    atomic_store(&jack->moved, true);
+}
+
 void rp_jack_watch(struct rp_jack *jack)
 {
     jack_set_port_connect_callback(jack->client, on_connect, jack);
+    jack_set_port_registration_callback(jack->client, on_port, jack);
 }
 
-void rp_jack_look(struct rp_jack *jack, uint64_t now)
+/* ---- connections ---- */
+
+static bool connect_ports(void *self, int port, const struct rp_peer *peer)
 {
-    rp_links_begin(&jack->links, now);
+    struct rp_jack *jack = self;
+    const char *ours = jack_port_name(jack->port[port]);
+    int result = port == RP_JACK_IN
+                     ? jack_connect(jack->client, peer->name, ours)
+                     : jack_connect(jack->client, ours, peer->name);
+
+    return result == 0 || result == EEXIST;
+}
+
+rp_status rp_jack_patch(struct rp_jack *jack,
+                        const struct rp_backend_options *options)
+{
+    const struct rp_patchbay_system system = {.tag = "jack",
+                                              .name = jack->name,
+                                              .ports = rp_jack_port_names,
+                                              .count = RP_JACK_PORTS,
+                                              .self = jack,
+                                              .connect = connect_ports};
+
+    return rp_patchbay_create(&jack->patchbay, &jack->base, &system, options);
+}
+
+/* A name that is only a number, "system:midi_capture_1", has a better one
+ * among its aliases. True when it was found. */
+static bool read_alias(const jack_port_t *port, const char *name, char *alias)
+{
+    char *one = malloc((size_t)jack_port_name_size());
+    char *two = malloc((size_t)jack_port_name_size());
+    char *const both[] = {one, two};
+    bool found = one && two && !strncmp(name, "system:midi_", 12) &&
+                 jack_port_get_aliases(port, both) > 0;
+
+    if (found) {
+        snprintf(alias, RP_PORT_NAME, "%s", one);
+    }
+    free(one);
+    free(two);
+    return found;
+}
+
+static void see_ports(struct rp_jack *jack, bool source)
+{
+    const char **names =
+        jack_get_ports(jack->client, NULL, JACK_DEFAULT_MIDI_TYPE,
+                       source ? JackPortIsOutput : JackPortIsInput);
+
+    for (int i = 0; names && names[i]; i++) {
+        jack_port_t *port = jack_port_by_name(jack->client, names[i]);
+        struct rp_peer peer = {.source = source, .destination = !source};
+        char alias[RP_PORT_NAME];
+
+        if (port && !jack_port_is_mine(jack->client, port)) {
+            peer.hardware = jack_port_flags(port) & JackPortIsPhysical;
+            snprintf(peer.name, sizeof(peer.name), "%s", names[i]);
+            rp_patchbay_peer(jack->patchbay, &peer,
+                             read_alias(port, names[i], alias) ? alias : NULL);
+        }
+    }
+    jack_free(names);
+}
+
+void rp_jack_look(struct rp_jack *jack)
+{
+    rp_patchbay_begin(jack->patchbay);
+    see_ports(jack, true);
+    see_ports(jack, false);
+    rp_patchbay_end(jack->patchbay);
+}
+
+static void look_at_links(struct rp_jack *jack, uint64_t now)
+{
+    rp_patchbay_look(jack->patchbay, now);
     for (int p = 0; p < RP_JACK_PORTS; p++) {
         const char **others =
             jack_port_get_all_connections(jack->client, jack->port[p]);
 
         for (int i = 0; others && others[i]; i++) {
-            rp_links_add(&jack->links, p, others[i]);
+            rp_patchbay_link(jack->patchbay, p, 0, others[i]);
         }
         jack_free(others);
     }
-    if (rp_links_end(&jack->links, now)) {
+    if (rp_patchbay_looked(jack->patchbay, now)) {
         atomic_store(&jack->rewired, true); /* look again */
     }
 }
 
-void rp_jack_restore(struct rp_jack *jack, bool late)
+/* The next of `left`; false after the last. */
+static bool next_left(struct rp_jack *jack, char *name)
 {
-    for (int i = 0; i < jack->links.count; i++) {
-        struct rp_link *link = &jack->links.link[i];
+    bool any;
 
-        if (link->restore && connect_link(jack, link)) {
-            link->restore = false;
-            link->missed_at = 0;
-            rp_log(RP_INFO, "jack", "%s:%s and %s are connected again",
-                   jack->name, rp_jack_port_names[link->port], link->other);
-            if (late && link->port != RP_JACK_IN) {
-                atomic_fetch_add(&jack->base.cycle->release, 1);
-            }
-        }
+    pthread_mutex_lock(&jack->lock);
+    any = jack->lefts > 0;
+    if (any) {
+        memcpy(name, jack->left[--jack->lefts], RP_PORT_NAME);
     }
+    pthread_mutex_unlock(&jack->lock);
+    return any;
 }
 
-rp_status rp_jack_find(struct rp_jack *jack, const char *want, bool source,
-                       char *name)
+void rp_jack_catch_up(struct rp_jack *jack, uint64_t now)
 {
-    const char **names =
-        jack_get_ports(jack->client, NULL, JACK_DEFAULT_MIDI_TYPE,
-                       source ? JackPortIsOutput : JackPortIsInput);
-    int count = 0, at;
+    char name[RP_PORT_NAME];
 
-    for (int i = 0; names && names[i]; i++) { /* not our own ports */
-        if (!jack_port_is_mine(jack->client,
-                               jack_port_by_name(jack->client, names[i]))) {
-            names[count++] = names[i];
+    if (atomic_exchange(&jack->moved, false)) {
+        while (next_left(jack, name)) {
+            rp_patchbay_gone(jack->patchbay, 0, name);
         }
+        rp_jack_look(jack);
     }
-    at = rp_backend_match(want, names, count);
-    if (at >= 0) {
-        snprintf(name, RP_LINK_NAME, "%s", names[at]);
-    } else {
-        rp_log(RP_ERROR, "jack",
-               "no MIDI %s is called '%s' (%d there are; `riposte ports` "
-               "lists them)",
-               source ? "source" : "destination", want, count);
+    if (atomic_exchange(&jack->rewired, false)) {
+        look_at_links(jack, now);
     }
-    jack_free(names);
-    return at >= 0 ? RP_OK : RP_ENONE;
+    rp_patchbay_settle(jack->patchbay, now, true);
 }
 
-void rp_jack_connect_first(struct rp_jack *jack)
-{
-    const char **names = NULL;
+/* ---- riposte ports ---- */
 
-    if (jack->in_name[0]) {
-        rp_links_add(&jack->links, RP_JACK_IN, jack->in_name);
-    } else {
-        names = jack_get_ports(jack->client, NULL, JACK_DEFAULT_MIDI_TYPE,
-                               JackPortIsOutput | JackPortIsPhysical);
+/* What of any riposte it is connected to: "riposte:out, riposte:thru". */
+static void name_connected(jack_client_t *client, const char *name, char *text,
+                           size_t size)
+{
+    jack_port_t *port = jack_port_by_name(client, name);
+    const char **others =
+        port ? jack_port_get_all_connections(client, port) : NULL;
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; others && others[i] && used < size; i++) {
+        if (!strncmp(others[i], "riposte", 7)) {
+            used += (size_t)snprintf(text + used, size - used, "%s%s",
+                                     used ? ", " : "", others[i]);
+        }
+    }
+    jack_free(others);
+}
+
+void rp_jack_each(jack_client_t *client,
+                  void (*each)(void *self, const struct rp_port *port),
+                  void *self)
+{
+    for (int input = 1; input >= 0; input--) {
+        const char **names =
+            jack_get_ports(client, NULL, JACK_DEFAULT_MIDI_TYPE,
+                           input ? JackPortIsOutput : JackPortIsInput);
+
         for (int i = 0; names && names[i]; i++) {
-            rp_links_add(&jack->links, RP_JACK_IN, names[i]);
+            char connected[4 * RP_PORT_NAME];
+            struct rp_port port = {.backend = "jack",
+                                   .name = names[i],
+                                   .input = input,
+                                   .connected = connected};
+
+            name_connected(client, names[i], connected, sizeof(connected));
+            each(self, &port);
         }
         jack_free(names);
-    }
-    if (jack->out_name[0]) {
-        rp_links_add(&jack->links, RP_JACK_OUT, jack->out_name);
-        rp_links_add(&jack->links, RP_JACK_THRU, jack->out_name);
-    }
-    for (int i = 0; i < jack->links.count; i++) {
-        if (!connect_link(jack, &jack->links.link[i])) {
-            rp_log(RP_WARN, "jack", "%s:%s cannot be connected to %s",
-                   jack->name, rp_jack_port_names[jack->links.link[i].port],
-                   jack->links.link[i].other);
-        }
     }
 }

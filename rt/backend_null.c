@@ -4,6 +4,7 @@
  * nowhere; takes and the panel have it from the cycle. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "rt/backend.h"
@@ -75,11 +76,30 @@ static RP_RT void pace(struct rp_backend *backend)
     null_advance(backend, backend->period);
 }
 
+/* The first that is not "none", or NULL. */
+static const char *port_asked_for(const struct rp_backend_options *options)
+{
+    const char *one[] = {options->in, options->out};
+    const char *const *list[] = {options->ins, options->outs};
+
+    for (int i = 0; i < 2; i++) {
+        if (one[i] && strcmp(one[i], "none")) {
+            return one[i];
+        }
+        for (int k = 0; list[i] && list[i][k]; k++) {
+            if (strcmp(list[i][k], "none")) {
+                return list[i][k];
+            }
+        }
+    }
+    return NULL;
+}
+
 static rp_status null_open(struct rp_backend **backend,
                            const struct rp_backend_options *options)
 {
     struct null *null;
-    const char *want = options->in ? options->in : options->out;
+    const char *want = port_asked_for(options);
     uint32_t rate = options->rate ? options->rate : 48000;
     uint32_t period = options->period ? options->period : 128;
 

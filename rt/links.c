@@ -3,22 +3,53 @@
 #include <stdio.h>
 #include <string.h>
 
-void rp_links_add(struct rp_links *links, int port, const char *other)
+static struct rp_link *find(struct rp_links *links, int port, const char *other)
+{
+    for (int i = 0; i < links->count; i++) {
+        struct rp_link *link = &links->link[i];
+
+        if (link->port == port && !strcmp(link->other, other)) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+static struct rp_link *append(struct rp_links *links, int port,
+                              const char *other)
 {
     struct rp_link *link;
 
-    for (int i = 0; i < links->count; i++) {
-        link = &links->link[i];
-        if (link->port == port && !strcmp(link->other, other)) {
-            link->missed_at = 0;
-            link->restore = false;
-            return;
-        }
+    if (links->count == RP_LINKS) {
+        return NULL;
     }
-    if (links->count < RP_LINKS) {
-        link = &links->link[links->count++];
-        *link = (struct rp_link){.port = port};
-        snprintf(link->other, sizeof(link->other), "%s", other);
+    link = &links->link[links->count++];
+    *link = (struct rp_link){.port = port};
+    snprintf(link->other, sizeof(link->other), "%s", other);
+    return link;
+}
+
+void rp_links_add(struct rp_links *links, int port, const char *other)
+{
+    struct rp_link *link = find(links, port, other);
+
+    if (link) {
+        link->missed_at = 0;
+        link->restore = link->refused = false;
+        link->why = RP_LINK_SEEN;
+    } else {
+        (void)append(links, port, other);
+    }
+}
+
+void rp_links_want(struct rp_links *links, int port, const char *other,
+                   enum rp_link_why why)
+{
+    struct rp_link *link;
+
+    if (!find(links, port, other) && (link = append(links, port, other))) {
+        link->restore = true;
+        link->why = why;
     }
 }
 
@@ -64,7 +95,6 @@ void rp_links_lose(struct rp_links *links)
 void rp_links_describe(const struct rp_links *links, const char *name,
                        const char *const *ports, char *text, size_t size)
 {
-    static const char *const arrow[] = {"<-", "->", "->"};
     size_t used = strlen(text);
 
     for (int i = 0; i < links->count && used < size; i++) {
@@ -72,7 +102,8 @@ void rp_links_describe(const struct rp_links *links, const char *name,
 
         if (!link->restore && !link->missed_at) {
             used += snprintf(text + used, size - used, ", %s:%s %s %s", name,
-                             ports[link->port], arrow[link->port], link->other);
+                             ports[link->port], link->port ? "->" : "<-",
+                             link->other);
         }
     }
 }

@@ -9,9 +9,18 @@
 
 enum { RP_LINKS = 64, RP_LINK_NAME = 320 };
 
+enum rp_link_why {
+    RP_LINK_SEEN,       /* it was there, whoever made it */
+    RP_LINK_ASKED,      /* for, on the command line */
+    RP_LINK_REMEMBERED, /* since another run */
+    RP_LINK_FIRST       /* the first keyboard that was seen */
+};
+
 struct rp_link {
-    int port;           /* the backend's own number of its port */
-    bool restore;       /* lost with the system, not yet made again */
+    int port;     /* the backend's own number of its port; 0 is in */
+    bool restore; /* is to be made: new, or lost with the other end */
+    bool refused; /* the system did not make it; it was said */
+    enum rp_link_why why;
     uint64_t missed_at; /* ns; first seen missing; 0: it is there */
     char other[RP_LINK_NAME];
 };
@@ -24,6 +33,10 @@ struct rp_links {
 /* It is connected now (or, before the start, is to be). */
 void rp_links_add(struct rp_links *links, int port, const char *other);
 
+/* It is to be connected; nothing changes when it is there or wanted already. */
+void rp_links_want(struct rp_links *links, int port, const char *other,
+                   enum rp_link_why why);
+
 /* A look at what is connected: begin, rp_links_add for each, end. When a
  * system shuts down, others may be disconnected before we hear of it; so a
  * link is forgotten only after it was missing for a second. True when one is
@@ -35,7 +48,7 @@ bool rp_links_end(struct rp_links *links, uint64_t now);
 void rp_links_lose(struct rp_links *links);
 
 /* Appends ", NAME:PORT <- OTHER" to `text` for each link that is there;
- * `ports` are the names of the backend's ports in, out, thru. */
+ * `ports` are the names of the backend's ports, the first is the input. */
 void rp_links_describe(const struct rp_links *links, const char *name,
                        const char *const *ports, char *text, size_t size);
 

@@ -184,18 +184,26 @@ static rp_status create_cycle(struct rp_session *session, bool recording)
     return create_rings(cycle, recording);
 }
 
+static const char *first(const char *one, const char *const *list)
+{
+    return one ? one : list ? list[0] : NULL;
+}
+
 static rp_status open_backend(struct rp_session *session,
                               const struct rp_session_options *options)
 {
-    struct rp_backend_options backend = {.name = options->name ? options->name
-                                                               : "riposte",
-                                         .in = options->in,
-                                         .out = options->out,
-                                         .rate = options->rate,
-                                         .period = options->period,
-                                         .realtime = options->realtime,
-                                         .call = options->call,
-                                         .calls = options->calls};
+    struct rp_backend_options backend = {
+        .name = options->name ? options->name : "riposte",
+        .in = first(options->in, options->ins),
+        .out = first(options->out, options->outs),
+        .ins = options->ins,
+        .outs = options->outs,
+        .remember = options->remember,
+        .rate = options->rate,
+        .period = options->period,
+        .realtime = options->realtime,
+        .call = options->call,
+        .calls = options->calls};
     bool any = !options->backend || !strcmp(options->backend, "auto");
     rp_status status =
         rp_backend_find(options->backend, &session->ops, &backend.system);
@@ -279,8 +287,7 @@ static void turn_controls(struct rp_session *session)
     struct rp_controlled controlled;
 
     while (rp_ring_pop(&session->cycle->control_to_main, &controlled)) {
-        session->controlling.turn(session->controlling.self,
-                                  controlled.event);
+        session->controlling.turn(session->controlling.self, controlled.event);
     }
 }
 

@@ -47,7 +47,13 @@ struct rp_timed_event {
 struct rp_session_options {
     const char *backend;   /* auto jack alsa rtmidi null */
     const char *name;      /* as others see it; "riposte" when NULL */
-    const char *in, *out;  /* ports to connect, substring or number; NULL */
+    const char *in, *out;  /* a port to connect, by a part of its name or by
+                              number; NULL: as it was the last time */
+    /* Or several: lists that NULL ends. They outlive the session, and so does
+     * `remember`, the path of a file as port_file.h has it; NULL: nothing is
+     * remembered. */
+    const char *const *ins, *const *outs;
+    const char *remember;
     uint32_t rate, period; /* null and alsa; 0: 48000, 128 */
     const char *take;      /* .mid to record to; NULL: none */
     bool realtime;         /* null backend: pace by the wall clock */
@@ -112,6 +118,9 @@ void rp_session_describe(struct rp_session *session, char *text, size_t size);
 struct rp_port {
     const char *backend, *name;
     bool input; /* riposte can read from it */
+    /* Ports of a riposte that it is connected to, such as "riposte:out,
+     * riposte:thru"; NULL or "": none. For rp_session_ports. */
+    const char *connected;
 };
 RP_MUST rp_status rp_session_ports(const char *backend,
                                    void (*each)(void *self,

@@ -31,7 +31,7 @@ static const struct {
 static const struct {
     const char *header, *where[4];
 } systems[] = {
-    {"jack/*", {"rt/backend_jack.c", "tests/*", NULL}},
+    {"jack/*", {"rt/backend_jack*", "tests/*", NULL}},
     {"alsa/*", {"rt/backend_alsa*.c", "tests/*", NULL}},
     {"rtmidi/*", {"rt/backend_rtmidi*.c", "tests/*", NULL}},
     {"rtmidi_c.h", {"rt/backend_rtmidi*.c", "tests/*", NULL}},

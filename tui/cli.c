@@ -209,13 +209,14 @@ static bool read_real(const struct rp_option *option, const char *value,
 static rp_status add_text(struct rp_texts *texts, const char *text)
 {
     const char **more =
-        realloc(texts->text, (texts->count + 1) * sizeof(*more));
+        realloc(texts->text, (texts->count + 2) * sizeof(*more));
 
     if (!more) {
         return RP_EMEM;
     }
     texts->text = more;
     texts->text[texts->count++] = text;
+    texts->text[texts->count] = NULL;
     return RP_OK;
 }
 

@@ -33,7 +33,7 @@ enum rp_option_kind {
 };
 
 struct rp_texts {
-    const char **text; /* owned; the strings are argv's */
+    const char **text; /* owned, NULL after the last; the strings are argv's */
     uint32_t count;
 };
 

@@ -1,9 +1,11 @@
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "rt/log.h"
+#include "rt/port_file.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
 #include "tui/osc.h"
@@ -11,10 +13,10 @@
 #include "tui/screen.h"
 
 struct wish {
-    const char *preset, *model, *backend, *in, *out, *sync, *engine, *take;
+    const char *preset, *model, *backend, *sync, *engine, *take;
     const char *osc, *osc_bind;
     struct rp_given given;
-    struct rp_texts call, cue, learn;
+    struct rp_texts in, out, call, cue, learn;
     double duration;
     uint32_t rate, period;
     bool headless;
@@ -29,9 +31,10 @@ static const struct rp_option options[] = {
      AT(model)},
     {"backend", "NAME", "auto, jack, alsa, rtmidi or null (auto)",
      RP_OPTION_WORD, AT(backend), 0, 0, RP_BACKEND_NAMES},
-    {"in", "PORT", "read from it: a part of its name, or its number",
-     RP_OPTION_TEXT, AT(in)},
-    {"out", "PORT", "send to it", RP_OPTION_TEXT, AT(out)},
+    {"in", "PORT",
+     "read from it: a part of its name, or its number; may be given again",
+     RP_OPTION_TEXTS, AT(in)},
+    {"out", "PORT", "send to it; may be given again", RP_OPTION_TEXTS, AT(out)},
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, ~0u},
     {"sync", "internal", "who leads the beat", RP_OPTION_WORD, AT(sync), 0, 0,
      "internal"},
@@ -201,15 +204,19 @@ static rp_status learn(struct rp_play *play, const struct wish *wish)
  * its rate is known only afterwards, and main plays. */
 static rp_status open_session(struct rp_play *play, const struct wish *wish)
 {
+    static char remember[PATH_MAX]; /* the session keeps it */
     struct rp_session_options session = {.backend = wish->backend,
-                                         .in = wish->in,
-                                         .out = wish->out,
+                                         .ins = wish->in.text,
+                                         .outs = wish->out.text,
                                          .rate = wish->rate,
                                          .period = wish->period,
                                          .take = wish->take,
                                          .realtime = !play->virtual_time};
     rp_status status = RP_OK;
 
+    if (rp_port_file_path(remember, sizeof(remember)) == RP_OK) {
+        session.remember = remember;
+    }
     if (play->virtual_time) {
         status = rp_score_place(&play->score, &play->rig,
                                 wish->rate ? wish->rate : 48000, 0);
@@ -312,6 +319,8 @@ int rp_cmd_play(int argc, char **argv)
         rp_score_fini(&play.score);
         rp_rig_fini(&play.rig);
     }
+    rp_texts_fini(&wish.in);
+    rp_texts_fini(&wish.out);
     rp_texts_fini(&wish.call);
     rp_texts_fini(&wish.cue);
     rp_texts_fini(&wish.learn);

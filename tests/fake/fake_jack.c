@@ -24,7 +24,8 @@ static struct {
     JackSampleRateCallback rate;
     JackBufferSizeCallback period;
     JackPortConnectCallback connect;
-    void *self[6];
+    JackPortRegistrationCallback port;
+    void *self[7];
     void (*error)(const char *text);
 } on;
 
@@ -60,6 +61,9 @@ struct fake_port *fake_jack_add(const char *name, bool input, bool physical)
             port->input = input;
             port->physical = physical;
             snprintf(port->name, sizeof(port->name), "%s", name);
+            if (on.port && fake_jack.active) {
+                on.port(i, 1, on.self[6]);
+            }
             return port;
         }
     }
@@ -131,6 +135,25 @@ void fake_jack_connect(const char *from, const char *to, bool connect)
     fake_jack.connection[at].to = t;
     if (on.connect && fake_jack.active) {
         on.connect(f, t, connect, on.self[5]);
+    }
+}
+
+void fake_jack_remove(const char *name)
+{
+    int at = index_of(name);
+
+    for (int c = 0; c < FAKE_CONNECTIONS; c++) {
+        int from = fake_jack.connection[c].from;
+        int to = fake_jack.connection[c].to;
+
+        if (from >= 0 && (from == at || to == at)) {
+            fake_jack_connect(fake_jack.port[from].name,
+                              fake_jack.port[to].name, false);
+        }
+    }
+    fake_jack.port[at].used = false;
+    if (on.port && fake_jack.active) {
+        on.port(at, 0, on.self[6]);
     }
 }
 
@@ -311,13 +334,15 @@ enum {
     SELF_xrun,
     SELF_rate,
     SELF_period,
-    SELF_connect
+    SELF_connect,
+    SELF_port
 };
 SET(process_callback, JackProcessCallback callback, process)
 SET(xrun_callback, JackXRunCallback callback, xrun)
 SET(sample_rate_callback, JackSampleRateCallback callback, rate)
 SET(buffer_size_callback, JackBufferSizeCallback callback, period)
 SET(port_connect_callback, JackPortConnectCallback callback, connect)
+SET(port_registration_callback, JackPortRegistrationCallback callback, port)
 
 void jack_on_info_shutdown(jack_client_t *client,
                            JackInfoShutdownCallback callback, void *self)
@@ -384,6 +409,27 @@ jack_port_t *jack_port_by_id(jack_client_t *client, jack_port_id_t id)
 int jack_port_is_mine(const jack_client_t *client, const jack_port_t *port)
 {
     return ((const struct fake_port *)port)->ours;
+}
+
+int jack_port_flags(const jack_port_t *port)
+{
+    const struct fake_port *fake = (const struct fake_port *)port;
+
+    return (fake->input ? JackPortIsInput : JackPortIsOutput) |
+           (fake->physical ? JackPortIsPhysical : 0);
+}
+
+int jack_port_name_size(void)
+{
+    return sizeof(fake_jack.port[0].name);
+}
+
+int jack_port_get_aliases(const jack_port_t *port, char *const aliases[2])
+{
+    const struct fake_port *fake = (const struct fake_port *)port;
+
+    snprintf(aliases[0], sizeof(fake->alias), "%s", fake->alias);
+    return fake->alias[0] != 0;
 }
 
 const char **jack_get_ports(jack_client_t *client, const char *name,

@@ -21,6 +21,7 @@ struct fake_port {
     bool ours;  /* the backend's */
     bool physical;
     char name[64];
+    char alias[64]; /* "": none */
     uint32_t events;
     struct fake_event event[FAKE_EVENTS];
 };
@@ -50,6 +51,8 @@ void fake_jack_boot(uint32_t rate, uint32_t period);
 void fake_jack_die(void);
 struct fake_port *fake_jack_port(const char *name);
 struct fake_port *fake_jack_add(const char *name, bool input, bool physical);
+/* Its owner, or the cable, is gone; what was connected to it no longer is. */
+void fake_jack_remove(const char *name);
 bool fake_jack_connected(const char *from, const char *to);
 void fake_jack_connect(const char *from, const char *to, bool connect);
 /* One period with what lies in the port "riposte:in" (emptied afterwards); what

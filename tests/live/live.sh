@@ -24,7 +24,8 @@ live_begin() {
     export JACK_DEFAULT_SERVER JACK_NO_START_SERVER JACK_NO_AUDIO_RESERVATION
     # Only what this test starts is heard and seen.
     XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config
-    export XDG_DATA_HOME XDG_CONFIG_HOME
+    XDG_STATE_HOME=$work/state
+    export XDG_DATA_HOME XDG_CONFIG_HOME XDG_STATE_HOME
     live_name
 }
 
@@ -173,12 +174,18 @@ live_server() {
         echo "no real-time scheduling here"
 }
 
-# live_play [OPTIONS OF riposte play]: starts it and waits for its ports.
+# live_play [OPTIONS OF riposte play]: starts it and waits for its ports. On
+# `backend`, "jack" unless the test sets it.
 live_play() {
-    live_run "$riposte" play --backend jack --headless --tempo 97 \
+    case ${backend:=jack} in
+    rtmidi*) live_in=riposte-in:in live_outs='riposte-out:out riposte-thru:thru' ;;
+    *) live_in=riposte:in live_outs='riposte:out riposte:thru' ;;
+    esac
+    live_run "$riposte" play --backend "$backend" --headless --tempo 97 \
         --metre 4/4 --seed 1 "$@" >"$work/play.log" 2>&1 </dev/null &
     player=$!
-    "$tools/jack_idle" --wait 20 riposte:in riposte:out riposte:thru || {
+    # shellcheck disable=SC2086 # two names
+    "$tools/jack_idle" --wait 20 $live_in $live_outs || {
         sed 's/^/riposte: /' "$work/play.log"
         live_fail "riposte did not come up"
         exit 1

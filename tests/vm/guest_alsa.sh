@@ -5,6 +5,7 @@
 set -u
 riposte=$1 tools=$2 source=$3
 cd /run/vm || exit 1
+export XDG_STATE_HOME=/run/vm/state
 failed=0
 
 fail() {
@@ -29,6 +30,7 @@ end_of() { # end_of PROCESS NAME
 start_riposte() {
     name=$1
     shift
+    rm -rf "$XDG_STATE_HOME" # nothing of the one before
     "$riposte" play --backend alsa --headless --seed 1 --metre 4/4 \
         --take "$name.mid" --out listener "$@" >"$name.log" 2>&1 </dev/null &
     player=$!
