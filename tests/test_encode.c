@@ -266,6 +266,15 @@ static void test_broken(void)
             "expected --out DIR");
     refused(run("mkdir empty && \"$RIPOSTE\" encode empty --out none"), 4,
             "no music in the folders (0 broken)");
+    /* Their files would lie in one place, over each other. */
+    CHECK_INT(run("mkdir -p other/below && cp songs/plain.mid other/below"),
+              0);
+    refused(run("\"$RIPOSTE\" encode songs/below other/below/ --out none"), 2,
+            "songs/below and other/below/: expected folders of different "
+            "names");
+    CHECK_INT(run("test -e none"), 1);
+    /* What is written has its name only when it is whole. */
+    CHECK_INT(run("find json -name '*.part' | grep ."), 1);
 }
 
 /* A byte of a good file is another, or the rest is gone: no reader falls over

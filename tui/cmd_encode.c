@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "model/data/part.h"
 #include "model/data/walk.h"
@@ -90,14 +91,37 @@ static bool name_file(const struct rp_part *part, const char *out,
                     part->track, part->channel + 1, suffix) < PATH_MAX;
 }
 
+/* By way of PATH.part: what has its name is whole, whenever this is killed. */
+static bool write_whole(const struct rp_part *part, const char *path,
+                        void (*print)(const struct rp_part *, FILE *))
+{
+    char half[PATH_MAX + 8];
+    FILE *file;
+    bool bad;
+
+    snprintf(half, sizeof(half), "%s.part", path);
+    file = fopen(half, "w");
+    if (!file) {
+        return false;
+    }
+    print(part, file);
+    bad = ferror(file);
+    bad = fclose(file) || bad || rename(half, path);
+    if (bad) {
+        int error = errno;
+
+        unlink(half);
+        errno = error;
+    }
+    return !bad;
+}
+
 static rp_status write_as(const struct rp_part *part, const char *out,
                           const char *suffix,
                           void (*print)(const struct rp_part *, FILE *))
 {
     char path[PATH_MAX];
-    FILE *file = NULL;
     rp_status status;
-    bool bad;
 
     if (!name_file(part, out, suffix, path)) {
         rp_log(RP_ERROR, "encode", "%s: the path is too long", part->source);
@@ -107,17 +131,12 @@ static rp_status write_as(const struct rp_part *part, const char *out,
     if (status != RP_OK) {
         return status;
     }
-    file = fopen(path, "w");
-    if (file) {
-        print(part, file);
-    }
-    bad = !file || ferror(file);
-    bad = (file && fclose(file)) || bad;
-    if (bad) {
+    if (!write_whole(part, path, print)) {
         rp_log(RP_ERROR, "encode", "%s: cannot write: %s", path,
                strerror(errno));
+        return RP_EIO;
     }
-    return bad ? RP_EIO : RP_OK;
+    return RP_OK;
 }
 
 static rp_status encode_file(const char *path, const char *source,
@@ -149,6 +168,46 @@ static rp_status encode_file(const char *path, const char *source,
     return status;
 }
 
+/* The last name of a path, without slashes after it. */
+static const char *last_name(const char *path, size_t *size)
+{
+    const char *name = path;
+
+    *size = strlen(path);
+    while (*size && path[*size - 1] == '/') {
+        --*size;
+    }
+    for (size_t i = 0; i < *size; i++) {
+        if (path[i] == '/') {
+            name = path + i + 1;
+        }
+    }
+    *size -= (size_t)(name - path);
+    return name;
+}
+
+/* Of several folders the last name says whose a file is. */
+static rp_status check_names(const struct rp_texts *dirs)
+{
+    for (uint32_t i = 0; i < dirs->count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            size_t size, other;
+            const char *name = last_name(dirs->text[i], &size);
+            const char *before = last_name(dirs->text[k], &other);
+
+            if (size != other || memcmp(name, before, size)) {
+                continue;
+            }
+            rp_log(RP_ERROR, "encode",
+                   "%s and %s: expected folders of different names, as that "
+                   "is where their files go",
+                   dirs->text[k], dirs->text[i]);
+            return RP_EARG;
+        }
+    }
+    return RP_OK;
+}
+
 /* What of a path is below the folder it was found in; of several folders with
  * the folder's own name, which says whose it is. */
 static const char *below(const char *path, const char *folder, bool several)
@@ -171,7 +230,7 @@ static const char *below(const char *path, const char *folder, bool several)
 static rp_status encode(const struct wish *wish, const struct rp_texts *dirs,
                         struct sums *sums)
 {
-    rp_status status = RP_OK;
+    rp_status status = check_names(dirs);
 
     for (uint32_t d = 0; d < dirs->count && status == RP_OK; d++) {
         struct rp_walk walk = {0};
