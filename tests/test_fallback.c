@@ -31,6 +31,7 @@ static void begin(struct rp_stage *stage)
     atomic_store(&stage->knobs.tempo, 120000);
     atomic_store(&stage->knobs.mode, RP_MODE_ANSWER);
     atomic_store(&stage->knobs.seed, 11);
+    atomic_store(&stage->knobs.candidates, 8); /* the same on every engine */
     atomic_store(&stage->knobs.instrument, -1);
     stage->clock.mbpm = 120000;
 }
@@ -126,7 +127,7 @@ static void test_all(const struct rp_stage *want)
     }
     CHECK(losses > 30);
     CHECK(lose_at("logits", 9, "numbers", want));
-    CHECK(lose_at("logits", 200, "numbers", want));
+    CHECK(lose_at("logits", 100, "numbers", want));
 }
 
 /* Never lost, and late where time does not count: nothing is said. */

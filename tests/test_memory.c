@@ -53,6 +53,28 @@ static void check_state(const struct rp_sight *sight, uint32_t from)
     free(model.params);
 }
 
+/* An answer that yields: the memory knows that its note ended early. */
+static void test_cut(void)
+{
+    struct rp_note note = { 96, 96, 71, 80 };
+    struct rp_model own = random_model(4, 32);
+    struct rp_engine *engine;
+    uint64_t revision;
+
+    CHECK_INT(rp_memory_engine(&own, &engine), RP_OK);
+    rp_memory_init(&memory, &own, engine);
+    CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    revision = memory.revision;
+    rp_memory_cut(&memory, 71, 120);
+    CHECK(memory.revision != revision);
+    CHECK_INT(rp_memory_sight(&memory, 96, 96, 0).reader.until[71], 120);
+    CHECK_INT(memory.note[memory.notes - 1].duration, 24);
+    rp_memory_cut(&memory, 71, 144); /* it has ended before */
+    CHECK_INT(memory.note[memory.notes - 1].duration, 24);
+    rp_memory_fini(&memory);
+    free(own.params);
+}
+
 static void test_windows(void)
 {
     struct rp_model model = random_model(5, HIDDEN);
@@ -183,6 +205,7 @@ static void test_all(const struct rp_engine_ops *ops)
 {
     play_engine = ops;
     test_windows();
+    test_cut();
     test_old_bars_go();
     test_switch();
     test_late();

@@ -1,21 +1,14 @@
 /* The performer's answer: begun at a hand-over, drawn one note ahead, placed a
  * lead before it sounds. */
+#include <string.h>
 #include <time.h>
 
-#include "model/play/candidates.h"
-#include "model/play/key.h"
 #include "model/play/performer_parts.h"
 #include "rt/log.h"
 
 enum {
-    BELOW = 7,  /* an answer may go so far beyond the call's range, */
-    ABOVE = 7,  /* in semitones ... */
-    SPAN = 16,  /* ... and has at least so many to move in */
-    SOFTER = 6, /* velocities */
-    LOUDER = 10,
-    REPEATS = 3, /* a pitch may follow itself so often, or as in the call */
-    LEAST = 3,   /* notes, if the call has as many */
-    SHORT = 3    /* fewer notes are no phrase and tell no key */
+    FEW_NOTES = 96, /* thought through at once, in all: bounds the time */
+    THINK_MS = 50   /* thinking takes less, or it is short */
 };
 
 uint64_t rp_answer_wall_ns(void)
@@ -24,13 +17,6 @@ uint64_t rp_answer_wall_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int32_t beat_ticks(const struct rp_performer *p, rp_beat beats)
-{
-    rp_beat tick = RP_BEAT / p->memory.model->shape.vocabulary.resolution;
-
-    return (int32_t)(beats / tick);
 }
 
 /* The first tick whose frame is at least `frame`. */
@@ -44,221 +30,157 @@ static int32_t tick_from(const struct rp_performer *p, rp_frame frame)
     return tick;
 }
 
-static int32_t call_ticks(const struct rp_call *call)
+/* ---- thinking ---- */
+
+static bool same_settings(const struct rp_settings *a,
+                          const struct rp_settings *b)
 {
-    return call->notes ? call->end - call->note[0].onset : 1;
+    return a->mode == b->mode && a->trade == b->trade &&
+           a->length == b->length && a->window == b->window &&
+           a->seed == b->seed && a->candidates == b->candidates &&
+           a->echo == b->echo &&
+           a->taste.temperature == b->taste.temperature &&
+           a->taste.top_p == b->taste.top_p &&
+           a->taste.top_k == b->taste.top_k;
 }
 
-rp_beat rp_answer_length(const struct rp_performer *p)
+static bool same_clock(const struct rp_clock *a, const struct rp_clock *b)
 {
-    const struct rp_call *call = &p->listen.call;
-    int32_t ticks = call_ticks(call);
-    rp_beat beat = rp_metre_beat(p->clock.metre);
-    rp_beat length = rp_listen_beat(&p->listen, ticks);
-
-    if (length < 1)
-        length = 1;
-    /* A note or two are no phrase yet: they are given one. */
-    if (call->notes < SHORT && length < rp_metre_bar(p->clock.metre))
-        length = rp_metre_bar(p->clock.metre);
-    return (length + beat - 1) / beat * beat;
+    return a->frame == b->frame && a->beat == b->beat && a->mbpm == b->mbpm &&
+           a->rate == b->rate && a->bar == b->bar &&
+           a->metre.beats == b->metre.beats && a->metre.unit == b->metre.unit;
 }
 
-/* ---- how the call steers the answer ---- */
-
-static void set_range(struct rp_steer *steer, const struct rp_call *call)
+/* Whether a question was about this very answer. */
+static bool is_about(const struct rp_performer *p,
+                     const struct rp_expected *expected, rp_beat start,
+                     rp_beat end)
 {
-    int low = call->low - BELOW, high = call->high + ABOVE;
+    return expected->asked && expected->start == start &&
+           expected->end == end &&
+           expected->revision == p->memory.revision &&
+           expected->clock.bar == p->clock.bar &&
+           expected->clock.metre.beats == p->clock.metre.beats &&
+           expected->clock.metre.unit == p->clock.metre.unit &&
+           same_settings(&expected->settings, &p->settings);
+}
 
-    if (high - low < SPAN) {
-        low = (high + low - SPAN) / 2;
-        high = low + SPAN;
+static void forget(struct rp_performer *p)
+{
+    p->expected.asked = false;
+    rp_ponder_forget(p->ponder);
+}
+
+void rp_answer_expect(struct rp_performer *p)
+{
+    struct rp_expected *expected = &p->expected;
+    rp_beat start = 0, end;
+    bool begins;
+
+    if (p->state != RP_LISTENING || p->settings.candidates == 1 ||
+        p->listen.pending || rp_listen_holds(&p->listen) ||
+        (expected->seen && expected->revision == p->memory.revision &&
+         same_clock(&expected->clock, &p->clock) &&
+         same_settings(&expected->settings, &p->settings)))
+        return;
+    begins = p->listen.call.notes && rp_brief_start(p, &start);
+    end = begins ? rp_brief_end(p, start) : 0;
+    if (begins && is_about(p, expected, start, end)) {
+        expected->clock = p->clock;
+        return;
     }
-    steer->low = (uint8_t)(low < 0 ? 0 : low);
-    steer->high = (uint8_t)(high > 127 ? 127 : high);
+    forget(p);
+    *expected = (struct rp_expected){ .seen = true,
+                                      .revision = p->memory.revision,
+                                      .start = start,
+                                      .end = end,
+                                      .frame = p->now,
+                                      .settings = p->settings,
+                                      .clock = p->clock };
+    expected->asked =
+        begins && !rp_brief_question(p, p->turns + 1, start, end,
+                                     rp_ponder_question(p->ponder));
+    if (expected->asked)
+        rp_ponder_ask(p->ponder);
 }
 
-static uint32_t call_repeats(const struct rp_call *call)
+/* There was no time to think before: a few candidates, at once. */
+static const struct rp_thought *think_now(struct rp_performer *p)
 {
-    uint32_t run = 1, most = 1;
+    struct rp_question *question = &p->question;
 
-    for (uint32_t i = 1; i < call->notes; i++) {
-        run = call->note[i].pitch == call->note[i - 1].pitch ? run + 1 : 1;
-        if (run > most)
-            most = run;
+    if (rp_brief_question(p, p->turns, p->start, p->end, question) ||
+        rp_desk_think(&p->desk, p->memory.engine, RP_MEMORY_TRIAL,
+                      &p->memory.model->shape, question, FEW_NOTES, NULL,
+                      &p->thought))
+        return NULL;
+    return &p->thought;
+}
+
+static void drop_plan(struct rp_performer *p)
+{
+    p->plan = p->plan_notes = 0;
+    p->plan_why = RP_DRAWN;
+}
+
+/* The answer that was thought through for this hand-over, else one of a
+ * few. */
+static void choose(struct rp_performer *p)
+{
+    const struct rp_thought *thought = NULL;
+    rp_frame time = (rp_frame)p->clock.rate * THINK_MS / 1000;
+
+    drop_plan(p);
+    if (p->settings.candidates == 1)
+        return;
+    if (is_about(p, &p->expected, p->start, p->end) &&
+        p->now - p->expected.frame >= time) {
+        thought = rp_ponder_thought(p->ponder);
+        if (!thought)
+            atomic_fetch_add(&p->view_short, 1);
     }
-    return most > REPEATS ? most : REPEATS;
-}
-
-/* Loudness along the call: at each point the mean of the notes nearest. */
-static void set_dynamics(struct rp_performer *p, const struct rp_call *call)
-{
-    struct rp_dynamics *d = &p->turn.dynamics;
-    uint32_t sum[RP_DYNAMICS_POINTS] = { 0 }, seen[RP_DYNAMICS_POINTS] = { 0 };
-    uint32_t all = 0;
-    int64_t from = call->notes ? call->note[0].onset : 0;
-    int64_t length = call->notes > 1
-                         ? call->note[call->notes - 1].onset - from
-                         : 1;
-    uint8_t soft = 127, loud = 1;
-
-    for (uint32_t i = 0; i < call->notes; i++) {
-        const struct rp_note *note = &call->note[i];
-        int64_t at = length > 0 ? ((note->onset - from) *
-                                       (RP_DYNAMICS_POINTS - 1) * 2 +
-                                   length) /
-                                      (2 * length)
-                                : 0;
-        if (at < 0 || at >= RP_DYNAMICS_POINTS)
-            at = RP_DYNAMICS_POINTS - 1;
-        sum[at] += note->velocity;
-        seen[at]++;
-        all += note->velocity;
-        soft = note->velocity < soft ? note->velocity : soft;
-        loud = note->velocity > loud ? note->velocity : loud;
-    }
-    for (uint32_t i = 0; i < RP_DYNAMICS_POINTS; i++) {
-        uint32_t mean = call->notes ? all / call->notes : 80;
-        d->point[i] = (uint8_t)(seen[i] ? (sum[i] / seen[i] + mean) / 2 : mean);
-    }
-    d->softest = (uint8_t)(soft > SOFTER ? soft - SOFTER : 1);
-    d->loudest = (uint8_t)(loud + LOUDER < 127 ? loud + LOUDER : 127);
-    p->turn.steer.softest = d->softest;
-    p->turn.steer.loudest = d->loudest;
-}
-
-/* Whether the call is a single line: next to nothing in it overlaps. */
-static bool is_line(const struct rp_call *call)
-{
-    uint32_t overlaps = 0;
-
-    for (uint32_t i = 1; i < call->notes; i++) {
-        const struct rp_note *before = &call->note[i - 1];
-        overlaps += !before->duration ||
-                    call->note[i].onset < before->onset + before->duration;
-    }
-    return 10 * overlaps <= call->notes;
-}
-
-/* No longer silence inside the answer than this. */
-static int32_t widest_gap(const struct rp_performer *p,
-                          const struct rp_call *call)
-{
-    int32_t widest = 2 * beat_ticks(p, rp_metre_beat(p->clock.metre));
-
-    for (uint32_t i = 1; i < call->notes; i++) {
-        int32_t gap = call->note[i].onset - call->note[i - 1].onset;
-        if (gap > widest)
-            widest = gap;
-    }
-    return widest;
-}
-
-/* The answer's last stretch: a quarter of it, two beats at most. */
-static int32_t closing(const struct rp_performer *p, int32_t length)
-{
-    int32_t most = 2 * beat_ticks(p, rp_metre_beat(p->clock.metre));
-
-    return length / 4 < most ? length / 4 : most;
-}
-
-/* All that follows from where the answer ends. */
-static void set_ending(struct rp_performer *p)
-{
-    int32_t end = rp_listen_tick(&p->listen, p->end);
-
-    p->turn.steer.end = end;
-    p->turn.dynamics.length = end - p->turn.dynamics.start;
-    p->turn.close = end - closing(p, p->turn.dynamics.length);
-}
-
-static void set_steer(struct rp_performer *p)
-{
-    const struct rp_call *call = &p->listen.call;
-    struct rp_steer *steer = &p->turn.steer;
-    struct rp_dynamics *dynamics = &p->turn.dynamics;
-    rp_beat bar = rp_metre_bar(p->clock.metre);
-    rp_beat beat = rp_metre_beat(p->clock.metre);
-
-    set_range(steer, call);
-    set_dynamics(p, call);
-    p->turn.repeats = call_repeats(call);
-    p->turn.widest = widest_gap(p, call);
-    p->turn.alone = is_line(call);
-    p->turn.least = call->notes < LEAST ? call->notes : LEAST;
-    if (p->turn.least < SHORT - 1)
-        p->turn.least = SHORT - 1;
-    steer->may_end = false;
-    steer->earliest = rp_listen_tick(&p->listen, p->start);
-    steer->grid = beat_ticks(p, beat);
-    steer->phase = steer->earliest;
-    dynamics->start = steer->earliest;
-    set_ending(p);
-    dynamics->bar = beat_ticks(p, bar);
-    dynamics->beat = steer->grid;
-    dynamics->line = rp_listen_tick(&p->listen, p->clock.bar);
+    if (!thought)
+        thought = think_now(p);
+    forget(p);
+    if (!thought)
+        return;
+    p->turn.candidate = thought->candidate;
+    p->plan_notes = thought->notes;
+    p->plan_why = thought->why;
+    memcpy(p->planned, thought->note, thought->notes * sizeof *p->planned);
 }
 
 /* ---- drawing ---- */
 
-/* From where the next note is predicted. The window reaches back from where the
- * answer begins, so that all of it is drawn from one state. */
-static struct rp_sight see(const struct rp_performer *p)
-{
-    int32_t resolution = p->memory.model->shape.vocabulary.resolution;
-    int32_t start = rp_listen_tick(&p->listen, p->start);
-    int32_t window = (int32_t)p->settings.window * resolution;
-    int32_t at = start;
-
-    if (p->turn.notes)
-        at = rp_turn_last(&p->turn)->onset;
-    return rp_memory_sight(&p->memory, at, at - start + window, 0);
-}
-
-/* The next note from the state after all that is placed. */
-static void draw(struct rp_performer *p)
+/* The next note: as planned, or from the state after all that is placed. */
+static enum rp_drawn draw_next(struct rp_performer *p)
 {
     struct rp_turn *turn = &p->turn;
-    struct rp_sight sight = see(p);
-    uint64_t began = rp_answer_wall_ns(), took;
-    enum rp_drawn drawn;
+    struct rp_sight sight;
 
     rp_turn_aim(turn, turn->notes ? rp_turn_last(turn)->onset
                                   : rp_listen_tick(&p->listen, p->start));
-    drawn = rp_turn_draw(turn, &sight, &p->settings.taste, &p->next);
+    if (p->plan < p->plan_notes) {
+        p->next = p->planned[p->plan++];
+        return RP_DRAWN;
+    }
+    if (p->plan_notes && p->plan_why != RP_DRAWN)
+        return (enum rp_drawn)p->plan_why;
+    sight = rp_brief_sight(p, p->start, turn);
+    return rp_turn_draw(turn, &sight, &p->settings.taste, &p->next);
+}
+
+static void draw(struct rp_performer *p)
+{
+    uint64_t began = rp_answer_wall_ns(), took;
+    enum rp_drawn drawn = draw_next(p);
+
     p->has_next = p->drawing = drawn == RP_DRAWN;
     if (drawn == RP_DRAWN_ERROR)
         rp_log(RP_ERROR, "performer", "the engine failed; no answer");
     took = rp_answer_wall_ns() - began;
     atomic_store(&p->view_step_ns, (uint32_t)took);
     atomic_fetch_add(&p->view_total_ns, took);
-}
-
-/* Which of the possible answers: the one that, thought through, closes best. */
-static void choose(struct rp_performer *p)
-{
-    struct rp_note heard[RP_CANDIDATES_HEARD];
-    uint64_t kept = p->memory.notes;
-    uint32_t count = 0, notes = p->listen.call.notes;
-    int32_t length = call_ticks(&p->listen.call);
-
-    if (kept < SHORT) /* they tell no key */
-        return;
-    if (kept > RP_CANDIDATES_HEARD)
-        kept = RP_CANDIDATES_HEARD;
-    for (uint64_t i = p->memory.notes - kept; i < p->memory.notes; i++)
-        heard[count++] = p->memory.note[i % RP_MEMORY_NOTES];
-    struct rp_candidates candidates = {
-        .memory = &p->memory,
-        .turn = &p->turn,
-        .taste = &p->settings.taste,
-        .sight = see(p),
-        .from = rp_listen_tick(&p->listen, p->start),
-        .key = rp_key_find(heard, count),
-        .expected = (uint32_t)((int64_t)notes * p->turn.dynamics.length /
-                               (length > 0 ? length : 1)),
-    };
-    p->turn.candidate = rp_candidates_pick(&candidates);
 }
 
 void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
@@ -272,14 +194,14 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->end = end;
     p->first_on = RP_FRAME_NEVER;
     p->placed_onset = INT32_MIN;
-    rp_turn_init(&p->turn, p->settings.seed, ++p->turns, 0);
-    set_steer(p);
+    rp_brief_turn(p, ++p->turns, start, end, &p->turn);
     choose(p);
     draw(p);
     p->over = start;
     p->program_due = true;
     p->state = p->has_next ? RP_ANSWERING : RP_WAITING;
-    atomic_store(&p->view_decide_ns, (uint32_t)(rp_answer_wall_ns() - p->asked_ns));
+    atomic_store(&p->view_decide_ns,
+                 (uint32_t)(rp_answer_wall_ns() - p->asked_ns));
 }
 
 void rp_answer_redraw(struct rp_performer *p)
@@ -290,7 +212,8 @@ void rp_answer_redraw(struct rp_performer *p)
         return;
     if (p->turn.steer.earliest < earliest)
         p->turn.steer.earliest = earliest;
-    set_ending(p);
+    rp_brief_ending(p, p->end, &p->turn);
+    drop_plan(p);
     draw(p);
 }
 
@@ -407,6 +330,7 @@ void rp_answer_yield(struct rp_performer *p)
         rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, p->now));
 
     p->has_next = p->drawing = false;
+    drop_plan(p);
     if (line < soon)
         line = soon;
     for (uint32_t i = 0; i < p->offs; i++)
@@ -422,6 +346,7 @@ void rp_answer_yield(struct rp_performer *p)
 void rp_answer_drop(struct rp_performer *p)
 {
     p->has_next = p->drawing = false;
+    drop_plan(p);
     p->offs = 0;
     p->over = INT64_MIN;
 }

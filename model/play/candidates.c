@@ -1,89 +1,278 @@
 #include "model/play/candidates.h"
 
+#include <stdlib.h>
+
 #include "model/play/key.h"
 
-/* Points; what composers do at the end of a phrase, in the order of how often
- * they do it. */
+/* Points, against each other; measured (model/README.md). */
+#define AWAY 4.0f     /* the last note is not of the tonic triad */
+#define NOT_TONIC 2.0f /* of the triad, but not the tonic */
+#define NO_STEP 0.5f  /* it is reached neither by step nor from the fifth */
+#define BRIEF 1.0f    /* it lasts less than a beat */
+#define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
+#define UNFILLED 1.0f /* more than a beat is left after it */
+#define FOREIGN 10.0f /* if all notes were outside the key */
+#define CLASH 5.0f    /* if all beats were outside the chords */
+#define SIZE 4.0f     /* if it had no notes or twice too many */
+#define ECHO 6.0f     /* all instead of nothing, or the reverse */
+#define NEAR_ECHO 0.1f /* so near is near enough */
+#define NEAR_SIZE 0.3f
+#define NEAR_KEY 0.07f /* a chromatic note now and then is none too many */
 enum {
-    HOME = 4,    /* the last note belongs to the tonic triad */
-    TONIC = 2,   /* and is the tonic itself */
-    LONG = 2,    /* it lasts a beat or more; two: that often again */
-    STRONG = 2,  /* it begins on a bar line or the middle of a bar */
-    FILLED = 2,  /* nothing but a beat of breath is left after it */
-    ALIKE = 4,   /* as many notes as the call; in proportion where not */
-    FOREIGN = 12 /* taken off for notes outside the key, if all were */
+    FIGURE = 4, /* notes of a figure that can come back */
+    LOOP = 12,  /* notes of the longest figure that counts as a loop */
+    FEW = 8     /* fewer candidates tell nothing about what is usual */
 };
 
-int rp_candidates_score(const struct rp_turn *turn, int key,
-                        uint32_t expected, const struct rp_note *note,
-                        uint32_t count)
+/* ---- what comes back ---- */
+
+static int32_t dt_of(const struct rp_note *note, uint32_t i)
+{
+    return note[i + 1].onset - note[i].onset;
+}
+
+/* A step up or down as in another key or mode: the same, or a semitone off in
+ * the same direction. */
+static bool is_step_like(int a, int b)
+{
+    if (abs(a - b) > 1)
+        return false;
+    return (a > 0) == (b > 0) && (a < 0) == (b < 0);
+}
+
+/* Whether the figures of `n` notes are alike: 0 no, 1 in rhythm, 2 in steps as
+ * well. */
+static int alike(const struct rp_note *a, const struct rp_note *b, uint32_t n)
+{
+    int like = 2;
+
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        if (dt_of(a, i) != dt_of(b, i))
+            return 0;
+        if (!is_step_like(a[i + 1].pitch - a[i].pitch,
+                          b[i + 1].pitch - b[i].pitch))
+            like = 1;
+    }
+    return like;
+}
+
+float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
+                         const struct rp_note *note, uint32_t count)
+{
+    uint32_t n = calls < FIGURE ? calls : FIGURE, rhythm = 0, motif = 0;
+    uint32_t rhythm_to = 0, motif_to = 0; /* notes counted so far */
+
+    if (n < 2 || count < n)
+        return 0.0f;
+    for (uint32_t i = 0; i + n <= count; i++) {
+        int best = 0;
+        for (uint32_t k = 0; k + n <= calls && best < 2; k++) {
+            int like = alike(note + i, call + k, n);
+            best = like > best ? like : best;
+        }
+        if (best > 0) {
+            rhythm += i + n - (rhythm_to > i ? rhythm_to : i);
+            rhythm_to = i + n;
+        }
+        if (best > 1) {
+            motif += i + n - (motif_to > i ? motif_to : i);
+            motif_to = i + n;
+        }
+    }
+    return (float)(rhythm + motif) / (float)(2 * count);
+}
+
+static bool same(const struct rp_note *note, uint32_t a, uint32_t b)
+{
+    return note[a].pitch == note[b].pitch && dt_of(note, a) == dt_of(note, b);
+}
+
+/* The last note has no dt: its figure may end there. */
+bool rp_candidates_loops(const struct rp_note *note, uint32_t count)
+{
+    for (uint32_t period = 2; period <= LOOP; period++) {
+        uint32_t run = 0;
+        for (uint32_t i = 0; i + period + 1 < count; i++) {
+            run = same(note, i, i + period) ? run + 1 : 0;
+            if (run >= 2 * period - 1)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* ---- how it is made ---- */
+
+static float past(float value, float near)
+{
+    return value > near ? value - near : 0.0f;
+}
+
+static float judge_cadence(const struct rp_wish *wish,
+                           const struct rp_turn *turn,
+                           const struct rp_note *note, uint32_t count)
 {
     const struct rp_dynamics *grid = &turn->dynamics;
-    const struct rp_note *last = count ? &note[count - 1] : NULL;
-    uint32_t foreign = 0;
-    int score = 0;
+    const struct rp_note *last = &note[count - 1];
+    int step = count > 1 ? abs(last->pitch - last[-1].pitch) : 0;
+    float points = 0.0f;
 
-    if (!last)
-        return -FOREIGN;
+    if (wish->key >= 0) {
+        if (!rp_key_home(wish->key, last->pitch))
+            points += AWAY;
+        else if (last->pitch % 12 != wish->key % 12)
+            points += NOT_TONIC;
+        if (count > 1 && step > 2 && step != 5 && step != 7)
+            points += NO_STEP;
+    }
+    if (grid->beat > 0 && last->duration < grid->beat)
+        points += BRIEF;
+    if (grid->bar > 1 && (last->onset - grid->line) % (grid->bar / 2))
+        points += WEAK;
+    if (turn->steer.end != INT32_MAX && grid->beat > 0 &&
+        turn->steer.end - last->onset - last->duration > grid->beat)
+        points += UNFILLED;
+    return points;
+}
+
+/* Beats that are no tone of the chord in force, of those that have one. */
+static float count_clashes(const struct rp_turn *turn,
+                           const struct rp_note *note, uint32_t count)
+{
+    int32_t beat = turn->dynamics.beat;
+    uint32_t beats = 0, clashes = 0;
+
+    for (uint32_t i = 0; i < count && beat > 0; i++) {
+        const struct rp_chord_change *change =
+            rp_chord_find(turn->chord, turn->chords, note[i].onset);
+        uint16_t tones = change ? rp_chord_tones(change->chord) : 0;
+        if (!tones || (note[i].onset - turn->dynamics.line) % beat)
+            continue;
+        beats++;
+        clashes += !(tones >> note[i].pitch % 12 & 1);
+    }
+    return beats ? (float)clashes / (float)beats : 0.0f;
+}
+
+static uint32_t count_foreign(int key, const struct rp_note *note,
+                              uint32_t count)
+{
+    uint32_t foreign = 0;
+
     for (uint32_t i = 0; i < count; i++)
         foreign += !rp_key_has(key, note[i].pitch);
-    score -= (int)(FOREIGN * foreign / count);
-    if (expected)
-        score += (int)(ALIKE * (count < expected ? count : expected) /
-                       (count < expected ? expected : count));
-    if (rp_key_home(key, last->pitch))
-        score += HOME;
-    if (last->pitch % 12 == key % 12)
-        score += TONIC;
-    if (grid->beat > 0 && last->duration >= grid->beat)
-        score += last->duration >= 2 * grid->beat ? 2 * LONG : LONG;
-    if (grid->bar > 1 && (last->onset - grid->line) % (grid->bar / 2) == 0)
-        score += STRONG;
-    if (turn->steer.end - last->onset - last->duration <= grid->beat)
-        score += FILLED;
-    return score;
+    return foreign;
 }
 
-/* One candidate from its first note to its last, or to `most`. */
-static uint32_t think(const struct rp_candidates *c, uint32_t candidate,
-                      uint32_t most, struct rp_note *note)
+/* Who plays outside the key may be answered so. */
+static float judge_tones(const struct rp_wish *wish,
+                         const struct rp_turn *turn,
+                         const struct rp_note *note, uint32_t count)
 {
-    struct rp_turn turn = *c->turn;
-    struct rp_sight sight = c->sight;
-    int32_t from = c->from;
+    float points = CLASH * count_clashes(turn, note, count), near = NEAR_KEY;
 
-    turn.candidate = candidate;
-    while (turn.notes < most) {
-        struct rp_note *next = &note[turn.notes];
-        rp_turn_aim(&turn, from);
-        if (rp_turn_draw(&turn, &sight, c->taste, next) != RP_DRAWN)
-            break;
-        rp_turn_take(&turn, next);
-        if (rp_memory_try(c->memory, &sight, next, 0, &sight))
-            break;
-        from = next->onset;
-    }
-    return turn.notes;
+    if (wish->key < 0)
+        return points;
+    if (wish->notes)
+        near += (float)count_foreign(wish->key, wish->call, wish->notes) /
+                (float)wish->notes;
+    return points +
+           FOREIGN * past((float)count_foreign(wish->key, note, count) /
+                              (float)count,
+                          near);
 }
 
-uint32_t rp_candidates_pick(const struct rp_candidates *candidates)
+static float judge_size(const struct rp_wish *wish, uint32_t count)
 {
-    struct rp_note note[RP_CANDIDATES_NOTES];
-    uint32_t each = candidates->expected + candidates->expected / 2 + 1;
-    uint32_t many = RP_CANDIDATES_NOTES / each, best = 0;
-    int best_score = 0;
+    float ratio;
 
-    /* Of a long answer at least the beginnings are compared. */
-    many = many < 2 ? 2 : many > RP_CANDIDATES_MOST ? RP_CANDIDATES_MOST : many;
-    for (uint32_t i = 0; i < many; i++) {
-        uint32_t count =
-            think(candidates, i, RP_CANDIDATES_NOTES / many, note);
-        int score = rp_candidates_score(candidates->turn, candidates->key,
-                                        candidates->expected, note, count);
-        if (i == 0 || score > best_score) {
-            best = i;
-            best_score = score;
-        }
+    if (!wish->expected)
+        return 0.0f;
+    ratio = (float)count / (float)wish->expected;
+    return SIZE * past(ratio > 1.0f ? 1.0f - 1.0f / ratio : 1.0f - ratio,
+                       NEAR_SIZE);
+}
+
+void rp_candidates_judge(const struct rp_wish *wish,
+                         const struct rp_turn *turn,
+                         const struct rp_note *note, uint32_t count,
+                         struct rp_verdict *verdict)
+{
+    float echo = rp_candidates_echo(wish->call, wish->notes, note, count);
+    float far = echo > wish->echo ? echo - wish->echo : wish->echo - echo;
+
+    *verdict = (struct rp_verdict){
+        .cadence = judge_cadence(wish, turn, note, count),
+        .tones = judge_tones(wish, turn, note, count),
+        .size = judge_size(wish, count),
+        .echo = ECHO * past(far, NEAR_ECHO),
+        .loop = rp_candidates_loops(note, count),
+    };
+}
+
+float rp_verdict_sum(const struct rp_verdict *verdict)
+{
+    return verdict->cadence + verdict->tones + verdict->size + verdict->echo;
+}
+
+/* ---- what is usual ---- */
+
+static float likelihood(const struct rp_rolled *rolled)
+{
+    return rolled->fields ? rolled->logp / (float)rolled->fields : 0.0f;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The middle half of the set by likelihood of a class. */
+static void find_usual(const struct rp_rollout *set, float *order, float *low,
+                       float *high)
+{
+    uint32_t count = 0;
+
+    *low = -1e30f;
+    *high = 1e30f;
+    for (uint32_t i = 0; i < set->candidates; i++)
+        if (set->rolled[i].notes)
+            order[count++] = likelihood(&set->rolled[i]);
+    if (count < FEW)
+        return;
+    qsort(order, count, sizeof *order, by_size);
+    *low = order[count / 4];
+    *high = order[count - 1 - count / 4];
+}
+
+uint32_t rp_candidates_choose(const struct rp_wish *wish,
+                              const struct rp_rollout *set, float *order)
+{
+    float low, high, best_points = 0.0f;
+    bool found = false, best_loop = false;
+    uint32_t best = 0;
+
+    find_usual(set, order, &low, &high);
+    for (uint32_t i = 0; i < set->candidates; i++) {
+        const struct rp_rolled *rolled = &set->rolled[i];
+        struct rp_verdict verdict;
+        float points;
+        if (!rolled->notes || likelihood(rolled) < low ||
+            likelihood(rolled) > high)
+            continue;
+        rp_candidates_judge(wish, set->turn,
+                            set->note + (size_t)i * set->most, rolled->notes,
+                            &verdict);
+        points = rp_verdict_sum(&verdict);
+        if (found && (verdict.loop > best_loop ||
+                      (verdict.loop == best_loop && points >= best_points)))
+            continue;
+        found = true;
+        best = i;
+        best_points = points;
+        best_loop = verdict.loop;
     }
     return best;
 }

@@ -1,38 +1,50 @@
-/* Choosing among possible answers. At the hand-over several are thought
- * through, note by note, from the state the network is in; the one that closes
- * best is played. A draw is a function of its key, so drawing the chosen
- * candidate again, one note ahead of the audio thread, gives the same notes as
- * long as nobody turns a knob. */
+/* Choosing among possible answers. The likeliest are dull and the unlikeliest
+ * wrong, so of the usual ones, as likely as most of their kind, the one is
+ * played that closes best, keeps to key and chords, and brings back as much of
+ * the call as it is wished to. What is good enough is no better for being more
+ * so, and of equals the first is taken, a draw like any other: so more
+ * candidates mean fewer faults, not all the same answer. */
 #ifndef RP_CANDIDATES_H
 #define RP_CANDIDATES_H
 
-#include "model/play/memory.h"
+#include "model/play/rollout.h"
 
-enum {
-    RP_CANDIDATES_MOST = 8,
-    RP_CANDIDATES_NOTES = 96, /* thought through in all: bounds the time */
-    RP_CANDIDATES_HEARD = 64  /* notes that tell the key */
+enum { RP_WISH_NOTES = 64, RP_WISH_FEW = 8 };
+
+/* What answers are judged by. */
+struct rp_wish {
+    int key;           /* key.h; -1: none to keep to */
+    uint32_t expected; /* notes an answer should have, about; 0: any */
+    float echo;        /* 0..1: how much of the call is to return */
+    uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
+    struct rp_note call[RP_WISH_NOTES];
 };
 
-struct rp_candidates {
-    const struct rp_memory *memory;
-    const struct rp_turn *turn; /* ready to draw its first note */
-    const struct rp_taste *taste;
-    struct rp_sight sight;
-    int32_t from;      /* tick at which the answer may begin */
-    int key;           /* key.h */
-    uint32_t expected; /* notes an answer should have, about: the call's */
+/* How good one answer is. Lower is better, 0 is good enough in all. */
+struct rp_verdict {
+    float cadence; /* how it closes */
+    float tones;   /* notes outside key and chords */
+    float size;    /* too few notes or too many */
+    float echo;    /* how far from the wished one, past what is near */
+    bool loop;     /* some figure comes three times on end */
 };
+void rp_candidates_judge(const struct rp_wish *wish,
+                         const struct rp_turn *turn,
+                         const struct rp_note *note, uint32_t count,
+                         struct rp_verdict *verdict);
+float rp_verdict_sum(const struct rp_verdict *verdict);
 
-/* Which candidate to play, 0.. RP_CANDIDATES_MOST - 1. Uses the memory's
- * trials. Never fails: 0 where nothing could be thought through. */
-uint32_t rp_candidates_pick(const struct rp_candidates *candidates);
+/* How much of the call comes back: share of the answer's notes that stand in a
+ * figure of the call, half by its rhythm alone, half with its steps too, in
+ * any key and mode. 0..1. */
+float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
+                         const struct rp_note *note, uint32_t count);
+/* Whether a figure of two notes or more comes three times on end. */
+bool rp_candidates_loops(const struct rp_note *note, uint32_t count);
 
-/* How well an answer closes, higher is better: on a long note of the tonic
- * triad, on a strong beat, up to its end; few notes outside the key, and about
- * as many as `expected` (0: any). */
-int rp_candidates_score(const struct rp_turn *turn, int key,
-                        uint32_t expected, const struct rp_note *note,
-                        uint32_t count);
+/* Which of a set to play. `order` has room for all of them. Never fails: 0
+ * where none has a note. */
+uint32_t rp_candidates_choose(const struct rp_wish *wish,
+                              const struct rp_rollout *set, float *order);
 
 #endif

@@ -7,8 +7,7 @@
 
 enum {
     BLANK = RP_MEMORY_BARS, /* engine slot that stays zero */
-    TRIAL = BLANK + 1,
-    SLOTS = TRIAL + RP_MEMORY_TRIALS
+    SLOTS = RP_MEMORY_TRIAL + RP_MEMORY_TRIALS
 };
 
 /* Takes `made` over; it is gone when it cannot be used. */
@@ -42,7 +41,7 @@ rp_status rp_memory_spare(const struct rp_model *model, uint64_t late_ns,
 {
     struct rp_spare_options options = { .ops = model->ops,
                                         .slots = SLOTS,
-                                        .kept = TRIAL,
+                                        .kept = RP_MEMORY_TRIAL,
                                         .late_ns = late_ns };
     struct rp_engine *made = NULL;
     rp_status status = rp_spare_create(&made, &model->shape, &options);
@@ -68,6 +67,7 @@ void rp_memory_fini(struct rp_memory *memory)
 
 void rp_memory_forget(struct rp_memory *memory)
 {
+    memory->revision++;
     memory->states = 0;
     memory->notes = 0;
     memory->silent = INT32_MIN;
@@ -76,6 +76,7 @@ void rp_memory_forget(struct rp_memory *memory)
 void rp_memory_metre(struct rp_memory *memory, int32_t tick,
                      struct rp_metre metre)
 {
+    memory->revision++;
     /* What was to come later, or began here, no longer holds. */
     while (memory->metres &&
            memory->metre[memory->metres - 1].tick >= tick)
@@ -94,6 +95,7 @@ void rp_memory_metre(struct rp_memory *memory, int32_t tick,
 void rp_memory_chords(struct rp_memory *memory,
                       const struct rp_chord_change *chord, uint32_t chords)
 {
+    memory->revision++;
     memory->chord = chord;
     memory->chords = chords;
     for (uint32_t i = 0; i < RP_MEMORY_BARS; i++)
@@ -196,6 +198,7 @@ rp_status rp_memory_push(struct rp_memory *memory, const struct rp_note *note)
 {
     rp_status status = begin_state(memory, note->onset);
 
+    memory->revision++;
     if (status)
         return status;
     memory->note[memory->notes % RP_MEMORY_NOTES] = *note;
@@ -224,6 +227,7 @@ void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
 {
     struct rp_note *note = last_of(memory, pitch);
 
+    memory->revision++;
     for (uint32_t i = 0; i < kept_states(memory); i++)
         rp_reader_release(&memory->state[i].reader, pitch, tick);
     if (tick > memory->silent)
@@ -236,6 +240,7 @@ void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick)
 {
     struct rp_note *note = last_of(memory, pitch);
 
+    memory->revision++;
     for (uint32_t i = 0; i < kept_states(memory); i++) {
         int32_t *until = &memory->state[i].reader.until[pitch];
         if (*until > tick)
@@ -276,7 +281,7 @@ rp_status rp_memory_try(const struct rp_memory *memory,
                         struct rp_sight *sight)
 {
     struct rp_indices input;
-    uint32_t slot = TRIAL + trial;
+    uint32_t slot = RP_MEMORY_TRIAL + trial;
     rp_status status =
         memory->engine->ops->slot_copy(memory->engine, slot, from->slot);
 
@@ -334,6 +339,7 @@ struct rp_engine *rp_memory_switch(struct rp_memory *memory,
         memory->chord = NULL;
         memory->chords = 0;
     }
+    memory->revision++;
     memory->model = model;
     memory->engine = engine;
     for (uint32_t i = 0; i < kept_states(memory); i++) {

@@ -12,7 +12,8 @@
 
 enum {
     RP_MEMORY_BARS = 17,
-    RP_MEMORY_TRIALS = 4, /* states to try a continuation in */
+    RP_MEMORY_TRIALS = 8, /* states to try continuations in: slots */
+    RP_MEMORY_TRIAL = RP_MEMORY_BARS + 1, /* ... from here on */
     RP_MEMORY_NOTES = 4096,
     RP_MEMORY_METRES = 32,
     RP_MEMORY_REST_BARS = 2 /* longer rests lose whole bars, as in training */
@@ -33,6 +34,7 @@ struct rp_memory {
     uint64_t notes; /* pushed so far; the last RP_MEMORY_NOTES are kept */
     struct rp_note note[RP_MEMORY_NOTES];
     int32_t silent; /* tick at which the last note so far has ended */
+    uint64_t revision; /* counts up with every change */
     uint32_t metres;
     struct rp_metre_change metre[RP_MEMORY_METRES];
     const struct rp_chord_change *chord; /* not owned; NULL: not told */

@@ -23,6 +23,8 @@ static struct rp_settings read_settings(const struct rp_knobs *knobs)
         .window = atomic_load(&knobs->window),
         .channel = atomic_load(&knobs->channel) & 15,
         .seed = atomic_load(&knobs->seed),
+        .candidates = atomic_load(&knobs->candidates),
+        .echo = atomic_load(&knobs->echo),
         .instrument = atomic_load(&knobs->instrument),
         .taste = { .temperature = atomic_load(&knobs->temperature),
                    .top_p = atomic_load(&knobs->top_p),
@@ -72,27 +74,40 @@ static void show_engine(struct rp_performer *p)
     atomic_store(&p->view_lost, strcmp(asked, plays) ? asked : NULL);
 }
 
+/* Everything that takes memory or threads. */
+static rp_status equip(struct rp_performer *p,
+                       const struct rp_performer_options *o)
+{
+    struct rp_engine *engine;
+    rp_status status =
+        rp_ring_init(&p->shown, SHOWN, sizeof(struct rp_shown));
+
+    p->live = o->live;
+    p->late_ns = o->live ? LATE_NS : 0;
+    p->question.state =
+        calloc(RP_LAYERS_MAX * RP_HIDDEN_MAX, sizeof *p->question.state);
+    if (!status && !p->question.state)
+        status = RP_EMEM;
+    if (!status)
+        status = rp_desk_init(&p->desk, RP_MEMORY_TRIALS, RP_MEMORY_TRIALS);
+    if (!status)
+        status = rp_memory_spare(o->model, p->late_ns, &engine);
+    if (status)
+        return status;
+    rp_memory_init(&p->memory, o->model, engine);
+    return rp_ponder_create(&p->ponder, o->model, p->live);
+}
+
 rp_status rp_performer_create(struct rp_performer **performer,
                               const struct rp_performer_options *o)
 {
     struct rp_performer *p = calloc(1, sizeof *p);
-    struct rp_engine *engine;
-    rp_status status;
+    rp_status status = p ? equip(p, o) : RP_EMEM;
 
-    if (!p) {
-        rp_log(RP_ERROR, "performer", "out of memory");
-        return RP_EMEM;
-    }
-    status = rp_ring_init(&p->shown, SHOWN, sizeof(struct rp_shown));
     if (status) {
-        free(p);
-        return status;
-    }
-    p->late_ns = o->live ? LATE_NS : 0;
-    status = rp_memory_spare(o->model, p->late_ns, &engine);
-    if (status) {
-        rp_ring_fini(&p->shown);
-        free(p);
+        if (status == RP_EMEM)
+            rp_log(RP_ERROR, "performer", "out of memory");
+        rp_performer_destroy(p);
         return status;
     }
     p->knobs = o->knobs;
@@ -100,7 +115,6 @@ rp_status rp_performer_create(struct rp_performer **performer,
     p->clock = first_clock(o);
     atomic_store(&p->period, o->period);
     set_lead(p);
-    rp_memory_init(&p->memory, o->model, engine);
     rp_memory_metre(&p->memory, 0, p->clock.metre);
     rp_listen_init(&p->listen, &p->memory);
     p->asked = INT64_MIN;
@@ -115,6 +129,7 @@ static void free_band(struct rp_performer_band *band)
 {
     if (!band)
         return;
+    rp_ponder_destroy(band->ponder);
     if (band->engine)
         band->engine->ops->destroy(band->engine);
     free(band);
@@ -126,6 +141,9 @@ void rp_performer_destroy(struct rp_performer *p)
         return;
     free_band(atomic_exchange(&p->offered, NULL));
     free_band(atomic_exchange(&p->retired, NULL));
+    rp_ponder_destroy(p->ponder);
+    rp_desk_fini(&p->desk);
+    free(p->question.state);
     rp_memory_fini(&p->memory);
     rp_ring_fini(&p->shown);
     free(p);
@@ -140,9 +158,13 @@ rp_status rp_performer_model(struct rp_performer *p,
     rp_status status = RP_EMEM;
 
     free_band(atomic_exchange(&p->retired, NULL));
-    if (!band || (status = rp_memory_spare(model, p->late_ns, &band->engine))) {
+    if (band)
+        status = rp_memory_spare(model, p->late_ns, &band->engine);
+    if (!status)
+        status = rp_ponder_create(&band->ponder, model, p->live);
+    if (status) {
         rp_log(RP_ERROR, "performer", "%s: cannot be played now", model->path);
-        free(band);
+        free_band(band);
         return status;
     }
     band->model = model;
@@ -163,6 +185,7 @@ static bool change_model(struct rp_performer *p)
 {
     uint16_t was = p->memory.model->shape.vocabulary.resolution, is;
     struct rp_performer_band *band;
+    struct rp_ponder *ponder;
 
     if (!atomic_load(&p->offered) || atomic_load(&p->retired))
         return false;
@@ -170,6 +193,10 @@ static bool change_model(struct rp_performer *p)
     if (!band)
         return false;
     band->engine = rp_memory_switch(&p->memory, band->model, band->engine);
+    rp_ponder_forget(p->ponder);
+    ponder = p->ponder;
+    p->ponder = band->ponder;
+    band->ponder = ponder;
     is = band->model->shape.vocabulary.resolution;
     if (is != was) {
         /* What is left of the answer was thought in other ticks. */
@@ -197,35 +224,9 @@ static void begin_block(struct rp_performer *p, rp_beat beat)
 
 /* ---- knobs ---- */
 
-static rp_beat answer_length(const struct rp_performer *p)
-{
-    rp_beat bar = rp_metre_bar(p->clock.metre);
-
-    if (p->settings.length)
-        return p->settings.length * bar;
-    return p->settings.mode == RP_MODE_TRADE ? p->settings.trade * bar
-                                             : rp_answer_length(p);
-}
-
-/* Where an answer that begins at `start` ends. One that begins after the bar
- * line, because the call ended there, does not end after one as well: phrases
- * close on bar lines, the last one before it should end if at most a quarter
- * of it is lost. Shorter than a bar, or told how long, it is just so long. */
-static rp_beat answer_end(const struct rp_performer *p, rp_beat start)
-{
-    rp_beat bar = rp_metre_bar(p->clock.metre), length = answer_length(p);
-    rp_beat end = start + length;
-    rp_beat line = rp_clock_bar_before(&p->clock, end);
-
-    if (p->settings.length || length < bar || line == end)
-        return end;
-    return 4 * (end - line) <= length && 2 * (end - line) <= bar ? line
-                                                                 : line + bar;
-}
-
 static void set_end(struct rp_performer *p)
 {
-    rp_beat end = answer_end(p, p->start);
+    rp_beat end = rp_brief_end(p, p->start);
     rp_beat least = rp_clock_beat_after(
         &p->clock, rp_clock_beat(&p->clock, p->now + p->lead) + 1);
 
@@ -270,29 +271,12 @@ static void hand_over(struct rp_performer *p, rp_beat start)
         p->state = RP_WAITING;
         return;
     }
-    rp_answer_begin(p, start, answer_end(p, start));
-}
-
-/* The first beat line (in mode trade: bar line) that an answer decided on now
- * can begin on. */
-static rp_beat next_line(const struct rp_performer *p)
-{
-    rp_frame soonest = p->now + p->lead;
-    rp_beat line =
-        rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, soonest - 1));
-    rp_beat bar;
-
-    if (rp_clock_frame(&p->clock, line) < soonest)
-        line = rp_clock_beat_after(&p->clock, line + 1);
-    bar = rp_clock_bar_before(&p->clock, line);
-    if (p->settings.mode == RP_MODE_TRADE && bar < line)
-        line = bar + rp_metre_bar(p->clock.metre);
-    return line;
+    rp_answer_begin(p, start, rp_brief_end(p, start));
 }
 
 static void ask(struct rp_performer *p)
 {
-    rp_beat line = next_line(p);
+    rp_beat line = rp_brief_line(p, p->now);
     struct rp_phrase_signs signs;
 
     p->asked_ns = rp_answer_wall_ns();
@@ -303,18 +287,6 @@ static void ask(struct rp_performer *p)
     } else if (rp_phrase_over(&signs)) {
         hand_over(p, line);
     }
-}
-
-/* In trade mode, where the call's block ends: a bar line far enough ahead. */
-static rp_beat block_end(const struct rp_performer *p)
-{
-    rp_beat block = p->settings.trade * rp_metre_bar(p->clock.metre);
-    rp_beat end = p->block + block;
-    rp_beat now = rp_clock_beat(&p->clock, p->now + p->lead - 1);
-
-    if (end < now)
-        end += (now - end + block - 1) / block * block;
-    return end;
 }
 
 /* ---- what is heard ---- */
@@ -378,7 +350,7 @@ static void end_turn(struct rp_performer *p)
         p->block_set = false;
     } else if (p->state == RP_LISTENING) {
         p->asked_ns = rp_answer_wall_ns();
-        hand_over(p, next_line(p));
+        hand_over(p, rp_brief_line(p, p->now));
     }
 }
 
@@ -465,7 +437,7 @@ static rp_frame due(const struct rp_performer *p, enum timer timer)
     case BLOCK:
         if (!calls || p->settings.mode != RP_MODE_TRADE || !p->block_set)
             return RP_FRAME_NEVER;
-        return rp_clock_frame(&p->clock, block_end(p)) - p->lead;
+        return rp_clock_frame(&p->clock, rp_brief_block(p)) - p->lead;
     case ASK:
         if (!calls || p->settings.mode != RP_MODE_ANSWER)
             return RP_FRAME_NEVER;
@@ -515,7 +487,7 @@ static void fire(struct rp_performer *p, enum timer timer,
         break;
     case BLOCK:
         p->asked_ns = rp_answer_wall_ns();
-        hand_over(p, block_end(p));
+        hand_over(p, rp_brief_block(p));
         break;
     case ASK:
         ask(p);
@@ -538,6 +510,7 @@ static void advance(struct rp_performer *p, rp_frame to, struct rp_ring *out)
         if (frame > p->now)
             p->now = frame;
         fire(p, timer, out);
+        rp_answer_expect(p);
     }
     if (to > p->now)
         p->now = to;
@@ -551,9 +524,11 @@ void rp_performer_run(struct rp_performer *p, rp_frame until,
     p->blocked = false;
     set_lead(p);
     turn_knobs(p);
+    rp_answer_expect(p);
     while (rp_ring_pop(in, &heard)) {
         advance(p, heard.frame, out);
         hear(p, &heard);
+        rp_answer_expect(p);
     }
     advance(p, until, out);
     rp_spare_follow(p->memory.engine);

@@ -14,24 +14,40 @@
 #include "model/play/listen.h"
 #include "model/play/performer.h"
 #include "model/play/phrase.h"
+#include "model/play/ponder.h"
 
 /* Knobs as read at the beginning of a run. */
 struct rp_settings {
-    uint32_t mode, trade, length, window, channel, seed;
+    uint32_t mode, trade, length, window, channel, seed, candidates;
     int32_t instrument;
+    float echo;
     struct rp_taste taste;
+};
+
+/* The answer that would follow if the call ended here, and of which the
+ * ponder was asked. */
+struct rp_expected {
+    bool seen;  /* what is below was looked at, */
+    bool asked; /* and asked about: */
+    uint64_t revision; /* of the memory */
+    rp_beat start, end;
+    rp_frame frame; /* when it was asked */
+    struct rp_settings settings;
+    struct rp_clock clock;
 };
 
 /* A model made ready to perform, on its way in or out. */
 struct rp_performer_band {
     const struct rp_model *model;
     struct rp_engine *engine;
+    struct rp_ponder *ponder;
 };
 
 enum { RP_PERFORMER_OFFS = 128 };
 
 struct rp_performer {
     const struct rp_knobs *knobs;
+    bool live;        /* thoughts have a thread of their own */
     uint64_t late_ns; /* a call of the engine may take; 0: any */
     rp_frame lead; /* of this run's period and the clock's rate */
     rp_frame now;
@@ -50,10 +66,20 @@ struct rp_performer {
     bool block_set;
     rp_beat block;
 
+    /* Thinking ahead, and at once where that came to nothing. */
+    struct rp_ponder *ponder; /* of the memory's model */
+    struct rp_expected expected;
+    struct rp_desk desk;
+    struct rp_question question;
+    struct rp_thought thought;
+
     /* The answer. */
     struct rp_turn turn;
     uint32_t turns;
     rp_beat start, end; /* it begins at or after, has ended by */
+    uint32_t plan, plan_notes; /* thought of: the next of so many */
+    uint8_t plan_why;   /* enum rp_drawn; RP_DRAWN: goes on after them */
+    struct rp_note planned[RP_ROLLOUT_NOTES];
     bool drawing;       /* more notes are to be drawn */
     bool has_next;      /* drawn, not yet placed: */
     struct rp_note next;
@@ -72,7 +98,7 @@ struct rp_performer {
     _Atomic(struct rp_performer_band *) retired; /* by us, for main to free */
     _Atomic(const struct rp_model *) in_use;
     _Atomic uint32_t view_state, view_turn, view_notes, view_step_ns;
-    _Atomic uint32_t view_decide_ns;
+    _Atomic uint32_t view_decide_ns, view_short;
     _Atomic uint64_t view_total_ns;
     _Atomic(const char *) view_engine; /* the one that plays */
     _Atomic(const char *) view_lost;   /* the one that was to, or NULL */
@@ -91,7 +117,35 @@ rp_beat rp_answer_next_beat(const struct rp_performer *p);
 rp_frame rp_answer_on_due(const struct rp_performer *p);
 void rp_answer_place_off(struct rp_performer *p, struct rp_ring *out);
 void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out);
-/* Beats the call lasted, rounded up to whole ones. */
-rp_beat rp_answer_length(const struct rp_performer *p);
+/* While the call goes on: what would be answered is thought of, if it is not
+ * yet. */
+void rp_answer_expect(struct rp_performer *p);
+
+/* brief.c */
+/* When the answer would begin if nothing more were heard; false: never. */
+bool rp_brief_start(const struct rp_performer *p, rp_beat *start);
+/* The first beat line (in mode trade: bar line) that an answer decided on at
+ * `now` can begin on. */
+rp_beat rp_brief_line(const struct rp_performer *p, rp_frame now);
+/* In trade mode, where the call's block ends: a bar line far enough ahead. */
+rp_beat rp_brief_block(const struct rp_performer *p);
+/* Where an answer that begins at `start` ends. One that begins after the bar
+ * line, because the call ended there, does not end after one as well: phrases
+ * close on bar lines, the last one before it should end if at most a quarter
+ * of it is lost. Shorter than a bar, or told how long, it is just so long. */
+rp_beat rp_brief_end(const struct rp_performer *p, rp_beat start);
+/* The turn, ready to draw its first note; and what follows from its end. */
+void rp_brief_turn(const struct rp_performer *p, uint32_t number,
+                   rp_beat start, rp_beat end, struct rp_turn *turn);
+void rp_brief_ending(const struct rp_performer *p, rp_beat end,
+                     struct rp_turn *turn);
+/* From where the next note of an answer begun at `begins` is predicted. */
+struct rp_sight rp_brief_sight(const struct rp_performer *p, rp_beat begins,
+                               const struct rp_turn *turn);
+/* All that thinking of that answer needs. */
+RP_MUST rp_status rp_brief_question(const struct rp_performer *p,
+                                    uint32_t number, rp_beat start,
+                                    rp_beat end,
+                                    struct rp_question *question);
 
 #endif

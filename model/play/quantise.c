@@ -4,7 +4,7 @@
 
 #include "model/play/odds.h"
 
-enum { ONSETS = 3, PAIRS = RP_MEMORY_TRIALS };
+enum { ONSETS = 3, PAIRS = 4 }; /* PAIRS <= RP_MEMORY_TRIALS */
 
 /* A way to read what was played; `score` is a log-probability. */
 struct reading {

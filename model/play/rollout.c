@@ -7,8 +7,6 @@
 #include "model/play/draw.h"
 #include "rt/log.h"
 
-enum { MOST_LANES = 64 };
-
 /* One candidate on its way, in an engine slot of its own. */
 struct lane {
     bool busy;
@@ -22,42 +20,54 @@ struct lane {
     double logp;
 };
 
-/* Candidates side by side: as many as there are slots; one that is at its end
- * makes room for the next. `slot`, `indices` and `logits` are of those that
- * take part in a call of the engine. */
-struct roll {
-    struct rp_rollout *rollout;
-    struct rp_engine *engine;
-    uint32_t first, lanes, begun, done;
+struct rp_rollout_room {
     struct lane *lane;
-    uint32_t *taking, *slot; /* lanes that take part, and their slots */
+    /* Of the lanes that take part in a call of the engine. */
+    uint32_t *taking, *slot;
     struct rp_indices *indices;
     float *logits; /* (lanes, RP_SOFTMAX_MAX) */
 };
 
-static rp_status create(struct roll *roll)
-{
-    uint32_t n = roll->lanes;
+/* Candidates side by side: as many as there are lanes; one that is at its end
+ * makes room for the next. */
+struct roll {
+    struct rp_rollout *rollout;
+    struct rp_engine *engine;
+    struct rp_rollout_room *room;
+    uint32_t first, lanes, begun, done;
+};
 
-    roll->lane = calloc(n, sizeof *roll->lane);
-    roll->taking = calloc(n, sizeof *roll->taking);
-    roll->slot = calloc(n, sizeof *roll->slot);
-    roll->indices = calloc(n, sizeof *roll->indices);
-    roll->logits = rp_floats_create((size_t)n * RP_SOFTMAX_MAX);
-    if (roll->lane && roll->taking && roll->slot && roll->indices &&
-        roll->logits)
-        return RP_OK;
-    rp_log(RP_ERROR, "rollout", "out of memory");
-    return RP_EMEM;
+rp_status rp_rollout_room_create(struct rp_rollout_room **made, uint32_t slots)
+{
+    struct rp_rollout_room *room = calloc(1, sizeof *room);
+
+    if (room) {
+        room->lane = calloc(slots, sizeof *room->lane);
+        room->taking = calloc(slots, sizeof *room->taking);
+        room->slot = calloc(slots, sizeof *room->slot);
+        room->indices = calloc(slots, sizeof *room->indices);
+        room->logits = rp_floats_create((size_t)slots * RP_SOFTMAX_MAX);
+    }
+    if (!room || !room->lane || !room->taking || !room->slot ||
+        !room->indices || !room->logits) {
+        rp_rollout_room_destroy(room);
+        rp_log(RP_ERROR, "rollout", "out of memory");
+        return RP_EMEM;
+    }
+    *made = room;
+    return RP_OK;
 }
 
-static void destroy(struct roll *roll)
+void rp_rollout_room_destroy(struct rp_rollout_room *room)
 {
-    free(roll->lane);
-    free(roll->taking);
-    free(roll->slot);
-    free(roll->indices);
-    free(roll->logits);
+    if (!room)
+        return;
+    free(room->lane);
+    free(room->taking);
+    free(room->slot);
+    free(room->indices);
+    free(room->logits);
+    free(room);
 }
 
 static void begin_note(struct lane *lane)
@@ -71,7 +81,7 @@ static rp_status begin(struct roll *roll, uint32_t at)
 {
     const struct rp_rollout *rollout = roll->rollout;
     const struct rp_engine_ops *ops = roll->engine->ops;
-    struct lane *lane = &roll->lane[at];
+    struct lane *lane = &roll->room->lane[at];
     rp_status status = RP_OK;
 
     lane->busy = true;
@@ -136,12 +146,12 @@ static rp_status read_logits(struct roll *roll, enum rp_field field,
     rp_status status = RP_OK;
 
     if (ops->logits_many)
-        return ops->logits_many(roll->engine, count, roll->slot, field,
-                                roll->indices, roll->logits);
+        return ops->logits_many(roll->engine, count, roll->room->slot, field,
+                                roll->room->indices, roll->room->logits);
     for (uint32_t i = 0; i < count && !status; i++)
-        status = ops->logits(roll->engine, roll->slot[i], field,
-                             &roll->indices[i],
-                             roll->logits + (size_t)i * RP_SOFTMAX_MAX);
+        status = ops->logits(roll->engine, roll->room->slot[i], field,
+                             &roll->room->indices[i],
+                             roll->room->logits + (size_t)i * RP_SOFTMAX_MAX);
     return status;
 }
 
@@ -151,19 +161,19 @@ static rp_status draw_fields(struct roll *roll, enum rp_field field)
     rp_status status;
 
     for (uint32_t i = 0; i < roll->lanes; i++) {
-        struct lane *lane = &roll->lane[i];
+        struct lane *lane = &roll->room->lane[i];
         if (!lane->busy || lane->drawn != RP_DRAWN ||
             lane->drawing.field != field)
             continue;
         rp_draw_condition(&lane->drawing, &lane->reader,
-                          &roll->indices[count]);
-        roll->slot[count] = roll->first + i;
-        roll->taking[count++] = i;
+                          &roll->room->indices[count]);
+        roll->room->slot[count] = roll->first + i;
+        roll->room->taking[count++] = i;
     }
     status = count ? read_logits(roll, field, count) : RP_OK;
     for (uint32_t i = 0; i < count && !status; i++)
-        draw_field(roll, &roll->lane[roll->taking[i]],
-                   roll->logits + (size_t)i * RP_SOFTMAX_MAX);
+        draw_field(roll, &roll->room->lane[roll->room->taking[i]],
+                   roll->room->logits + (size_t)i * RP_SOFTMAX_MAX);
     return status;
 }
 
@@ -177,7 +187,7 @@ static rp_status take_notes(struct roll *roll)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < roll->lanes; i++) {
-        struct lane *lane = &roll->lane[i];
+        struct lane *lane = &roll->room->lane[i];
         struct rp_note note;
         if (!lane->busy)
             continue;
@@ -193,14 +203,13 @@ static rp_status take_notes(struct roll *roll)
             finish(roll, lane, RP_DRAWN);
             continue;
         }
-        rp_reader_push(&lane->reader, &note, &roll->indices[count]);
-        roll->slot[count++] = roll->first + i;
+        rp_reader_push(&lane->reader, &note, &roll->room->indices[count]);
+        roll->room->slot[count++] = roll->first + i;
         lane->from = note.onset;
         begin_note(lane);
     }
-    return count ? roll->engine->ops->step(roll->engine, count, roll->slot,
-                                           roll->indices)
-                 : RP_OK;
+    return roll->engine->ops->step(roll->engine, count, roll->room->slot,
+                                   roll->room->indices);
 }
 
 static bool is_cancelled(const struct rp_rollout *rollout)
@@ -217,7 +226,7 @@ static rp_status run(struct roll *roll)
         if (is_cancelled(rollout))
             return RP_ECANCEL;
         for (uint32_t i = 0; i < roll->lanes && !status; i++)
-            if (!roll->lane[i].busy && roll->begun < rollout->candidates)
+            if (!roll->room->lane[i].busy && roll->begun < rollout->candidates)
                 status = begin(roll, i);
         for (int f = 0; f < RP_FIELDS && !status; f++)
             status = draw_fields(roll, (enum rp_field)f);
@@ -231,19 +240,22 @@ rp_status rp_rollout_run(struct rp_engine *engine, uint32_t first,
                          uint32_t slots, struct rp_rollout *rollout)
 {
     struct roll roll = { .rollout = rollout, .engine = engine,
-                         .first = first };
-    rp_status status;
+                         .first = first,     .lanes = slots,
+                         .room = rollout->room };
+    rp_status status = RP_OK;
 
     if (engine->ops->rollout)
         return engine->ops->rollout(engine, rollout);
     if (!slots || !rollout->candidates || !rollout->most)
         return RP_EARG;
-    roll.lanes = slots < MOST_LANES ? slots : MOST_LANES;
-    if (roll.lanes > rollout->candidates)
-        roll.lanes = rollout->candidates;
-    status = create(&roll);
-    if (!status)
+    if (!roll.room)
+        status = rp_rollout_room_create(&roll.room, slots);
+    if (!status) {
+        for (uint32_t i = 0; i < slots; i++)
+            roll.room->lane[i].busy = false;
         status = run(&roll);
-    destroy(&roll);
+    }
+    if (!rollout->room)
+        rp_rollout_room_destroy(roll.room);
     return status;
 }

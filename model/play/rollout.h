@@ -25,6 +25,13 @@ struct rp_rolled {
                       temperature 1 */
 };
 
+/* What the work of one rollout at a time needs, made beforehand by whoever may
+ * not allocate while playing. RP_EMEM is logged. */
+struct rp_rollout_room;
+RP_MUST rp_status rp_rollout_room_create(struct rp_rollout_room **room,
+                                         uint32_t slots);
+void rp_rollout_room_destroy(struct rp_rollout_room *room);
+
 struct rp_rollout {
     /* From where; none of it is changed or kept. */
     const struct rp_shape *shape;   /* of the engine's network */
@@ -37,6 +44,9 @@ struct rp_rollout {
     uint32_t candidates;            /* 1..RP_ROLLOUT_CANDIDATES */
     uint32_t most;                  /* notes of each, 1..RP_ROLLOUT_NOTES */
     const _Atomic uint32_t *cancel; /* not 0: stop within a note; NULL: none */
+    struct rp_rollout_room *room;   /* for as many slots as are given, or more;
+                                       NULL: made for this call. An engine
+                                       with a rollout of its own needs none */
     /* To where; owned by the caller. */
     struct rp_note *note;     /* (candidates, most) */
     struct rp_rolled *rolled; /* (candidates) */
