@@ -406,6 +406,34 @@ static void test_trade(void)
     rp_stage_fini(&stage);
 }
 
+/* The bars to trade, turned while an answer of two plays: it ends sooner, or
+ * goes on. */
+static void test_trade_turned(void)
+{
+    static const uint32_t bars[] = { 1, 4 };
+
+    for (int i = 0; i < 2; i++) {
+        struct rp_stage stage;
+        struct sums sums;
+        begin(&stage, 128);
+        atomic_store(&stage.knobs.mode, RP_MODE_TRADE);
+        atomic_store(&stage.knobs.trade, 2);
+        rp_stage_anchor(&stage, 0);
+        play_quarters(&stage, 4 * BEAT, 8);
+        CHECK_INT(rp_stage_run(&stage, 14 * BEAT), RP_OK);
+        CHECK_INT(state_of(&stage), RP_ANSWERING);
+        atomic_store(&stage.knobs.trade, bars[i]);
+        CHECK_INT(rp_stage_run(&stage, 60 * BEAT), RP_OK);
+        sums = check_plan(&stage, 0);
+        CHECK_INT(sums.turns, 1);
+        CHECK(sums.first >= 12 * BEAT);
+        CHECK(sums.end <= (12 + 4 * (rp_frame)bars[i]) * BEAT);
+        if (bars[i] > 2)
+            CHECK(sums.last > 20 * BEAT);
+        rp_stage_fini(&stage);
+    }
+}
+
 static void test_knobs(void)
 {
     struct rp_stage plain, turned;
@@ -593,6 +621,7 @@ static void test_all(const struct rp_engine_ops *ops)
     test_panic();
     test_pedal();
     test_trade();
+    test_trade_turned();
     test_knobs();
     test_model();
     test_resolution();

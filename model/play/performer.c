@@ -248,7 +248,9 @@ static void turn_knobs(struct rp_performer *p)
         if (p->state == RP_LISTENING)
             begin_block(p, p->listen.call.first_beat);
     }
-    if (p->state == RP_ANSWERING && now.length != was.length) {
+    if (p->state == RP_ANSWERING &&
+        (now.length != was.length ||
+         (now.mode == RP_MODE_TRADE && now.trade != was.trade))) {
         set_end(p);
         changed = true;
     }
