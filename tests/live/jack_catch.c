@@ -12,7 +12,7 @@ static struct trace heard;
 static int process(jack_nframes_t frames, void *self)
 {
     (void)self;
-    trace_port(&heard, port, jack_last_frame_time(jack), frames);
+    trace_port(&heard, port, jack_last_frame_time(jack), frames, -1);
     return 0;
 }
 

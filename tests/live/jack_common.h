@@ -74,14 +74,17 @@ static inline jack_nframes_t period_frame(struct jumps *jumps,
     return time;
 }
 
+/* What is on channel `except` (-1: none) is left out. */
 static inline void trace_port(struct trace *trace, jack_port_t *port,
-                              jack_nframes_t start, jack_nframes_t frames)
+                              jack_nframes_t start, jack_nframes_t frames,
+                              int except)
 {
     void *buffer = jack_port_get_buffer(port, frames);
     uint32_t count = jack_midi_get_event_count(buffer);
     for (uint32_t i = 0; i < count; i++) {
         jack_midi_event_t event;
-        if (!jack_midi_event_get(&event, buffer, i))
+        if (!jack_midi_event_get(&event, buffer, i) &&
+            (event.buffer[0] & 15) != except)
             trace_add(trace, start + event.time, event.buffer, event.size);
     }
 }
