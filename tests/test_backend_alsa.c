@@ -336,6 +336,54 @@ static void test_plugging(void)
     finish(session);
 }
 
+/* Two keyboards of the same name are two: the one that is connected is the one
+ * that comes back. */
+static void test_namesakes(void)
+{
+    struct rp_session *session;
+    char text[300];
+
+    fake_alsa_boot();
+    fake_alsa_come(24, 0, SND_SEQ_PORT_TYPE_HARDWARE, "Keys", "Keys MIDI 1");
+    session = alsa_session("24:0", NULL);
+    CHECK(fake_alsa_connected(IN, 24, 0));
+    CHECK(!fake_alsa_connected(IN, 20, 0));
+    rp_session_describe(session, text, sizeof(text));
+    CHECK(strstr(text, "riposte:in <- Keys:Keys MIDI 1 [2]") != NULL);
+    fake_alsa_leave(24);
+    rp_session_poll(session);
+    pass(3ull * SECOND);
+    rp_session_poll(session);
+    CHECK(!fake_alsa_connected(IN, 20, 0));
+    fake_alsa_come(28, 0, SND_SEQ_PORT_TYPE_HARDWARE, "Keys", "Keys MIDI 1");
+    rp_session_poll(session);
+    CHECK(fake_alsa_connected(IN, 28, 0));
+    CHECK(!fake_alsa_connected(IN, 20, 0));
+    finish(session);
+}
+
+/* The first keyboard may be plugged in after the start; and what is asked for,
+ * too. */
+static void test_later(void)
+{
+    struct rp_session *session;
+
+    fake_alsa_boot();
+    fake_alsa_leave(20);
+    session = alsa_session(NULL, "new synth");
+    CHECK_INT(lines, 1);
+    CHECK(strstr(logged, "no MIDI destination is called 'new synth' yet"));
+    fake_alsa_come(24, 0, SND_SEQ_PORT_TYPE_HARDWARE, "Keys", "Keys MIDI 1");
+    rp_session_poll(session);
+    CHECK(fake_alsa_connected(IN, 24, 0));
+    CHECK(strstr(logged, "the first keyboard there is") != NULL);
+    fake_alsa_come(132, 0, 0, "New Synth", "in");
+    rp_session_poll(session);
+    CHECK(fake_alsa_connected(OUT, 132, 0));
+    CHECK(fake_alsa_connected(THRU, 132, 0));
+    finish(session);
+}
+
 /* The sequencer itself fails and is there again. */
 static void test_return(void)
 {
@@ -480,6 +528,8 @@ int main(void)
     test_tempo();
     test_connections();
     test_plugging();
+    test_namesakes();
+    test_later();
     test_return();
     test_stop();
     test_refusals();

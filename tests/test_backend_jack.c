@@ -242,6 +242,64 @@ static void test_connections(void)
     finish(session);
 }
 
+/* Pulled and plugged in again between two polls: a port that went and came is
+ * not one that somebody disconnected. */
+static void test_replug(void)
+{
+    struct rp_session *session;
+
+    fake_jack_boot(48000, 128);
+    fake_jack_remove("kbd:out");
+    session = jack_session("kbd", "synth"); /* not there yet: waited for */
+    CHECK(strstr(logged, "no MIDI source is called 'kbd' yet") != NULL);
+    CHECK_INT(lines, 1);
+    fake_jack_add("kbd:out", false, true);
+    rp_session_poll(session);
+    CHECK(fake_jack_connected("kbd:out", "riposte:in"));
+    arrive(0, 0x90, 60, 1);
+    fake_jack_period();
+    fake_jack_remove("kbd:out");
+    fake_jack_add("kbd:out", false, true);
+    fake_jack_period();
+    check_sent("riposte:thru", 0, 0, 0x80, 60);
+    rp_session_poll(session);
+    CHECK(fake_jack_connected("kbd:out", "riposte:in"));
+    CHECK(strstr(logged, "riposte:in and kbd:out are connected again"));
+    /* the synth's: it may have missed something, and is silenced */
+    fake_jack_remove("synth:in");
+    rp_session_poll(session);
+    fake_jack_add("synth:in", true, true);
+    rp_session_poll(session);
+    CHECK(fake_jack_connected("riposte:out", "synth:in"));
+    fake_jack_period();
+    CHECK_INT(fake_jack_port("riposte:out")->events, 48);
+    finish(session);
+}
+
+/* A port of a number has a name among its aliases; so it is the same when the
+ * numbers change. */
+static void test_alias(void)
+{
+    struct rp_session *session;
+
+    fake_jack_boot(48000, 128);
+    snprintf(fake_jack_add("system:midi_capture_1", false, true)->alias, 64,
+             "alsa_pcm:Pads/midi_capture_1");
+    session = jack_session("midi_capture_1", NULL);
+    CHECK(fake_jack_connected("system:midi_capture_1", "riposte:in"));
+    fake_jack_remove("system:midi_capture_1");
+    rp_session_poll(session);
+    snprintf(fake_jack_add("system:midi_capture_1", false, true)->alias, 64,
+             "alsa_pcm:Other/midi_capture_1");
+    rp_session_poll(session);
+    CHECK(!fake_jack_connected("system:midi_capture_1", "riposte:in"));
+    snprintf(fake_jack_add("system:midi_capture_2", false, true)->alias, 64,
+             "alsa_pcm:Pads/midi_capture_1");
+    rp_session_poll(session);
+    CHECK(fake_jack_connected("system:midi_capture_2", "riposte:in"));
+    finish(session);
+}
+
 /* A dead server is not waited for; a living one ends every note first. */
 static void test_stop_releases(void)
 {
@@ -424,6 +482,8 @@ int main(void)
     test_time();
     test_late();
     test_connections();
+    test_replug();
+    test_alias();
     test_stop_releases();
     test_return();
     test_narrow();
