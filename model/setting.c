@@ -47,10 +47,18 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
      "a General MIDI name, a program number 0 to 127, or none", "none"},
     {"channel", "1-16", "MIDI channel of the answers", "a channel from 1 to 16",
      "1"},
-    {"metronome", "on|off", "click on every beat (channel 10)", "on or off",
-     "off"},
+    {"metronome", "on|off", "click on every beat", "on or off", "off"},
     {"count-in", "BARS", "bars of click before the start",
      "a whole number of bars from 0 to 16", "0"},
+    {"click-channel", "1-16", "MIDI channel of the clicks",
+     "a channel from 1 to 16", "10"},
+    {"sync", "internal|midi|jack",
+     "who leads the beat: tempo, a MIDI clock, or JACK's transport",
+     "internal, midi or jack", "internal"},
+    {"clock-out", "on|off", "send MIDI clock on the port 'clock'", "on or off",
+     "on"},
+    {"timebase", "on|off", "say bars and tempo for JACK's transport",
+     "on or off", "off"},
     {"seed", "N", "the same seed gives the same answers",
      "a whole number from 0 to 4294967295", "1"},
     {"end-turn", "cc66|note36|none", "a pedal or key that ends the turn",
@@ -67,6 +75,10 @@ struct range {
 
 static const char *const mode_words[] = {
     [RP_MODE_ANSWER] = "answer", [RP_MODE_TRADE] = "trade", NULL};
+static const char *const sync_words[] = {[RP_SYNC_INTERNAL] = "internal",
+                                         [RP_SYNC_MIDI] = "midi",
+                                         [RP_SYNC_JACK] = "jack",
+                                         NULL};
 static const char *const switch_words[] = {"off", "on", NULL};
 
 static const struct range ranges[RP_SETTINGS] = {
@@ -85,6 +97,10 @@ static const struct range ranges[RP_SETTINGS] = {
     [RP_SET_CHANNEL] = {KIND_CHANNEL, 0, 15, 1, NULL},
     [RP_SET_METRONOME] = {KIND_WORD, 0, 1, 1, switch_words},
     [RP_SET_COUNT_IN] = {KIND_COUNT, 0, 16, 1, NULL},
+    [RP_SET_CLICK_CHANNEL] = {KIND_CHANNEL, 0, 15, 1, NULL},
+    [RP_SET_SYNC] = {KIND_WORD, 0, 2, 1, sync_words},
+    [RP_SET_CLOCK_OUT] = {KIND_WORD, 0, 1, 1, switch_words},
+    [RP_SET_TIMEBASE] = {KIND_WORD, 0, 1, 1, switch_words},
     [RP_SET_SEED] = {KIND_COUNT, 0, 4294967295.0, 1, NULL},
     [RP_SET_END_TURN] = {KIND_END, 0, 0, 0, NULL},
     [RP_SET_PROGRAM_CHANGE] = {KIND_WORD, 0, 1, 1, switch_words},
@@ -131,6 +147,14 @@ static _Atomic uint32_t *whole_field(struct rp_knobs *knobs, int id)
         return &knobs->metronome;
     case RP_SET_COUNT_IN:
         return &knobs->count_in;
+    case RP_SET_CLICK_CHANNEL:
+        return &knobs->click_channel;
+    case RP_SET_SYNC:
+        return &knobs->sync;
+    case RP_SET_CLOCK_OUT:
+        return &knobs->clock_out;
+    case RP_SET_TIMEBASE:
+        return &knobs->timebase;
     case RP_SET_SEED:
         return &knobs->seed;
     case RP_SET_END_TURN:

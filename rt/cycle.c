@@ -99,6 +99,8 @@ static void finish(struct rp_cycle *cycle, struct rp_io *io, bool all_sent)
 
 RP_RT void rp_cycle_run(struct rp_cycle *cycle, struct rp_io *io)
 {
+    cycle->io = io;
+    cycle->played = io->frame;
     if (!cycle->begun) {
         rp_cycle_begin(cycle, io->frame);
     }

@@ -5,12 +5,14 @@
 
 #include <semaphore.h>
 
+#include "rt/clock_out.h"
 #include "rt/controls.h"
 #include "rt/link.h"
 #include "rt/outbox.h"
 #include "rt/ring.h"
 #include "rt/session.h"
 #include "rt/stats.h"
+#include "rt/sync.h"
 
 /* audio -> recorder, ring to_recorder. */
 enum rp_recorded_kind {
@@ -73,7 +75,10 @@ struct rp_cycle {
     _Atomic uint64_t clock_words[(sizeof(struct rp_clock) + 7) / 8];
 
     /* ---- audio thread alone ---- */
+    struct rp_io *io;              /* this period's */
     struct rp_clock clock, before; /* before: until this period's turn */
+    struct rp_sync sync;
+    struct rp_clock_out clock_out;
     bool begun, owe_panic, owe_clock, told;
     uint32_t panic_seen, release_seen, unplugged_seen, hand_over_seen;
     uint16_t end_down; /* channels whose pedal that ends a turn is down */

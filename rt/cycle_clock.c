@@ -77,6 +77,8 @@ static struct rp_metre knob_metre(const struct rp_knobs *knobs,
 static void anchor(struct rp_cycle *cycle, rp_frame frame, rp_beat beat,
                    rp_beat bar)
 {
+    rp_clock_out_jump(cycle, frame);
+    cycle->sync.counted = false;
     cycle->clock.frame = frame;
     cycle->clock.beat = beat;
     cycle->clock.bar = bar;
@@ -95,7 +97,8 @@ RP_RT void rp_cycle_begin(struct rp_cycle *cycle, rp_frame frame)
     cycle->clock.mbpm = knob_tempo(cycle->knobs);
     cycle->clock.metre =
         knob_metre(cycle->knobs, (struct rp_metre){.beats = 4, .unit = 4});
-    if (bars) {
+    if (bars &&
+        !atomic_load_explicit(&cycle->knobs->sync, memory_order_relaxed)) {
         bars = bars > 64 ? 64 : bars;
         anchor(cycle, frame, -(rp_beat)bars * rp_metre_bar(cycle->clock.metre),
                0);
@@ -113,6 +116,79 @@ static void change_rate(struct rp_clock *clock, rp_frame frame, uint32_t rate)
     clock->rate = rate;
 }
 
+/* From now on it is another clock: who needs to know is told. */
+static void tell_clock(struct rp_cycle *cycle, rp_frame frame)
+{
+    publish(cycle);
+    rp_cycle_record(cycle, RP_RECORDED_CLOCK, frame, (struct rp_event){0});
+    cycle->owe_clock = true;
+    rp_cycle_settle(cycle, frame);
+}
+
+RP_RT void rp_cycle_turn_tempo(struct rp_cycle *cycle, rp_frame frame,
+                               uint32_t mbpm)
+{
+    if (mbpm != cycle->clock.mbpm) {
+        cycle->clock = rp_clock_turn(&cycle->clock, frame, mbpm);
+        tell_clock(cycle, frame);
+    }
+}
+
+RP_RT void rp_cycle_move(struct rp_cycle *cycle, rp_frame frame, rp_beat beat,
+                         rp_beat bar)
+{
+    const struct rp_clock *clock = &cycle->clock;
+
+    anchor(cycle, frame, beat, bar);
+    cycle->void_before = rp_clock_beat(
+        clock, frame + (rp_frame)clock->rate * RP_LEAD_MS / 1000 - 1);
+    tell_clock(cycle, frame);
+}
+
+/* The bar that runs begins with its last line. */
+static void turn_metre(struct rp_cycle *cycle, rp_frame frame,
+                       struct rp_metre metre)
+{
+    struct rp_clock *clock = &cycle->clock;
+    rp_beat now = rp_clock_beat(clock, frame);
+
+    clock->bar = rp_clock_bar_before(clock, now);
+    clock->metre = metre;
+    cycle->click = rp_clock_beat_after(clock, now);
+}
+
+RP_RT void rp_cycle_turn_metre(struct rp_cycle *cycle, rp_frame frame,
+                               struct rp_metre metre)
+{
+    turn_metre(cycle, frame, metre);
+    tell_clock(cycle, frame);
+}
+
+/* Turned, or not the metre that is: where no leader has said another. */
+static bool knob_turned(struct rp_cycle *cycle, struct rp_metre metre)
+{
+    struct rp_sync *sync = &cycle->sync;
+    uint32_t knob = (uint32_t)metre.beats << 8 | metre.unit;
+    bool turned = knob != sync->knob_metre;
+
+    sync->knob_metre = knob;
+    return turned && (metre.beats != cycle->clock.metre.beats ||
+                      metre.unit != cycle->clock.metre.unit);
+}
+
+/* The knob's, unless a leader has said another since it was turned. */
+static uint32_t tempo(struct rp_cycle *cycle)
+{
+    struct rp_sync *sync = &cycle->sync;
+    uint32_t knob = knob_tempo(cycle->knobs);
+
+    if (knob != sync->knob) {
+        sync->knob = knob;
+        sync->led = sync->led && sync->leader == RP_LEADER_ROLLS;
+    }
+    return sync->led ? cycle->clock.mbpm : knob;
+}
+
 /* While a note sounds, the take is told the time when it was told nothing for
  * a second: if we are killed, the note was as long as that. */
 static void tell_time(struct rp_cycle *cycle, const struct rp_io *io)
@@ -121,7 +197,8 @@ static void tell_time(struct rp_cycle *cycle, const struct rp_io *io)
 
     if ((sounding[RP_SOURCE_CALL] || sounding[RP_SOURCE_ANSWER]) &&
         io->frame - cycle->told_time >= (rp_frame)io->rate) {
-        rp_cycle_record(cycle, RP_RECORDED_CLOCK, io->frame, (struct rp_event){0});
+        rp_cycle_record(cycle, RP_RECORDED_CLOCK, io->frame,
+                        (struct rp_event){0});
     }
 }
 
@@ -133,24 +210,23 @@ RP_RT void rp_cycle_turn_clock(struct rp_cycle *cycle, const struct rp_io *io)
     cycle->before = *clock;
     if (io->rate != clock->rate) {
         change_rate(clock, io->frame, io->rate);
+        cycle->sync.chase.ticks = 0; /* of frames of another size */
     }
-    *clock = rp_clock_turn(clock, io->frame, knob_tempo(cycle->knobs));
-    if (metre.beats != clock->metre.beats || metre.unit != clock->metre.unit) {
-        rp_beat now = rp_clock_beat(clock, io->frame);
-
-        clock->bar = rp_clock_bar_before(clock, now);
-        clock->metre = metre;
-        cycle->click = rp_clock_beat_after(clock, now);
+    *clock = rp_clock_turn(clock, io->frame, tempo(cycle));
+    if (knob_turned(cycle, metre)) {
+        turn_metre(cycle, io->frame, metre);
     }
-    if (!clock->anchored &&
+    if (!clock->anchored && cycle->sync.by == RP_SYNC_INTERNAL &&
         atomic_load_explicit(&cycle->knobs->metronome, memory_order_relaxed)) {
         anchor(cycle, io->frame, 0, 0);
     }
     if (!rp_clock_same(clock, &cycle->before)) {
         cycle->owe_clock = true;
         publish(cycle);
-        rp_cycle_record(cycle, RP_RECORDED_CLOCK, io->frame, (struct rp_event){0});
+        rp_cycle_record(cycle, RP_RECORDED_CLOCK, io->frame,
+                        (struct rp_event){0});
     }
+    rp_sync_turn(cycle, io);
     tell_time(cycle, io);
 }
 
@@ -188,27 +264,20 @@ RP_RT void rp_cycle_find_beat(struct rp_cycle *cycle, rp_frame frame)
 
     if (!clock->anchored) {
         anchor(cycle, frame, 0, 0);
-    } else if (!is_off_beat(clock, now) || !is_resting(cycle, frame) ||
-               atomic_load_explicit(&cycle->knobs->metronome,
-                                    memory_order_relaxed)) {
-        return;
-    } else {
+        tell_clock(cycle, frame);
+    } else if (is_off_beat(clock, now) && is_resting(cycle, frame) &&
+               cycle->sync.leader != RP_LEADER_ROLLS &&
+               !atomic_load_explicit(&cycle->knobs->metronome,
+                                     memory_order_relaxed)) {
         bar = rp_clock_bar_before(clock, now) + rp_metre_bar(clock->metre);
-        anchor(cycle, frame, bar, bar);
-        cycle->void_before = rp_clock_beat(
-            clock, frame + (rp_frame)clock->rate * RP_LEAD_MS / 1000 - 1);
+        rp_cycle_move(cycle, frame, bar, bar);
     }
-    publish(cycle);
-    rp_cycle_record(cycle, RP_RECORDED_CLOCK, frame, (struct rp_event){0});
-    cycle->owe_clock = true;
-    rp_cycle_settle(cycle, frame);
 }
 
 void rp_cycle_init_clock(struct rp_cycle *cycle, uint32_t rate)
 {
-    cycle->clock = (struct rp_clock){.rate = rate,
-                                     .mbpm = knob_tempo(cycle->knobs),
-                                     .metre = {4, 4}};
+    cycle->clock = (struct rp_clock){
+        .rate = rate, .mbpm = knob_tempo(cycle->knobs), .metre = {4, 4}};
     cycle->before = cycle->clock;
     publish(cycle);
 }

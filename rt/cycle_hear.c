@@ -12,7 +12,8 @@ static void control(struct rp_cycle *cycle, rp_frame frame,
 
 /* All begins anew when the performer cannot be told. */
 RP_RT void rp_cycle_tell_or_begin_anew(struct rp_cycle *cycle, rp_frame frame,
-                               enum rp_heard_kind kind, struct rp_event event)
+                                       enum rp_heard_kind kind,
+                                       struct rp_event event)
 {
     if (cycle->owe_panic || !rp_cycle_tell(cycle, frame, kind, event)) {
         rp_stats_add(&cycle->stats.lost_heard, 1);
@@ -26,8 +27,8 @@ RP_RT void rp_cycle_tell_or_begin_anew(struct rp_cycle *cycle, rp_frame frame,
 /* Whether it was meant for riposte itself, and was passed on to it. */
 static bool take(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 {
-    uint32_t end = atomic_load_explicit(&cycle->knobs->end_turn,
-                                        memory_order_relaxed);
+    uint32_t end =
+        atomic_load_explicit(&cycle->knobs->end_turn, memory_order_relaxed);
     enum rp_ending ending =
         rp_controls_ending(end, &cycle->end_down, &cycle->outbox.held, event);
 
@@ -44,8 +45,12 @@ static bool take(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 
 static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 {
-    if (!event.size || event.data[0] >= 0xf0 || take(cycle, frame, event)) {
-        return; /* system messages are no part of the call */
+    if (event.data[0] >= 0xf0) { /* no part of the call */
+        rp_sync_midi(cycle, frame, event);
+        return;
+    }
+    if (!event.size || take(cycle, frame, event)) {
+        return;
     }
     if (rp_event_is_off(event) && (event.data[0] & 0xf0) == RP_NOTE_ON) {
         event = rp_event_make(RP_NOTE_OFF, event.data[0], event.data[1], 64);

@@ -24,6 +24,16 @@ void rp_cycle_init_clock(struct rp_cycle *cycle, uint32_t rate);
 /* The first period, and each. */
 RP_RT void rp_cycle_begin(struct rp_cycle *cycle, rp_frame frame);
 RP_RT void rp_cycle_turn_clock(struct rp_cycle *cycle, const struct rp_io *io);
+/* From `frame` on, within this period, another tempo: the beat goes on. */
+RP_RT void rp_cycle_turn_tempo(struct rp_cycle *cycle, rp_frame frame,
+                               uint32_t mbpm);
+/* From `frame` on, another metre; the bar line before it stays one. */
+RP_RT void rp_cycle_turn_metre(struct rp_cycle *cycle, rp_frame frame,
+                               struct rp_metre metre);
+/* From `frame` on it is a later beat, `bar` a bar line: what was planned and is
+ * not yet due is void. */
+RP_RT void rp_cycle_move(struct rp_cycle *cycle, rp_frame frame, rp_beat beat,
+                         rp_beat bar);
 /* A note is about to be heard: it sets the beat where nothing else does. */
 RP_RT void rp_cycle_find_beat(struct rp_cycle *cycle, rp_frame frame);
 /* To the take. */

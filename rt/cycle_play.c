@@ -149,9 +149,6 @@ RP_RT void rp_cycle_play(struct rp_cycle *cycle, const struct rp_io *io,
 {
     uint32_t played = 0;
 
-    if (cycle->played < io->frame) {
-        cycle->played = io->frame;
-    }
     for (;;) {
         rp_frame off = cycle->click_off, click = rp_metronome_next(cycle, io);
         rp_frame answer =
@@ -172,6 +169,7 @@ RP_RT void rp_cycle_play(struct rp_cycle *cycle, const struct rp_io *io,
             break;
         }
     }
+    rp_clock_out_play(cycle, until);
     cycle->played = until > cycle->played ? until : cycle->played;
     if (played) {
         cycle->pendings -= played;

@@ -21,6 +21,7 @@ enum {
     RP_PROGRAM = 0xc0,
     RP_PRESSURE = 0xd0,
     RP_BEND = 0xe0,
+    RP_POSITION = 0xf2,
     RP_CLOCK = 0xf8,
     RP_START = 0xfa,
     RP_CONTINUE = 0xfb,

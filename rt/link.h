@@ -40,6 +40,7 @@ struct rp_planned {
 };
 
 enum rp_mode { RP_MODE_ANSWER, RP_MODE_TRADE };
+enum rp_sync_by { RP_SYNC_INTERNAL, RP_SYNC_MIDI, RP_SYNC_JACK };
 
 /* Written by main alone, read anywhere; a change is heard at the next note
  * that does not sound yet. */
@@ -60,6 +61,10 @@ struct rp_knobs {
     _Atomic uint32_t seed;
     _Atomic uint32_t metronome;  /* 0 or 1 */
     _Atomic uint32_t count_in;   /* bars */
+    _Atomic uint32_t click_channel; /* of metronome and count-in, 0..15 */
+    _Atomic uint32_t sync;       /* enum rp_sync_by: who leads the beat */
+    _Atomic uint32_t clock_out;  /* 0 or 1: MIDI clock is sent */
+    _Atomic uint32_t timebase;   /* 0 or 1: JACK's transport has our beat */
     _Atomic uint32_t end_turn;   /* what ends a turn, see controls.h; 0: none */
     _Atomic uint32_t program_change; /* 1: they choose presets, live */
     _Atomic uint32_t panic;      /* counts up: each new value is one panic */

@@ -8,7 +8,9 @@
 #include "rt/held.h"
 #include "rt/stats.h"
 
-enum rp_way { RP_WAY_OUT, RP_WAY_THRU, RP_WAYS }; /* the two output ports */
+/* The output ports: two for notes, which the outbox feeds, and where a backend
+ * has it one for MIDI clock (clock_out.h). */
+enum rp_way { RP_WAY_OUT, RP_WAY_THRU, RP_WAYS, RP_WAY_CLOCK = RP_WAYS };
 
 struct rp_arrival {
     uint32_t offset; /* frames since the period began */
@@ -23,6 +25,10 @@ struct rp_io {
     uint32_t frames; /* length of the period, >= 1 */
     const struct rp_arrival *in; /* in order of offset, offset < frames */
     uint32_t ins;
+    uint32_t delay; /* frames from when an event came until what is sent at its
+                       frame sounds: a MIDI clock is followed that much ahead */
+    bool clock;     /* RP_WAY_CLOCK has a port */
+    const struct rp_transport *transport; /* sync.h; NULL: there is none */
     /* Sends one event; offsets of one way never fall within a period. False
      * when the port's buffer is full: the cycle keeps it for the next. */
     RP_RT bool (*write)(struct rp_io *io, enum rp_way way, uint32_t offset,

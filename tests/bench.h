@@ -93,6 +93,7 @@ static inline struct bench *bench_create(uint32_t mbpm)
     bench->room[0] = bench->room[1] = UINT32_MAX;
     bench->knobs.tempo = mbpm;
     bench->knobs.metre = 4 << 8 | 4;
+    bench->knobs.click_channel = 9;
     sem_init(&bench->wake, 0, 0);
     cycle->wake = &bench->wake;
     cycle->recording = true;

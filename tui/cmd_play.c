@@ -13,7 +13,7 @@
 #include "tui/screen.h"
 
 struct wish {
-    const char *preset, *model, *backend, *sync, *engine, *take;
+    const char *preset, *model, *backend, *engine, *take;
     const char *osc, *osc_bind;
     struct rp_given given;
     struct rp_texts in, out, call, cue, learn;
@@ -36,8 +36,6 @@ static const struct rp_option options[] = {
      RP_OPTION_TEXTS, AT(in)},
     {"out", "PORT", "send to it; may be given again", RP_OPTION_TEXTS, AT(out)},
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, ~0u},
-    {"sync", "internal", "who leads the beat", RP_OPTION_WORD, AT(sync), 0, 0,
-     "internal"},
     {"engine", "NAME", "one that 'riposte engines' lists (auto)",
      RP_OPTION_TEXT, AT(engine)},
     {"headless", NULL, "lines instead of the panel", RP_OPTION_FLAG,
@@ -305,7 +303,6 @@ int rp_cmd_play(int argc, char **argv)
     static struct rp_play play; /* the panel's notes are no stack's size */
     struct wish wish = {.preset = "melody",
                         .backend = "auto",
-                        .sync = "internal",
                         .engine = "auto",
                         .osc_bind = "127.0.0.1"};
     int exit_code;

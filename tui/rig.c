@@ -201,7 +201,7 @@ rp_status rp_rig_preset(struct rp_rig *rig, const char *name)
     rig->preset = preset;
     rp_learn_preset(&rig->learn, &preset);
     /* The beat is running: another sound must not make it stumble. */
-    preset.set &= ~(1u << RP_SET_TEMPO | 1u << RP_SET_METRE);
+    preset.set &= ~(1u << RP_SET_TEMPO | 1u << RP_SET_METRE | 1u << RP_SET_SYNC);
     rp_preset_apply(&preset, &rig->knobs);
     rp_session_wake(rig->session); /* nothing may be heard for long */
     rp_log(RP_INFO, "rig", "preset %s", preset.name);

@@ -1,0 +1,49 @@
+/* Running after a MIDI clock: from the frames at which ticks came, early, late
+ * or not at all, the line on which they were meant. Numbers in, numbers out;
+ * audio thread. The same ticks give the same line on every machine.
+ *
+ * A Kalman filter of two numbers (when the last tick was, how far apart they
+ * are) whose memory is about two beats at 1 ms of jitter, shorter where there
+ * is less. The last few ticks are only taken on trial: after each of them it
+ * is asked what explains them best, the line as it was, a tick that was lost,
+ * another tempo, or a shift; only then are they believed. */
+#ifndef RP_CHASE_H
+#define RP_CHASE_H
+
+#include <stdbool.h>
+
+#include "rt/clock.h"
+
+enum { RP_CHASE_TRIAL = 8 };
+
+/* A line through ticks: frames as doubles, exact to 2^53 of them. */
+struct rp_line {
+    int64_t tick;         /* the last */
+    double at, step;      /* its frame; frames from tick to tick */
+    double p00, p01, p11; /* how uncertain, frames squared */
+};
+
+struct rp_chase {
+    double rate;    /* frames per second */
+    uint32_t ticks; /* heard since it began; stops at UINT32_MAX */
+    double noise;   /* variance of the jitter, frames squared */
+    uint32_t heard; /* that `noise` is made of, stops at its memory */
+    struct rp_line believed, now; /* before the trial, and after it */
+    uint32_t trials;
+    struct rp_chase_tick {
+        int64_t tick;
+        double at;
+    } trial[RP_CHASE_TRIAL];
+};
+
+/* Begins anew; ticks are expected that far apart. */
+RP_RT void rp_chase_init(struct rp_chase *chase, uint32_t rate, double step);
+/* A tick came. */
+RP_RT void rp_chase_hear(struct rp_chase *chase, rp_frame frame);
+/* The same, and it is the first after a start: where it is far from the line,
+ * the line begins with it, as steep as it was. */
+RP_RT void rp_chase_start(struct rp_chase *chase, rp_frame frame);
+/* So many ticks long has none come. */
+RP_RT double rp_chase_silence(const struct rp_chase *chase, rp_frame frame);
+
+#endif
