@@ -12,13 +12,15 @@ enum { RATE = 48000, BEAT = RATE / 2, PERIOD = 256, TURNS = 2 };
 static const struct rp_engine_ops *fail;
 static struct rp_model model; /* its engine is set by each test */
 static char logged[500];
-static int lines;
+static int lines, thoughts; /* said of playing, and of thinking beside it */
 
 static void keep_line(void *self, enum rp_level level, const char *tag,
                       const char *text)
 {
-    if (level < RP_WARN)
+    if (level < RP_WARN) {
+        thoughts += !strcmp(tag, "ponder");
         return;
+    }
     snprintf(logged, sizeof logged, "%s: %s", tag, text);
     lines++;
 }
@@ -130,6 +132,23 @@ static void test_all(const struct rp_stage *want)
     CHECK(lose_at("logits", 100, "numbers", want));
 }
 
+/* Whoever thinks about answers has an instance of its own: it is lost by
+ * itself, and the same answers are thought of. */
+static void test_thinking(const struct rp_stage *want)
+{
+    static const char *const hows[] = {"", "memory"};
+    int lost = 0;
+
+    for (unsigned number = 1; number < 12; number++) {
+        thoughts = 0;
+        (void)lose_at("rollout", number, hows[number % 2], want);
+        CHECK(thoughts <= 1);
+        lost += thoughts;
+    }
+    CHECK(lost > 1);
+    printf("thinking: lost in %d places\n", lost);
+}
+
 /* Never lost, and late where time does not count: nothing is said. */
 static void test_undisturbed(const struct rp_stage *want)
 {
@@ -185,6 +204,7 @@ int main(int argc, char **argv)
     check_view(&want, "cpu", NULL);
     model.ops = fail;
     test_all(&want);
+    test_thinking(&want);
     test_undisturbed(&want);
     test_again();
     rp_stage_fini(&want);
