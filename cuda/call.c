@@ -26,13 +26,15 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
     return RP_ELOST;
 }
 
-rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
-                       const char *what)
+/* A stream, or an event where that is not NULL. */
+static rp_status wait(struct rp_cuda *cuda, cudaStream_t stream,
+                      cudaEvent_t event, const char *what)
 {
     uint64_t until = 0;
 
     for (uint32_t i = 0;; i++) {
-        cudaError_t error = cudaStreamQuery(stream);
+        cudaError_t error =
+            event ? cudaEventQuery(event) : cudaStreamQuery(stream);
         if (error != cudaErrorNotReady)
             return rp_cuda_check(cuda, error, what);
         if (i % 64)
@@ -47,6 +49,52 @@ rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
         cuda->lost = cuda->stuck = true;
         return RP_ELOST;
     }
+}
+
+rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
+                       const char *what)
+{
+    return wait(cuda, stream, NULL, what);
+}
+
+rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
+                             const char *what)
+{
+    return wait(cuda, NULL, event, what);
+}
+
+rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
+                               cudaGraphExec_t *exec,
+                               rp_status (*enqueue)(struct rp_cuda *,
+                                                    uint32_t),
+                               uint32_t argument)
+{
+    cudaGraph_t graph = NULL;
+    rp_status status, made;
+
+    if (!*exec) {
+        status = rp_cuda_check(
+            cuda,
+            cudaStreamBeginCapture(stream,
+                                   cudaStreamCaptureModeThreadLocal),
+            "capturing a graph");
+        if (status)
+            return status;
+        status = enqueue(cuda, argument);
+        made = rp_cuda_check(cuda, cudaStreamEndCapture(stream, &graph),
+                             "capturing a graph");
+        if (!status)
+            status = made;
+        if (!status)
+            status = rp_cuda_check(cuda, cudaGraphInstantiate(exec, graph, 0),
+                                   "making a graph");
+        if (graph)
+            (void)cudaGraphDestroy(graph);
+        if (status)
+            return status;
+    }
+    return rp_cuda_check(cuda, cudaGraphLaunch(*exec, stream),
+                         "launching a graph");
 }
 
 static rp_status keep(struct rp_cuda *cuda, struct rp_cuda_memory *memory,

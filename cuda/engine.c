@@ -60,7 +60,8 @@ static void cuda_destroy(struct rp_engine *engine)
         return;
     }
     if (cuda->stream && !cuda->lost)
-        (void)cudaStreamSynchronize(cuda->stream);
+        (void)rp_cuda_wait(cuda, cuda->stream, "closing");
+    rp_cuda_rollout_free(cuda);
     destroy_graphs(cuda);
     rp_cuda_free(&cuda->memory);
     if (cuda->stream)
@@ -294,40 +295,6 @@ static rp_status enqueue_heads(struct rp_cuda *cuda, uint32_t field)
                          "a head");
 }
 
-/* What `enqueue` enqueues, as a graph that is made the first time. Nothing in
- * it changes: what does lies in mapped memory. */
-static rp_status launch_graph(struct rp_cuda *cuda, cudaGraphExec_t *exec,
-                              rp_status (*enqueue)(struct rp_cuda *, uint32_t),
-                              uint32_t argument)
-{
-    cudaGraph_t graph = NULL;
-    rp_status status, made;
-
-    if (!*exec) {
-        status = rp_cuda_check(
-            cuda,
-            cudaStreamBeginCapture(cuda->stream,
-                                   cudaStreamCaptureModeThreadLocal),
-            "capturing a graph");
-        if (status)
-            return status;
-        status = enqueue(cuda, argument);
-        made = rp_cuda_check(cuda, cudaStreamEndCapture(cuda->stream, &graph),
-                             "capturing a graph");
-        if (!status)
-            status = made;
-        if (!status)
-            status = rp_cuda_check(cuda, cudaGraphInstantiate(exec, graph, 0),
-                                   "making a graph");
-        if (graph)
-            (void)cudaGraphDestroy(graph);
-        if (status)
-            return status;
-    }
-    return rp_cuda_check(cuda, cudaGraphLaunch(*exec, cuda->stream),
-                         "launching a graph");
-}
-
 static rp_status cuda_step(struct rp_engine *engine, uint32_t count,
                            const uint32_t *slot,
                            const struct rp_indices *input)
@@ -351,8 +318,9 @@ static rp_status cuda_step(struct rp_engine *engine, uint32_t count,
     for (uint32_t i = 0; i < count; i++)
         write_row(cuda, &cuda->step_in, i, slot[i], &input[i]);
     status = cuda->path == RP_CUDA_GRAPH
-                 ? launch_graph(cuda, &cuda->step_graph[count], enqueue_step,
-                                count)
+                 ? rp_cuda_launch_graph(cuda, cuda->stream,
+                                        &cuda->step_graph[count],
+                                        enqueue_step, count)
                  : enqueue_step(cuda, count);
     for (uint32_t i = 0; !status && i < count; i++)
         cuda->side[slot[i]] ^= 1;
@@ -374,8 +342,9 @@ static rp_status cuda_logits(struct rp_engine *engine, uint32_t slot,
         return RP_EARG;
     write_row(cuda, &cuda->heads_in, 0, slot, condition);
     status = cuda->path == RP_CUDA_GRAPH
-                 ? launch_graph(cuda, &cuda->head_graph[field], enqueue_heads,
-                                field)
+                 ? rp_cuda_launch_graph(cuda, cuda->stream,
+                                        &cuda->head_graph[field],
+                                        enqueue_heads, field)
                  : enqueue_heads(cuda, field);
     if (!status)
         status = rp_cuda_wait(cuda, cuda->stream, "a head");
@@ -427,7 +396,6 @@ static rp_status cuda_set_state(struct rp_engine *engine, uint32_t slot,
     return move_state(cuda, state_at(cuda, slot, layer), cuda->bounce);
 }
 
-/* Then one note, so that the first one of a turn finds everything loaded. */
 static rp_status cuda_set_params(struct rp_engine *engine, const float *params)
 {
     struct rp_cuda *cuda = of(engine);
@@ -450,4 +418,5 @@ const struct rp_engine_ops rp_engine_cuda = {
     .logits = cuda_logits,
     .state = cuda_state,
     .set_state = cuda_set_state,
+    .rollout = rp_cuda_rollout,
 };

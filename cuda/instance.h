@@ -63,6 +63,15 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
 /* Until the stream has nothing left to do, or the deadline. */
 rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what);
+rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
+                             const char *what);
+/* Launches what `enqueue` enqueues, as a graph that is made the first time:
+ * nothing in it may change, but for what lies in memory. */
+rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
+                               cudaGraphExec_t *exec,
+                               rp_status (*enqueue)(struct rp_cuda *,
+                                                    uint32_t),
+                               uint32_t argument);
 rp_status rp_cuda_alloc(struct rp_cuda *cuda, struct rp_cuda_memory *memory,
                         void **out, size_t size);
 /* Pinned host memory that the device sees at *device. */

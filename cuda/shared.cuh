@@ -64,6 +64,10 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
         a[i] = b[i];
 }
 
+#ifndef __CUDACC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wextra"
+#endif
 #ifdef __CUDACC__
 #define RP_SHARED __device__
 #define static static __device__
@@ -85,6 +89,9 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #include "model/play/steer.c"
 #undef forbid
 
+#ifndef __CUDACC__
+#pragma GCC diagnostic pop
+#endif
 #undef memmove
 #undef class
 #ifdef __CUDACC__

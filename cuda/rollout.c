@@ -1,0 +1,411 @@
+/* Many candidates at once, note by note in the stream that gives way to live
+ * steps: at most two notes are enqueued, so a cancel is heard within them. */
+#include "model/play/rollout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/instance.h"
+#include "cuda/roll.h"
+#include "rt/log.h"
+
+enum { AHEAD = 2, ROUND = 32 };
+
+/* What a rollout is sent as, in one copy. */
+struct parcel {
+    struct rp_cuda_task task;
+    struct rp_reader reader;
+    struct rp_turn turn;
+};
+
+struct rp_cuda_rollout {
+    struct rp_cuda_memory memory;
+    uint32_t room;     /* candidates */
+    uint32_t changes;  /* of chord and metre that there is room for */
+    struct rp_cuda_roll roll;
+    struct parcel *parcel, *parcel_device; /* host; the device's copy */
+    unsigned char *more, *more_device;     /* state and changes, the same */
+    size_t more_size;
+    struct rp_cuda_row *row[2]; /* (room) all on side 0, on side 1 */
+    float *active;              /* (room, E) */
+    struct rp_note *note;       /* mapped, (room, RP_ROLLOUT_NOTES) */
+    struct rp_cuda_rolled *rolled; /* mapped */
+    volatile uint32_t *going;      /* mapped, by notes modulo AHEAD */
+    uint32_t *going_device;
+    cudaGraphExec_t graph[2]; /* of a note on side 0, on side 1 */
+    cudaEvent_t done[AHEAD];
+};
+
+_Static_assert(sizeof(struct rp_cuda_rolled) == sizeof(struct rp_rolled) &&
+                   offsetof(struct rp_cuda_rolled, logp) ==
+                       offsetof(struct rp_rolled, logp) &&
+                   offsetof(struct rp_cuda_rolled, fields) ==
+                       offsetof(struct rp_rolled, fields),
+               "roll.h writes what rollout.h reads");
+
+void rp_cuda_rollout_free(struct rp_cuda *cuda)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+
+    if (!self)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (self->graph[i])
+            (void)cudaGraphExecDestroy(self->graph[i]);
+    for (int i = 0; i < AHEAD; i++)
+        if (self->done[i])
+            (void)cudaEventDestroy(self->done[i]);
+    rp_cuda_free(&self->memory);
+    free(self);
+    cuda->rollout = NULL;
+}
+
+/* ---- memory ---- */
+
+struct want {
+    void *out;
+    size_t size;
+};
+
+static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_rollout *self)
+{
+    struct rp_cuda_roll *roll = &self->roll;
+    const size_t room = self->room, list = RP_CUDA_FIELDS + 1;
+    const size_t state =
+        (size_t)cuda->shape.layers * cuda->shape.hidden * sizeof(float);
+    size_t lane, reader, turn, note;
+    rp_cuda_roll_sizes(&lane, &reader, &turn, &note);
+    const struct want want[] = {
+        {&roll->lane, room * lane},
+        {&roll->list, list * room * sizeof *roll->list},
+        {&roll->count, list * sizeof *roll->count},
+        {&roll->condition, room * RP_CUDA_INDICES * sizeof(uint16_t)},
+        {&roll->input, room * RP_CUDA_INDICES * sizeof(uint16_t)},
+        {&roll->logits, room * RP_CUDA_LOGITS * sizeof(float)},
+        {&roll->states.side[0], room * state},
+        {&roll->states.side[1], room * state},
+        {&self->active, room * cuda->shape.head * sizeof(float)},
+        {&self->row[0], room * sizeof(struct rp_cuda_row)},
+        {&self->row[1], room * sizeof(struct rp_cuda_row)},
+        {&self->parcel_device, sizeof *self->parcel},
+        {&self->more_device, self->more_size},
+    };
+    rp_status status = RP_OK;
+
+    if (reader != sizeof(struct rp_reader) || turn != sizeof(struct rp_turn) ||
+        note != sizeof(struct rp_note)) {
+        rp_log(RP_ERROR, "cuda", "the kernels were built for other notes");
+        return RP_EARG;
+    }
+    for (size_t i = 0; !status && i < sizeof want / sizeof *want; i++)
+        status = rp_cuda_alloc(cuda, &self->memory, want[i].out, want[i].size);
+    return status;
+}
+
+static rp_status allocate_mapped(struct rp_cuda *cuda,
+                                 struct rp_cuda_rollout *self)
+{
+    struct rp_cuda_memory *memory = &self->memory;
+    struct rp_cuda_roll *roll = &self->roll;
+    const size_t room = self->room;
+    void *same;
+    rp_status status = rp_cuda_alloc_mapped(
+        cuda, memory, (void **)&self->note, &roll->note,
+        room * RP_ROLLOUT_NOTES * sizeof *self->note);
+
+    if (!status)
+        status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->rolled,
+                                      (void **)&roll->rolled,
+                                      room * sizeof *self->rolled);
+    if (!status)
+        status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->going,
+                                      (void **)&self->going_device,
+                                      AHEAD * sizeof *self->going);
+    if (!status)
+        status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->parcel,
+                                      &same, sizeof *self->parcel);
+    if (!status)
+        status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->more,
+                                      &same, self->more_size);
+    return status;
+}
+
+/* Rows i on side 0 and on side 1, by way of the mapped notes. */
+static rp_status write_rows(struct rp_cuda *cuda, struct rp_cuda_rollout *self)
+{
+    struct rp_cuda_row *row = (struct rp_cuda_row *)self->note;
+    rp_status status = RP_OK;
+
+    for (uint32_t side = 0; side < 2 && !status; side++) {
+        for (uint32_t i = 0; i < self->room; i++)
+            row[i] = (struct rp_cuda_row){i, side};
+        status = rp_cuda_check(
+            cuda,
+            cudaMemcpyAsync(self->row[side], row, self->room * sizeof *row,
+                            cudaMemcpyHostToDevice, cuda->behind),
+            "a rollout");
+        if (!status)
+            status = rp_cuda_wait(cuda, cuda->behind, "a rollout");
+    }
+    return status;
+}
+
+static size_t more_size(const struct rp_cuda *cuda, uint32_t changes)
+{
+    size_t state = (size_t)cuda->shape.layers * cuda->shape.hidden;
+
+    return state * sizeof(float) +
+           changes * (2 * sizeof(struct rp_chord_change) +
+                      sizeof(struct rp_metre_change));
+}
+
+static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
+{
+    struct rp_cuda_rollout *self = calloc(1, sizeof *self);
+    rp_status status;
+
+    if (!self)
+        return RP_EMEM;
+    cuda->rollout = self;
+    self->room = (room + ROUND - 1) / ROUND * ROUND;
+    self->changes = changes;
+    self->more_size = more_size(cuda, changes);
+    self->roll.room = self->room;
+    self->roll.states.layers = cuda->shape.layers;
+    self->roll.states.hidden = cuda->shape.hidden;
+    status = allocate(cuda, self);
+    if (!status)
+        status = allocate_mapped(cuda, self);
+    for (int i = 0; i < AHEAD && !status; i++)
+        status = rp_cuda_check(cuda,
+                               cudaEventCreateWithFlags(
+                                   &self->done[i], cudaEventDisableTiming),
+                               "a rollout");
+    if (!status)
+        status = write_rows(cuda, self);
+    if (!status)
+        self->roll.task = &self->parcel_device->task;
+    else if (!cuda->stuck)
+        rp_cuda_rollout_free(cuda);
+    return status;
+}
+
+/* ---- sending ---- */
+
+/* Moves an array behind what is sent already; where it will be. */
+static const void *append(struct rp_cuda_rollout *self, size_t *used,
+                          const void *array, size_t size)
+{
+    const void *device = self->more_device + *used;
+
+    if (!array || !size)
+        return NULL;
+    memcpy(self->more + *used, array, size);
+    *used += size;
+    return device;
+}
+
+static rp_status send(struct rp_cuda *cuda, const struct rp_rollout *rollout)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+    struct parcel *parcel = self->parcel, *there = self->parcel_device;
+    struct rp_reader *reader = &parcel->reader;
+    struct rp_turn *turn = &parcel->turn;
+    size_t used = 0, state = more_size(cuda, 0);
+    rp_status status;
+
+    *reader = *rollout->reader;
+    *turn = *rollout->turn;
+    parcel->task = (struct rp_cuda_task){
+        .reader = &there->reader,
+        .turn = &there->turn,
+        .state = append(self, &used, rollout->state, state),
+        .temperature = rollout->taste->temperature,
+        .top_p = rollout->taste->top_p,
+        .top_k = rollout->taste->top_k,
+        .from = rollout->from,
+        .candidates = rollout->candidates,
+        .most = rollout->most};
+    reader->metre = append(self, &used, reader->metre,
+                           reader->metres * sizeof *reader->metre);
+    reader->chord = append(self, &used, reader->chord,
+                           reader->chords * sizeof *reader->chord);
+    turn->chord = append(self, &used, turn->chord,
+                         turn->chords * sizeof *turn->chord);
+    status = rp_cuda_check(
+        cuda,
+        cudaMemcpyAsync(there, parcel, sizeof *parcel, cudaMemcpyHostToDevice,
+                        cuda->behind),
+        "a rollout");
+    if (!status)
+        status = rp_cuda_check(
+            cuda,
+            cudaMemcpyAsync(self->more_device, self->more, used,
+                            cudaMemcpyHostToDevice, cuda->behind),
+            "a rollout");
+    return status;
+}
+
+/* ---- one note ---- */
+
+static rp_status clear(struct rp_cuda *cuda, uint32_t first, uint32_t lists)
+{
+    return rp_cuda_check(
+        cuda,
+        cudaMemsetAsync(cuda->rollout->roll.count + first, 0,
+                        lists * sizeof *cuda->rollout->roll.count,
+                        cuda->behind),
+        "a rollout");
+}
+
+static struct rp_cuda_rows rows_of(const struct rp_cuda_rollout *self,
+                                   uint32_t list)
+{
+    const struct rp_cuda_roll *roll = &self->roll;
+
+    return (struct rp_cuda_rows){.most = self->room,
+                                 .count = roll->count + list,
+                                 .list = roll->list + list * self->room};
+}
+
+static rp_status enqueue_field(struct rp_cuda *cuda, uint32_t side,
+                               uint32_t field)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+    const struct rp_cuda_heads heads = {
+        .rows = rows_of(self, field),
+        .row = self->row[side],
+        .condition = self->roll.condition,
+        .states = self->roll.states,
+        .head = cuda->head[field],
+        .width = cuda->shape.head,
+        .active = self->active,
+        .logits = (float *)self->roll.logits};
+    rp_status status = rp_cuda_check(
+        cuda, rp_cuda_heads_enqueue(&heads, cuda->behind), "a rollout");
+
+    self->roll.field = field;
+    if (!status)
+        status = rp_cuda_check(
+            cuda, rp_cuda_roll_draw(&self->roll, cuda->behind), "a rollout");
+    return status ? status : clear(cuda, field, 1);
+}
+
+static rp_status enqueue_note(struct rp_cuda *cuda, uint32_t side)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+    struct rp_cuda_step step = {.rows = rows_of(self, RP_CUDA_FIELDS),
+                                .row = self->row[side],
+                                .input = self->roll.input,
+                                .states = self->roll.states};
+    rp_status status = RP_OK;
+
+    for (uint32_t f = 0; f < RP_CUDA_FIELDS && !status; f++)
+        if (cuda->head[f].classes)
+            status = enqueue_field(cuda, side, f);
+    for (uint32_t l = 0; l < cuda->shape.layers && !status; l++) {
+        step.number = l;
+        step.layer = cuda->layer[l];
+        status = rp_cuda_check(
+            cuda, rp_cuda_step_enqueue(&step, cuda->behind), "a rollout");
+    }
+    if (!status)
+        status = clear(cuda, RP_CUDA_FIELDS, 1);
+    self->roll.going = self->going_device + side;
+    return status ? status
+                  : rp_cuda_check(cuda,
+                                  rp_cuda_roll_tell(&self->roll,
+                                                    cuda->behind),
+                                  "a rollout");
+}
+
+/* ---- the whole ---- */
+
+static bool is_cancelled(const struct rp_rollout *rollout)
+{
+    return rollout->cancel && atomic_load(rollout->cancel);
+}
+
+static rp_status run(struct rp_cuda *cuda, const struct rp_rollout *rollout)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+    rp_status status = RP_OK;
+
+    for (uint32_t n = 0; n < rollout->most + AHEAD; n++) {
+        if (n >= AHEAD) {
+            status = rp_cuda_wait_event(cuda, self->done[n % AHEAD],
+                                        "a rollout");
+            if (status || !self->going[n % AHEAD])
+                break;
+        }
+        if (is_cancelled(rollout)) {
+            status = RP_ECANCEL;
+            break;
+        }
+        if (n >= rollout->most)
+            continue;
+        status = cuda->path == RP_CUDA_GRAPH
+                     ? rp_cuda_launch_graph(cuda, cuda->behind,
+                                            &self->graph[n % 2], enqueue_note,
+                                            n % 2)
+                     : enqueue_note(cuda, n % 2);
+        if (!status)
+            status = rp_cuda_check(
+                cuda, cudaEventRecord(self->done[n % AHEAD], cuda->behind),
+                "a rollout");
+        if (status)
+            break;
+    }
+    if (!cuda->lost) { /* what was enqueued still writes */
+        rp_status last = rp_cuda_wait(cuda, cuda->behind, "a rollout");
+        if (!status)
+            status = last;
+    }
+    return status;
+}
+
+static uint32_t changes_in(const struct rp_rollout *rollout)
+{
+    uint32_t most = rollout->reader->metres;
+
+    if (rollout->reader->chord && rollout->reader->chords > most)
+        most = rollout->reader->chords;
+    if (rollout->turn->chord && rollout->turn->chords > most)
+        most = rollout->turn->chords;
+    return most;
+}
+
+rp_status rp_cuda_rollout(struct rp_engine *engine, struct rp_rollout *rollout)
+{
+    struct rp_cuda *cuda = (struct rp_cuda *)engine;
+    uint32_t changes = changes_in(rollout), count = rollout->candidates;
+    rp_status status = RP_OK;
+
+    if (cuda->lost)
+        return RP_ELOST;
+    if (!count || count > RP_ROLLOUT_CANDIDATES || !rollout->most ||
+        rollout->most > RP_ROLLOUT_NOTES)
+        return RP_EARG;
+    if (cuda->rollout && (count > cuda->rollout->room ||
+                          changes > cuda->rollout->changes))
+        rp_cuda_rollout_free(cuda);
+    if (!cuda->rollout)
+        status = create(cuda, count, changes < 64 ? 64 : 2 * changes);
+    if (!status)
+        status = send(cuda, rollout);
+    if (!status)
+        status = clear(cuda, 0, RP_CUDA_FIELDS + 1);
+    if (!status)
+        status = rp_cuda_check(
+            cuda, rp_cuda_roll_begin(&cuda->rollout->roll, cuda->behind),
+            "a rollout");
+    if (!status)
+        status = run(cuda, rollout);
+    if (status)
+        return status;
+    memcpy(rollout->note, cuda->rollout->note,
+           (size_t)count * rollout->most * sizeof *rollout->note);
+    memcpy(rollout->rolled, cuda->rollout->rolled,
+           count * sizeof *rollout->rolled);
+    return RP_OK;
+}

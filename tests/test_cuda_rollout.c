@@ -1,0 +1,282 @@
+/* Rollouts of the CUDA module on the fake device: candidate by candidate what
+ * the CPU thinks, to the last bit of its likelihood. */
+#include "fake/cuda/fake_cuda.h"
+#include "model/net/kernels.h"
+#include "model/net/module.h"
+#include "model/play/rollout.h"
+#include "rt/log.h"
+#include "tests/test.h"
+
+enum { BAR = 96, START = 4 * BAR, MANY = 40, MOST = 9, SLOTS = 8 };
+
+static char logged[400];
+static int lines;
+
+static void keep_line(void *self, enum rp_level level, const char *tag,
+                      const char *text)
+{
+    snprintf(logged, sizeof logged, "%s: %s", tag, text);
+    lines++;
+}
+
+/* A network that has heard a phrase, and what an answer to it may be. */
+struct scene {
+    struct rp_shape shape;
+    float *params, *state;
+    struct rp_engine *cpu, *cuda;
+    struct rp_reader reader;
+    struct rp_turn turn;
+    struct rp_taste taste;
+    struct rp_metre_change metre;
+    struct rp_chord_change chord[3];
+};
+
+static void init_turn(struct scene *scene)
+{
+    struct rp_turn *turn = &scene->turn;
+
+    rp_turn_init(turn, 5, 1, 3);
+    turn->steer.earliest = START;
+    turn->steer.end = START + 4 * BAR;
+    turn->steer.grid = turn->steer.phase = 24;
+    turn->alone = true;
+    turn->widest = 96;
+    turn->close = START + BAR;
+    turn->dynamics.start = START;
+    turn->dynamics.length = 4 * BAR;
+    turn->dynamics.bar = BAR;
+    turn->dynamics.beat = 24;
+    turn->chord = scene->chord;
+    turn->chords = 2;
+}
+
+static struct rp_engine *make_engine(const struct rp_engine_ops *ops,
+                                     const struct scene *scene)
+{
+    struct rp_engine *engine = NULL;
+
+    CHECK_INT(ops->create(&engine, &scene->shape, SLOTS), RP_OK);
+    CHECK_INT(ops->set_params(engine, scene->params), RP_OK);
+    return engine;
+}
+
+static void hear_phrase(struct scene *scene)
+{
+    const struct rp_engine_ops *ops = scene->cpu->ops;
+    const size_t H = scene->shape.hidden;
+    const uint32_t slot = 2;
+
+    rp_reader_init(&scene->reader, &scene->shape.vocabulary, &scene->metre, 1,
+                   0);
+    rp_reader_chords(&scene->reader, scene->chord, 3, 2);
+    for (int i = 0; i < 15; i++) {
+        struct rp_note note = {i * 24, 24, (uint8_t)(60 + i * 5 % 12), 80, 1};
+        struct rp_indices input;
+        rp_reader_push(&scene->reader, &note, &input);
+        CHECK_INT(ops->step(scene->cpu, 1, &slot, &input), RP_OK);
+    }
+    for (uint32_t l = 0; l < scene->shape.layers; l++)
+        CHECK_INT(ops->state(scene->cpu, slot, l, scene->state + l * H),
+                  RP_OK);
+}
+
+static void scene_init(struct scene *scene, const struct rp_shape *shape)
+{
+    struct rp_layout layout;
+
+    *scene = (struct scene){
+        .shape = *shape,
+        .taste = {0.9f, 0.97f, 0},
+        .metre = {0, {3, 4}},
+        .chord = {{0, {0, RP_MAJOR}}, {START, {7, RP_DOMINANT}},
+                  {START + BAR, {9, RP_MINOR}}}};
+    rp_shape_layout(shape, &layout);
+    scene->params = rp_floats_create(layout.size);
+    scene->state = rp_floats_create(shape->layers * shape->hidden);
+    rp_shape_init_params(shape, 6, scene->params);
+    for (size_t i = 0; i < layout.size; i++)
+        scene->params[i] *= 3.0f; /* so that it has opinions */
+    scene->cpu = make_engine(&rp_engine_cpu, scene);
+    scene->cuda = make_engine(rp_engine_module.ops, scene);
+    hear_phrase(scene);
+    init_turn(scene);
+}
+
+static void scene_fini(struct scene *scene)
+{
+    scene->cpu->ops->destroy(scene->cpu);
+    scene->cuda->ops->destroy(scene->cuda);
+    free(scene->params);
+    free(scene->state);
+}
+
+struct thought {
+    struct rp_note note[MANY * MOST];
+    struct rp_rolled rolled[MANY];
+};
+
+static struct rp_rollout rollout_of(const struct scene *scene, uint32_t many,
+                                    struct thought *thought)
+{
+    memset(thought, 0, sizeof *thought);
+    return (struct rp_rollout){.shape = &scene->shape,
+                               .state = scene->state,
+                               .reader = &scene->reader,
+                               .turn = &scene->turn,
+                               .taste = &scene->taste,
+                               .from = START,
+                               .candidates = many,
+                               .most = MOST,
+                               .note = thought->note,
+                               .rolled = thought->rolled};
+}
+
+static uint32_t whys[RP_DRAWN_ERROR], candidates, drawn;
+
+static void compare_one(const struct thought *a, const struct thought *b,
+                        uint32_t i)
+{
+    const struct rp_rolled *x = &a->rolled[i], *y = &b->rolled[i];
+
+    CHECK_INT(x->notes, y->notes);
+    CHECK_INT(x->why, y->why);
+    CHECK_INT(x->fields, y->fields);
+    CHECK(x->logp == y->logp && x->logp < 0.0f);
+    for (uint32_t k = 0; k < x->notes && k < y->notes; k++) {
+        const struct rp_note *m = &a->note[i * MOST + k];
+        const struct rp_note *n = &b->note[i * MOST + k];
+        CHECK_INT(m->onset, n->onset);
+        CHECK_INT(m->duration, n->duration);
+        CHECK_INT(m->pitch, n->pitch);
+        CHECK_INT(m->velocity, n->velocity);
+        CHECK_INT(m->offset, n->offset);
+    }
+    whys[x->why < RP_DRAWN_ERROR ? x->why : 0]++;
+    candidates++;
+    drawn += x->notes;
+}
+
+static void check_same(struct scene *scene, uint32_t many)
+{
+    static struct thought here, there;
+    struct rp_rollout a = rollout_of(scene, many, &here);
+    struct rp_rollout b = rollout_of(scene, many, &there);
+
+    CHECK_INT(rp_rollout_run(scene->cpu, 0, SLOTS, &a), RP_OK);
+    CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &b), RP_OK);
+    for (uint32_t i = 0; i < many; i++)
+        compare_one(&here, &there, i);
+}
+
+static const struct rp_shape shapes[] = {
+    {1, 32, 16, {24, true}},
+    {2, 48, 32, {24, true, true, true, true, true, true, true}},
+    {2, 32, 16, {24, false, true, false, false, true}},
+};
+
+static void test_same(void)
+{
+    static const char *const paths[] = {"plain", "graph", "graph"};
+
+    for (uint32_t s = 0; s < 3; s++) {
+        struct scene scene;
+        fake_cuda_reset();
+        fake_cuda.seed = s + 1;
+        setenv("RIPOSTE_CUDA_PATH", paths[s], 1);
+        scene_init(&scene, &shapes[s]);
+        check_same(&scene, 3);
+        check_same(&scene, MANY); /* more than there was room for */
+        scene.turn.candidate += MANY;
+        scene.turn.seed = 77;
+        scene.taste = (struct rp_taste){1.3f, 1.0f, 12};
+        scene.turn.chord = NULL;
+        scene.turn.chords = 0;
+        scene.turn.alone = false;
+        scene.turn.steer.end = START + BAR;
+        check_same(&scene, 7);
+        scene_fini(&scene);
+        CHECK_INT(fake_cuda.live, 0);
+    }
+    unsetenv("RIPOSTE_CUDA_PATH");
+    printf("%u candidates, %u notes; cut off %u, the model's end %u, no room "
+           "%u: all are the CPU's\n",
+           candidates, drawn, whys[RP_DRAWN], whys[RP_DRAWN_END],
+           whys[RP_DRAWN_NONE]);
+    CHECK(whys[RP_DRAWN] > 5 && whys[RP_DRAWN_END] > 5 &&
+          whys[RP_DRAWN_NONE] > 5);
+    CHECK(drawn > 300);
+}
+
+/* A live step beside it, a cancel, what cannot be, and what fails. */
+static void test_ends(void)
+{
+    static struct thought thought;
+    struct scene scene;
+    struct rp_rollout rollout;
+    _Atomic uint32_t cancel = 1;
+
+    fake_cuda_reset();
+    scene_init(&scene, &shapes[0]);
+    const struct rp_engine_ops *ops = scene.cuda->ops;
+    rollout = rollout_of(&scene, 5, &thought);
+    rollout.cancel = &cancel;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_ECANCEL);
+    cancel = 0;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_OK);
+    check_same(&scene, 5);
+    rollout.candidates = 0;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_EARG);
+    rollout.candidates = RP_ROLLOUT_CANDIDATES + 1;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_EARG);
+    rollout.candidates = 5;
+    rollout.most = RP_ROLLOUT_NOTES + 1;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_EARG);
+    rollout.most = MOST;
+    rp_log_to(keep_line, NULL);
+    fake_cuda.fail_launch = 9;
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_ELOST);
+    CHECK_INT(lines, 1);
+    CHECK_TEXT(logged, "cuda: a rollout: unspecified launch failure");
+    CHECK_INT(ops->rollout(scene.cuda, &rollout), RP_ELOST);
+    CHECK_INT(lines, 1);
+    rp_log_to(NULL, NULL);
+    scene_fini(&scene);
+    CHECK_INT(fake_cuda.live, 0);
+}
+
+/* No memory for it: said, and the instance goes on. */
+static void test_memory(void)
+{
+    static struct thought thought;
+    struct scene scene;
+    struct rp_rollout rollout;
+    rp_status status = RP_EMEM;
+    uint32_t tried = 0;
+
+    fake_cuda_reset();
+    scene_init(&scene, &shapes[0]);
+    rollout = rollout_of(&scene, 5, &thought);
+    rp_log_to(keep_line, NULL);
+    while (status == RP_EMEM && tried < 100) {
+        lines = 0;
+        fake_cuda.fail_memory = ++tried;
+        status = scene.cuda->ops->rollout(scene.cuda, &rollout);
+        CHECK_INT(lines, status == RP_EMEM);
+    }
+    rp_log_to(NULL, NULL);
+    fake_cuda.fail_memory = 0;
+    CHECK_INT(status, RP_OK);
+    CHECK(tried > 15);
+    check_same(&scene, 5);
+    scene_fini(&scene);
+    CHECK_INT(fake_cuda.live, 0);
+}
+
+int main(void)
+{
+    setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
+    test_same();
+    test_ends();
+    test_memory();
+    return TEST_END();
+}
