@@ -11,7 +11,7 @@
 #include "rt/ini.h"
 #include "rt/log.h"
 
-enum { FOLDERS = 4 };
+enum { FOLDERS = 5 };
 
 struct folders {
     char path[FOLDERS][PATH_MAX];
@@ -29,9 +29,28 @@ static void add_folder(struct folders *folders, const char *base,
     }
 }
 
+/* PREFIX of PREFIX/bin/riposte: an installation may be moved, or not yet be
+ * where it will be. */
+static const char *find_prefix(char *path)
+{
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+    path[length < 0 ? 0 : length] = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(path, '/');
+
+        if (!slash) {
+            return NULL;
+        }
+        *slash = '\0';
+    }
+    return path;
+}
+
 static void find_folders(struct folders *folders)
 {
     const char *home = getenv("HOME"), *data = getenv("XDG_DATA_HOME");
+    char prefix[PATH_MAX];
 
     folders->count = 0;
     add_folder(folders, getenv("RIPOSTE_PRESETS"), "");
@@ -40,6 +59,7 @@ static void find_folders(struct folders *folders)
     } else {
         add_folder(folders, home, "/.local/share/riposte/presets");
     }
+    add_folder(folders, find_prefix(prefix), "/" RP_DATADIR "/riposte/presets");
     add_folder(folders, RP_SOURCE_PRESETS, "");
     add_folder(folders, RP_DATA_PRESETS, "");
 }

@@ -31,9 +31,9 @@ struct rp_preset {
     uint32_t mappings;
 };
 
-/* Looks in $RIPOSTE_PRESETS, $XDG_DATA_HOME/riposte/presets, the source tree
- * the program was built from, and the installed data folder. NAME may also be
- * a path of an .ini. Errors carry path:line. Unknown keys are errors. */
+/* Looks in $RIPOSTE_PRESETS, $XDG_DATA_HOME/riposte/presets, the data folder
+ * beside the program, the source tree it was built from, and the data folder
+ * it was made for. NAME may also be a path of an .ini. Errors carry path:line. Unknown keys are errors. */
 RP_MUST rp_status rp_preset_find(const char *name, struct rp_preset *preset);
 void rp_preset_fini(struct rp_preset *preset);
 /* Every preset that can be found, in order of name. */
