@@ -8,6 +8,7 @@
 #include "rt/port_file.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
+#include "tui/nsm.h"
 #include "tui/osc.h"
 #include "tui/play.h"
 #include "tui/screen.h"
@@ -135,7 +136,7 @@ static double lasted(struct rp_play *play)
 bool rp_play_over(struct rp_play *play, bool *silent)
 {
     *silent = false;
-    if (play->osc && rp_osc_quits(play->osc)) {
+    if (play->again || (play->osc && rp_osc_quits(play->osc))) {
         return true;
     }
     if (play->duration > 0) {
@@ -157,12 +158,15 @@ static rp_status read_score(struct rp_play *play, const struct wish *wish)
     return status;
 }
 
-/* Preset, then calls, then the command line: the later wins. */
+/* Preset, then calls, then the command line, then what a session manager kept:
+ * the later wins. */
 static rp_status set_up(struct rp_play *play, const struct wish *wish)
 {
     const struct rp_given *given = &wish->given;
-    rp_status status =
-        rp_rig_load(&play->rig, wish->preset, wish->model, wish->engine);
+    const struct rp_project *project = &play->project;
+    rp_status status = rp_rig_load(
+        &play->rig, project->preset ? project->preset : wish->preset,
+        project->there ? project->model : wish->model, wish->engine);
 
     if (status == RP_OK) {
         status = read_score(play, wish);
@@ -178,6 +182,7 @@ static rp_status set_up(struct rp_play *play, const struct wish *wish)
             rp_setting_copy(i, &play->rig.knobs, &given->knobs);
         }
     }
+    rp_project_apply(project, &play->rig.knobs);
     return RP_OK;
 }
 
@@ -188,7 +193,9 @@ static rp_status learn(struct rp_play *play, const struct wish *wish)
     char path[PATH_MAX] = "";
     rp_status status;
 
-    if (!play->virtual_time) {
+    if (play->project.learn) {
+        snprintf(path, sizeof(path), "%s", play->project.learn);
+    } else if (!play->virtual_time) {
         rp_learn_place(path, sizeof(path));
     }
     status = rp_learn_open(&play->rig.learn, path);
@@ -208,11 +215,16 @@ static rp_status open_session(struct rp_play *play, const struct wish *wish)
                                          .outs = wish->out.text,
                                          .rate = wish->rate,
                                          .period = wish->period,
-                                         .take = wish->take,
+                                         .take = play->take,
                                          .realtime = !play->virtual_time};
     rp_status status = RP_OK;
 
-    if (rp_port_file_path(remember, sizeof(remember)) == RP_OK) {
+    if (play->nsm && *rp_nsm_id(play->nsm)) {
+        session.name = rp_nsm_id(play->nsm);
+    }
+    if (play->project.ports) {
+        session.remember = play->project.ports;
+    } else if (rp_port_file_path(remember, sizeof(remember)) == RP_OK) {
         session.remember = remember;
     }
     if (play->virtual_time) {
@@ -254,7 +266,7 @@ static void explain(struct rp_play *play, const struct wish *wish,
 /* In virtual time nobody is there to send anything. */
 static rp_status open_osc(struct rp_play *play, const struct wish *wish)
 {
-    if (!wish->osc) {
+    if (!wish->osc || play->osc) {
         return RP_OK;
     }
     if (play->virtual_time) {
@@ -278,7 +290,7 @@ static int run(struct rp_play *play, const struct wish *wish)
     play->virtual_time =
         headless && play->score.calls && !strcmp(wish->backend, "null");
     play->duration = wish->duration;
-    play->take = wish->take;
+    play->take = wish->take ? wish->take : play->project.take;
     if (status == RP_OK) {
         status = open_osc(play, wish);
     }
@@ -289,6 +301,7 @@ static int run(struct rp_play *play, const struct wish *wish)
         status = open_session(play, wish);
     }
     if (status != RP_OK) {
+        rp_play_opened(play, status);
         return rp_exit_code(status);
     }
     rp_watch_init(&play->watch, &play->rig, &play->score, &play->panel);
@@ -296,6 +309,24 @@ static int run(struct rp_play *play, const struct wish *wish)
     catch_signals();
     explain(play, wish, headless);
     return headless ? rp_play_headless(play) : rp_play_panel(play);
+}
+
+/* One run, or as many as a session manager opens projects. */
+static int run_all(struct rp_play *play, const struct wish *wish)
+{
+    int exit_code = rp_exit_code(rp_play_join(play));
+
+    if (exit_code == RP_EXIT_OK) {
+        do {
+            rp_panel_init(&play->panel);
+            exit_code = run(play, wish);
+            rp_score_fini(&play->score);
+            rp_rig_fini(&play->rig);
+        } while (rp_play_turns(play) && !quits);
+        rp_osc_close(play->osc);
+    }
+    rp_play_leave(play);
+    return exit_code;
 }
 
 int rp_cmd_play(int argc, char **argv)
@@ -310,11 +341,7 @@ int rp_cmd_play(int argc, char **argv)
     rp_knobs_init(&wish.given.knobs);
     exit_code = rp_cli_parse(&cli, argc, argv, &wish, NULL);
     if (exit_code < 0) {
-        rp_panel_init(&play.panel);
-        exit_code = run(&play, &wish);
-        rp_osc_close(play.osc);
-        rp_score_fini(&play.score);
-        rp_rig_fini(&play.rig);
+        exit_code = run_all(&play, &wish);
     }
     rp_texts_fini(&wish.in);
     rp_texts_fini(&wish.out);

@@ -1,5 +1,6 @@
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rt/log.h"
@@ -65,8 +66,14 @@ static int refuse_command(const char *name)
 static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    char *managed[] = {argv[0], "play", NULL};
     const struct rp_command *command;
 
+    if (!*name && getenv("NSM_URL")) { /* a session manager says no more */
+        name = managed[1];
+        argc = 2;
+        argv = managed;
+    }
     setlocale(LC_CTYPE, ""); /* numbers stay in the C locale */
     if (!strcmp(name, "--version")) {
         puts("riposte " RP_VERSION);

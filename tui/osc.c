@@ -8,6 +8,7 @@
 
 #include "rt/log.h"
 #include "tui/osc_hub.h"
+#include "tui/said.h"
 
 enum {
     AT_ONCE = 2048, /* messages obeyed in one poll: main has more to do */
@@ -66,35 +67,19 @@ static void refuse(struct rp_osc *osc, const struct rp_wire_message *message,
     osc->unsaid = 0;
 }
 
-/* What the rig says about a turn, kept for who asked. */
-struct said {
-    enum rp_level level;
-    char tag[16], text[SAID];
-};
-
-static void keep(void *self, enum rp_level level, const char *tag,
-                 const char *text)
-{
-    struct said *said = self;
-
-    said->level = level;
-    snprintf(said->tag, sizeof(said->tag), "%s", tag);
-    snprintf(said->text, sizeof(said->text), "%s", text);
-}
-
 static void turn(struct rp_osc *osc, const struct rp_wire_message *message,
                  const char *key, const char *value)
 {
-    struct said said = {0};
+    struct rp_said said;
     rp_status status;
 
-    rp_log_divert(keep, &said);
+    rp_said_begin(&said);
     status = rp_rig_turn(osc->rig, key, value);
-    rp_log_divert(NULL, NULL);
-    if (status != RP_OK) {
+    rp_said_end(&said);
+    if (status == RP_OK) {
+        rp_said_log(&said);
+    } else {
         refuse(osc, message, *said.text ? said.text : "it failed");
-    } else if (*said.text) {
-        rp_log(said.level, said.tag, "%s", said.text);
     }
 }
 

@@ -163,6 +163,7 @@ int rp_play_headless(struct rp_play *play)
     rp_watch_poll(&play->watch);
     print_start(play);
     status = rp_rig_start(&play->rig);
+    rp_play_opened(play, status);
     if (status != RP_OK) {
         return rp_exit_code(status);
     }

@@ -264,6 +264,7 @@ static rp_status loop(struct stage *stage)
     /* Connections are made at the start. When no input is: the computer
      * keyboard plays. */
     rp_watch_poll(&stage->play->watch);
+    rp_play_opened(stage->play, status);
     panel->keys = !strstr(panel->backend, "<-");
 
     while (status == RP_OK && !stage->quit && !rp_play_quits() &&
@@ -282,6 +283,7 @@ int rp_play_panel(struct rp_play *play)
     if (status != RP_OK) {
         return rp_exit_code(status);
     }
+    memset(&stage, 0, sizeof(stage));
     stage.play = play;
     stage.keyboard.play = send;
     stage.keyboard.self = &stage;
