@@ -6,6 +6,7 @@
 #include "model/play/bench_answers.h"
 #include "model/play/bench_fallback.h"
 #include "model/play/bench_phrases.h"
+#include "model/play/bench_sync.h"
 #include "rt/log.h"
 #include "tui/bench_latency.h"
 #include "tui/cli.h"
@@ -125,6 +126,21 @@ static const struct rp_cli answers_cli = {
     .options = answers_options,
 };
 
+static const struct rp_option sync_options[] = {
+    {"seconds", "S", "virtual time for each row (600)", RP_OPTION_REAL,
+     AT(seconds), 8, 86400},
+    {"seed", "N", "draws the jitter (1)", RP_OPTION_COUNT, AT(seed), 0,
+     4294967295.0},
+    RP_OPTION_END,
+};
+static const struct rp_cli sync_cli = {
+    .name = "bench sync",
+    .about = "Follows simulated MIDI clocks with jitter, drift, steps, lost "
+             "ticks and stops: how\nfar the notes are from where the sender "
+             "meant them, in ms; the two beats after a\nstep apart.",
+    .options = sync_options,
+};
+
 #define SHAPE_OPTION(name, least, most, help)                                  \
     {                                                                          \
         #name, "N", help, RP_OPTION_COUNT, AT(train.name), least, most         \
@@ -224,6 +240,16 @@ static int bench_fallback(int argc, char **argv)
     }
     rp_model_fini(&model);
     return rp_exit_code(status);
+}
+
+static int bench_sync(int argc, char **argv)
+{
+    struct wish wish = {.seconds = 600, .seed = 1};
+    int exit_code = rp_cli_parse(&sync_cli, argc, argv, &wish, NULL);
+
+    return exit_code < 0
+               ? rp_exit_code(rp_bench_sync(wish.seconds, wish.seed, stdout))
+               : exit_code;
 }
 
 static int bench_latency(int argc, char **argv)
@@ -376,6 +402,7 @@ static const struct rp_command benches[] = {
     {"latency", bench_latency, "key press to thru, decision to answer"},
     {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
+    {"sync", bench_sync, "how well a MIDI clock is followed"},
     {"train", bench_train, "notes learned from in a second"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
