@@ -247,16 +247,20 @@ static void sum_row(const struct sum *sum, size_t at, uint32_t count,
 static void sum_turned(const struct sum *sum, const struct rp_view *view,
                        uint32_t first)
 {
-    float line[16][3 * RP_HIDDEN_MAX];
+    enum { ROWS = 256 }; /* at a time, which is all that the stack needs */
+    float line[16][ROWS];
     uint32_t end = first + 16 < view->columns ? first + 16 : view->columns;
 
-    for (uint32_t c = first; c < end; c++)
-        sum_row(sum, view->offset + (size_t)c * view->rows, view->rows,
-                line[c - first]);
-    for (uint32_t r = 0; r < view->rows; r++)
+    for (uint32_t from = 0; from < view->rows; from += ROWS) {
+        uint32_t rows = view->rows - from < ROWS ? view->rows - from : ROWS;
+        float *to = sum->gradient + view->offset + (size_t)from * view->columns;
         for (uint32_t c = first; c < end; c++)
-            sum->gradient[view->offset + (size_t)r * view->columns + c] =
-                line[c - first][r];
+            sum_row(sum, view->offset + (size_t)c * view->rows + from, rows,
+                    line[c - first]);
+        for (uint32_t r = 0; r < rows; r++)
+            for (uint32_t c = first; c < end; c++)
+                to[(size_t)r * view->columns + c] = line[c - first][r];
+    }
 }
 
 static void sum_view(void *self, uint32_t i)
