@@ -247,7 +247,7 @@ static void sum_row(const struct sum *sum, size_t at, uint32_t count,
 static void sum_turned(const struct sum *sum, const struct rp_view *view,
                        uint32_t first)
 {
-    enum { ROWS = 256 }; /* at a time, which is all that the stack needs */
+    enum { ROWS = 64 }; /* at a time: that little stack is needed */
     float line[16][ROWS];
     uint32_t end = first + 16 < view->columns ? first + 16 : view->columns;
 
