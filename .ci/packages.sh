@@ -3,11 +3,15 @@
 # Sourced by jam, check and .ci/run (POSIX sh). A|B: either will do.
 
 rp_build_packages='gcc|clang libc6-dev meson ninja-build pkgconf|pkg-config
-libjack-jackd2-dev|libjack-dev libasound2-dev libncurses-dev liblo-dev'
+libjack-jackd2-dev|libjack-dev libasound2-dev libncurses-dev liblo-dev
+librtmidi-dev'
 rp_test_packages='jackd2|jackd1 shellcheck tmux python3-mido procps'
 # For the ALSA sequencer in a virtual machine; .ci/run installs them.
 rp_vm_packages='qemu-system-x86 busybox-static alsa-utils cpio kmod binutils
 python3 file zstd xz-utils'
+
+# For PipeWire in the place of jackd; .ci/run installs them.
+rp_pipewire_packages='pipewire pipewire-jack wireplumber'
 
 # Prints those of the packages given that are not installed, one a line.
 rp_missing() {

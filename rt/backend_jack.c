@@ -120,9 +120,14 @@ static RP_RT int on_process(jack_nframes_t frames, void *self)
 
 /* ---- notification threads ---- */
 
-static void on_shutdown(jack_status_t code, const char *reason, void *self)
+static void on_shutdown(void *self)
 {
     atomic_store(&((struct rp_jack *)self)->gone, true);
+}
+
+static void on_info_shutdown(jack_status_t code, const char *reason, void *self)
+{
+    on_shutdown(self);
 }
 
 static int on_xrun(void *self)
@@ -193,7 +198,8 @@ static rp_status open_server(struct rp_jack *jack, char *why, size_t size)
         rp_jack_describe_port(jack, p);
     }
     jack_set_process_callback(jack->client, on_process, jack);
-    jack_on_info_shutdown(jack->client, on_shutdown, jack);
+    jack_on_shutdown(jack->client, on_shutdown, jack); /* PipeWire 0.3 */
+    jack_on_info_shutdown(jack->client, on_info_shutdown, jack);
     jack_set_xrun_callback(jack->client, on_xrun, jack);
     jack_set_sample_rate_callback(jack->client, on_rate, jack);
     jack_set_buffer_size_callback(jack->client, on_period, jack);

@@ -19,7 +19,7 @@ flood() {
         >"$work/flood" 2>&1 &
     flooder=$!
     others=$flooder
-    live_until 10 grep -q flooding "$work/flood"
+    live_until 10 grep -qs flooding "$work/flood"
 }
 
 flooded() {

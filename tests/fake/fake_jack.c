@@ -344,6 +344,12 @@ SET(buffer_size_callback, JackBufferSizeCallback callback, period)
 SET(port_connect_callback, JackPortConnectCallback callback, connect)
 SET(port_registration_callback, JackPortRegistrationCallback callback, port)
 
+void jack_on_shutdown(jack_client_t *client, JackShutdownCallback callback,
+                      void *arg)
+{
+    guard_forbid("jack_on_shutdown"); /* jackd calls the other if it is set */
+}
+
 void jack_on_info_shutdown(jack_client_t *client,
                            JackInfoShutdownCallback callback, void *self)
 {

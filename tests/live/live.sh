@@ -26,7 +26,13 @@ live_begin() {
     XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config
     XDG_STATE_HOME=$work/state
     export XDG_DATA_HOME XDG_CONFIG_HOME XDG_STATE_HOME
-    live_name
+    if [ "${RIPOSTE_SERVER:-jackd}" = pipewire ]; then
+        # shellcheck source=tests/live/pipewire.sh
+        . "$source/tests/live/pipewire.sh"
+        live_pipewire_begin
+    else
+        live_name
+    fi
 }
 
 # The next server name that no other run has. Those that this run starts have
@@ -92,9 +98,10 @@ live_end() {
     live_code=$?
     # shellcheck disable=SC2086 # process ids
     live_reap $player $others $server
-    [ "$live_killed" ] && live_free "$JACK_DEFAULT_SERVER"
-    rm -f "/dev/shm/jack_${JACK_DEFAULT_SERVER}_"* \
-        /dev/shm/jack_sem.*_"${JACK_DEFAULT_SERVER}"_*
+    [ "$live_killed" ] && live_free "${JACK_DEFAULT_SERVER:-}"
+    [ -z "${JACK_DEFAULT_SERVER:-}" ] ||
+        rm -f "/dev/shm/jack_${JACK_DEFAULT_SERVER}_"* \
+            /dev/shm/jack_sem.*_"${JACK_DEFAULT_SERVER}"_*
     # The reasons once more, at the end, where they are looked for.
     if [ "$live_code" -ne 0 ] && [ "$live_code" -ne 77 ]; then
         live_show
