@@ -43,9 +43,10 @@ static void destroy_graphs(struct rp_cuda *cuda)
     for (uint32_t i = 0; cuda->step_graph && i <= cuda->slots; i++)
         if (cuda->step_graph[i])
             (void)cudaGraphExecDestroy(cuda->step_graph[i]);
-    for (int f = 0; f < RP_FIELDS; f++)
-        if (cuda->head_graph[f])
-            (void)cudaGraphExecDestroy(cuda->head_graph[f]);
+    for (uint32_t i = 0; cuda->head_graph && i < RP_FIELDS * (cuda->slots + 1);
+         i++)
+        if (cuda->head_graph[i])
+            (void)cudaGraphExecDestroy(cuda->head_graph[i]);
 }
 
 static void cuda_destroy(struct rp_engine *engine)
@@ -69,6 +70,7 @@ static void cuda_destroy(struct rp_engine *engine)
     if (cuda->behind)
         (void)cudaStreamDestroy(cuda->behind);
     free(cuda->step_graph);
+    free(cuda->head_graph);
     free(cuda->side);
     free(cuda);
 }
@@ -139,14 +141,16 @@ static rp_status create_buffers(struct rp_cuda *cuda)
     rp_status status = create_in(cuda, cuda->slots, &cuda->step_in);
 
     if (!status)
-        status = create_in(cuda, 1, &cuda->heads_in);
+        status = create_in(cuda, cuda->slots, &cuda->heads_in);
     if (!status)
         status = rp_cuda_alloc(cuda, memory, (void **)&cuda->active,
-                               cuda->shape.head * sizeof(float));
+                               (size_t)cuda->slots * cuda->shape.head *
+                                   sizeof(float));
     if (!status)
         status = rp_cuda_alloc_mapped(cuda, memory, (void **)&cuda->logits,
                                       (void **)&cuda->logits_device,
-                                      RP_CUDA_LOGITS * sizeof(float));
+                                      (size_t)cuda->slots * RP_CUDA_LOGITS *
+                                          sizeof(float));
     if (!status)
         status = rp_cuda_alloc_mapped(cuda, memory, (void **)&cuda->bounce,
                                       (void **)&cuda->bounce_device,
@@ -175,7 +179,10 @@ static rp_status cuda_create(struct rp_engine **engine,
     read_settings(cuda);
     cuda->side = calloc(slots, sizeof *cuda->side);
     cuda->step_graph = calloc(slots + 1, sizeof *cuda->step_graph);
-    status = cuda->side && cuda->step_graph ? RP_OK : RP_EMEM;
+    cuda->head_graph =
+        calloc(RP_FIELDS * ((size_t)slots + 1), sizeof *cuda->head_graph);
+    status = cuda->side && cuda->step_graph && cuda->head_graph ? RP_OK
+                                                                : RP_EMEM;
     if (!status)
         status = create_streams(cuda);
     if (!status)
@@ -279,14 +286,15 @@ static rp_status enqueue_step(struct rp_cuda *cuda, uint32_t count)
     return RP_OK;
 }
 
-static rp_status enqueue_heads(struct rp_cuda *cuda, uint32_t field)
+/* `which`: field + RP_FIELDS * rows. */
+static rp_status enqueue_heads(struct rp_cuda *cuda, uint32_t which)
 {
     const struct rp_cuda_heads heads = {
-        .rows.most = 1,
+        .rows.most = which / RP_FIELDS,
         .row = cuda->heads_in.row_device,
         .condition = cuda->heads_in.indices_device,
         .states = cuda->states,
-        .head = cuda->head[field],
+        .head = cuda->head[which % RP_FIELDS],
         .width = cuda->shape.head,
         .active = cuda->active,
         .logits = cuda->logits_device};
@@ -327,30 +335,68 @@ static rp_status cuda_step(struct rp_engine *engine, uint32_t count,
     return status;
 }
 
+static bool heads_fit(const struct rp_cuda *cuda, uint32_t count,
+                      const uint32_t *slot, enum rp_field field,
+                      const struct rp_indices *condition)
+{
+    if (count > cuda->slots || (unsigned)field >= RP_FIELDS ||
+        !cuda->head[field].classes)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (slot[i] >= cuda->slots ||
+            !indices_fit(&condition[i], cuda->head[field].condition))
+            return false;
+    return true;
+}
+
+/* Logits into cuda->logits, row by row. */
+static rp_status make_logits(struct rp_cuda *cuda, uint32_t count,
+                             const uint32_t *slot, enum rp_field field,
+                             const struct rp_indices *condition)
+{
+    const uint32_t which = (uint32_t)field + RP_FIELDS * count;
+    rp_status status;
+
+    if (cuda->lost)
+        return RP_ELOST;
+    if (!heads_fit(cuda, count, slot, field, condition))
+        return RP_EARG;
+    if (!count)
+        return RP_OK;
+    for (uint32_t i = 0; i < count; i++)
+        write_row(cuda, &cuda->heads_in, i, slot[i], &condition[i]);
+    status = cuda->path == RP_CUDA_GRAPH
+                 ? rp_cuda_launch_graph(cuda, cuda->stream,
+                                        &cuda->head_graph[which],
+                                        enqueue_heads, which)
+                 : enqueue_heads(cuda, which);
+    return status ? status : rp_cuda_wait(cuda, cuda->stream, "a head");
+}
+
 static rp_status cuda_logits(struct rp_engine *engine, uint32_t slot,
                              enum rp_field field,
                              const struct rp_indices *condition, float *logits)
 {
     struct rp_cuda *cuda = of(engine);
-    rp_status status;
+    rp_status status = make_logits(cuda, 1, &slot, field, condition);
 
-    if (cuda->lost)
-        return RP_ELOST;
-    if (slot >= cuda->slots || (unsigned)field >= RP_FIELDS ||
-        !cuda->head[field].classes ||
-        !indices_fit(condition, cuda->head[field].condition))
-        return RP_EARG;
-    write_row(cuda, &cuda->heads_in, 0, slot, condition);
-    status = cuda->path == RP_CUDA_GRAPH
-                 ? rp_cuda_launch_graph(cuda, cuda->stream,
-                                        &cuda->head_graph[field],
-                                        enqueue_heads, field)
-                 : enqueue_heads(cuda, field);
-    if (!status)
-        status = rp_cuda_wait(cuda, cuda->stream, "a head");
     if (!status)
         memcpy(logits, cuda->logits,
                cuda->head[field].classes * sizeof *logits);
+    return status;
+}
+
+static rp_status cuda_logits_many(struct rp_engine *engine, uint32_t count,
+                                  const uint32_t *slot, enum rp_field field,
+                                  const struct rp_indices *condition,
+                                  float *logits)
+{
+    struct rp_cuda *cuda = of(engine);
+    rp_status status = make_logits(cuda, count, slot, field, condition);
+
+    if (!status)
+        memcpy(logits, cuda->logits,
+               (size_t)count * RP_CUDA_LOGITS * sizeof *logits);
     return status;
 }
 
@@ -416,6 +462,7 @@ const struct rp_engine_ops rp_engine_cuda = {
     .slot_copy = cuda_slot_copy,
     .step = cuda_step,
     .logits = cuda_logits,
+    .logits_many = cuda_logits_many,
     .state = cuda_state,
     .set_state = cuda_set_state,
     .rollout = rp_cuda_rollout,

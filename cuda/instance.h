@@ -48,11 +48,11 @@ struct rp_cuda {
     struct rp_cuda_states states;
     uint8_t *side; /* (slots) which side is now */
     struct rp_cuda_rows_in step_in, heads_in;
-    float *active;                  /* (1, E), on the device */
-    float *logits, *logits_device;  /* mapped, RP_CUDA_LOGITS */
+    float *active;                  /* (slots, E), on the device */
+    float *logits, *logits_device;  /* mapped, (slots, RP_CUDA_LOGITS) */
     float *bounce, *bounce_device;  /* mapped, H: states in and out */
     cudaGraphExec_t *step_graph;    /* (slots + 1), by rows */
-    cudaGraphExec_t head_graph[RP_FIELDS];
+    cudaGraphExec_t *head_graph;    /* (slots + 1, RP_FIELDS), by rows */
     struct rp_cuda_rollout *rollout; /* NULL until one was asked for */
     struct rp_cuda *next_stuck;      /* of those that cannot be freed */
 };

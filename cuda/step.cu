@@ -28,7 +28,8 @@ RP_DEVICE float *state_at(const rp_cuda_states &states, uint32_t side,
 /* Shared memory of tile_sums: STAGES of weights (TILE, W) and of rows
  * (R, TILE). */
 template <int W, int R> struct tiles {
-    static const uint32_t weights = STAGES * TILE * W, inputs = STAGES * R * TILE;
+    static const uint32_t weights = STAGES * TILE * W;
+    static const uint32_t inputs = STAGES * R * TILE;
     static const uint32_t bytes = (weights + inputs) * sizeof(float);
 };
 
@@ -98,13 +99,6 @@ RP_DEVICE float sparse_sum(float start, const float *table, uint32_t ld,
         start = rp_add(start, table[(size_t)at[i] * ld + column]);
     return start;
 }
-
-/* The rows of a block, as pointers to what is multiplied. */
-struct block_rows {
-    const float *x[32];
-    uint32_t row[32]; /* of everything */
-    bool is[32];
-};
 
 template <int R> RP_DEVICE uint32_t first_row()
 {

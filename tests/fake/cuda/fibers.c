@@ -7,15 +7,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ASAN 1
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
-#endif
-#ifndef ASAN
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define ASAN 1
+#else
 #define ASAN 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define TSAN 1
+#else
+#define TSAN 0
 #endif
 
 #if ASAN
@@ -125,6 +128,11 @@ static struct {
 
 const struct fake_self *fake_cuda_self;
 static char *stacks;
+
+bool fake_cuda_runs(void)
+{
+    return !TSAN;
+}
 
 void fake_cuda_wrong(const char *what)
 {
