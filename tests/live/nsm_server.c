@@ -4,7 +4,8 @@
  *   nsm_server RIPOSTE LOG <SCRIPT
  * Each line of LOG is a message that came: "nsm /path values", "osc /path
  * values". Commands of the script:
- *   spawn ARGS...         starts riposte with NSM_URL, `announce` is awaited
+ *   spawn ARGS...         starts riposte with NSM_URL, as the shell reads
+ *                         ARGS, and waits for its announcement
  *   refuse TEXT           the next announcement is refused
  *   open FOLDER NAME ID   save   loaded
  *   hear PATTERN          the next line of LOG that fits, within 20 s
@@ -18,7 +19,7 @@
  *   term   await          ends riposte, or lets it; its status must be 0
  * Prints "failed: ..." with the script's line, and exits with 1, at the first
  * that is not as it should be. */
-#include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <lo/lo.h>
 #include <signal.h>
@@ -161,6 +162,8 @@ static void open_manager(const char *at)
         fail("no port for the manager");
     }
     snprintf(port, sizeof(port), "%d", lo_server_get_port(manager));
+    /* A riposte that inherited it would keep the port. */
+    fcntl(lo_server_get_socket_fd(manager), F_SETFD, FD_CLOEXEC);
     lo_server_add_method(manager, NULL, NULL, on_manager, NULL);
 }
 
@@ -205,21 +208,17 @@ static void do_sleep(double seconds)
     }
 }
 
-static void do_spawn(char *args)
+static void do_spawn(const char *args)
 {
-    char *argv[64] = {(char *)command_path}, url[64];
-    int count = 1;
+    char url[64], text[2048];
 
-    for (char *word = strtok(args, " "); word && count < 63;
-         word = strtok(NULL, " ")) {
-        argv[count++] = word;
-    }
+    snprintf(text, sizeof(text), "exec \"$0\" %s", args);
     snprintf(url, sizeof(url), "osc.udp://localhost:%s/", port);
     fflush(stdout);
     pid = fork();
     if (!pid) {
         setenv("NSM_URL", url, 1);
-        execv(command_path, argv);
+        execl("/bin/sh", "sh", "-c", text, command_path, (char *)NULL);
         _exit(127);
     }
     do_hear("nsm /nsm/server/announce *");
