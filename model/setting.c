@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "model/instrument.h"
+#include "rt/channels.h"
 #include "rt/controls.h"
 
 /* How a value is written. */
@@ -17,6 +19,8 @@ enum kind {
     KIND_REAL,       /* decimal */
     KIND_INSTRUMENT, /* GM name, number, or "none" */
     KIND_CHANNEL,    /* 1..16, kept as 0..15 */
+    KIND_LISTEN,     /* 1..16, or all, kept as 0 */
+    KIND_CHANNELS,   /* 10, 1-4 or none, kept as bits */
     KIND_END         /* cc66, note36 or none: see rt/controls.h */
 };
 
@@ -59,6 +63,12 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
      "on"},
     {"timebase", "on|off", "say bars and tempo for JACK's transport",
      "on or off", "off"},
+    {"listen", "all|1-16", "the MIDI channel that calls; the rest is passed on",
+     "all, or a channel from 1 to 16", "all"},
+    {"ignore", "10|1-4|none", "MIDI channels that are not even passed on",
+     "channels such as 10, 2,4 or 1-4, or none", "none"},
+    {"echo-guard", "MS", "what the synth sends back so soon is no call; 0: off",
+     "a whole number of milliseconds from 0 to 500", "60"},
     {"seed", "N", "the same seed gives the same answers",
      "a whole number from 0 to 4294967295", "1"},
     {"end-turn", "cc66|note36|none", "a pedal or key that ends the turn",
@@ -101,6 +111,9 @@ static const struct range ranges[RP_SETTINGS] = {
     [RP_SET_SYNC] = {KIND_WORD, 0, 2, 1, sync_words},
     [RP_SET_CLOCK_OUT] = {KIND_WORD, 0, 1, 1, switch_words},
     [RP_SET_TIMEBASE] = {KIND_WORD, 0, 1, 1, switch_words},
+    [RP_SET_LISTEN] = {KIND_LISTEN, 0, 16, 1, NULL},
+    [RP_SET_IGNORE] = {KIND_CHANNELS, 0, 0, 0, NULL},
+    [RP_SET_ECHO_GUARD] = {KIND_COUNT, 0, 500, 10, NULL},
     [RP_SET_SEED] = {KIND_COUNT, 0, 4294967295.0, 1, NULL},
     [RP_SET_END_TURN] = {KIND_END, 0, 0, 0, NULL},
     [RP_SET_PROGRAM_CHANGE] = {KIND_WORD, 0, 1, 1, switch_words},
@@ -155,6 +168,12 @@ static _Atomic uint32_t *whole_field(struct rp_knobs *knobs, int id)
         return &knobs->clock_out;
     case RP_SET_TIMEBASE:
         return &knobs->timebase;
+    case RP_SET_LISTEN:
+        return &knobs->listen;
+    case RP_SET_IGNORE:
+        return &knobs->ignore;
+    case RP_SET_ECHO_GUARD:
+        return &knobs->echo_guard;
     case RP_SET_SEED:
         return &knobs->seed;
     case RP_SET_END_TURN:
@@ -268,6 +287,15 @@ static bool read_end(const char *text, double *value)
     return true;
 }
 
+static bool read_channels(const char *text, double *value)
+{
+    uint32_t channels;
+    bool read = rp_channels_read(text, &channels);
+
+    *value = read ? channels : 0;
+    return read;
+}
+
 static bool read_value(const struct range *range, const char *text,
                        double *value)
 {
@@ -276,6 +304,8 @@ static bool read_value(const struct range *range, const char *text,
         return read_metre(text, value);
     case KIND_END:
         return read_end(text, value);
+    case KIND_CHANNELS:
+        return read_channels(text, value);
     case KIND_WORD:
         return read_word(range->word, text, value);
     case KIND_INSTRUMENT:
@@ -287,6 +317,13 @@ static bool read_value(const struct range *range, const char *text,
         }
         *value -= 1;
         break;
+    case KIND_LISTEN:
+        if (!strcasecmp(text, "all")) {
+            *value = 0;
+            return true;
+        }
+        return read_number(text, true, value) && *value >= 1 &&
+               *value <= range->most;
     case KIND_COUNT:
         if (!read_number(text, true, value)) {
             return false;
@@ -332,6 +369,12 @@ static void print(enum rp_setting_id id, const struct rp_knobs *knobs,
         snprintf(text, size, "%s%u",
                  (whole & ~127u) == RP_END_NOTE ? "note" : "cc", whole & 127);
         break;
+    case KIND_CHANNELS:
+        rp_channels_print(whole, text, size);
+        break;
+    case KIND_LISTEN:
+        snprintf(text, size, whole ? "%u" : "all", whole);
+        break;
     case KIND_WORD:
         snprintf(text, size, "%s", ranges[id].word[whole]);
         break;
@@ -375,12 +418,14 @@ enum rp_setting_form rp_setting_form(enum rp_setting_id id)
     switch (ranges[id].kind) {
     case KIND_METRE:
     case KIND_END:
+    case KIND_CHANNELS:
         return RP_FORM_TEXT;
     case KIND_WORD:
         return RP_FORM_WORD;
     case KIND_COUNT:
     case KIND_INSTRUMENT:
     case KIND_CHANNEL:
+    case KIND_LISTEN:
         return RP_FORM_WHOLE;
     case KIND_TEMPO:
     case KIND_REAL:
@@ -434,8 +479,10 @@ void rp_setting_sweep(enum rp_setting_id id, double *from, double *to)
         *from = narrow[id].from;
         *to = narrow[id].to;
     }
-    if (range->kind == KIND_METRE || range->kind == KIND_END) {
-        *to = range->kind == KIND_METRE ? METRES - 1 : ENDS - 1;
+    if (rp_setting_form(id) == RP_FORM_TEXT) {
+        *to = range->kind == KIND_METRE ? METRES - 1
+              : range->kind == KIND_END ? ENDS - 1
+                                        : 16;
     }
 }
 
@@ -470,6 +517,14 @@ static double step_end(double value, int steps)
     return ends[at < 0 ? 0 : at >= ENDS ? ENDS - 1 : at];
 }
 
+/* None, then one channel after the other. */
+static double step_channels(double value, int steps)
+{
+    int at = ffs((int)value) + steps;
+
+    return at <= 0 ? 0 : 1u << ((at > 16 ? 16 : at) - 1);
+}
+
 void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps)
 {
     const struct range *range = &ranges[id];
@@ -481,6 +536,10 @@ void rp_setting_step(enum rp_setting_id id, struct rp_knobs *knobs, int steps)
     }
     if (range->kind == KIND_END) {
         put(id, knobs, step_end(value, steps));
+        return;
+    }
+    if (range->kind == KIND_CHANNELS) {
+        put(id, knobs, step_channels(value, steps));
         return;
     }
     /* On the grid of steps, so that 0.05 twenty times is 1 again. */

@@ -11,6 +11,7 @@
 #include "rt/outbox.h"
 #include "rt/ring.h"
 #include "rt/session.h"
+#include "rt/sieve.h"
 #include "rt/stats.h"
 #include "rt/sync.h"
 
@@ -94,6 +95,7 @@ struct rp_cycle {
     struct rp_event clicked;
     uint32_t pendings;
     struct rp_planned pending[RP_PENDING]; /* in order of beat */
+    struct rp_sieve sieve;
     struct rp_outbox outbox;
 };
 

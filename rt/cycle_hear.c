@@ -43,17 +43,31 @@ static bool take(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
     return true;
 }
 
+static uint32_t knob(const _Atomic uint32_t *knob)
+{
+    return atomic_load_explicit(knob, memory_order_relaxed);
+}
+
 static void hear(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
 {
+    enum rp_sieve_way way;
+
     if (event.data[0] >= 0xf0) { /* no part of the call */
         rp_sync_midi(cycle, frame, event);
         return;
     }
-    if (!event.size || take(cycle, frame, event)) {
+    way = rp_sieve_way(&cycle->sieve, &cycle->outbox.held,
+                       knob(&cycle->knobs->listen),
+                       knob(&cycle->knobs->ignore), event);
+    if (!event.size || way == RP_SIEVE_DROP || take(cycle, frame, event)) {
         return;
     }
     if (rp_event_is_off(event) && (event.data[0] & 0xf0) == RP_NOTE_ON) {
         event = rp_event_make(RP_NOTE_OFF, event.data[0], event.data[1], 64);
+    }
+    if (way == RP_SIEVE_THRU) {
+        rp_outbox_send(&cycle->outbox, RP_SOURCE_CALL, frame, event);
+        return;
     }
     rp_stats_add(&cycle->stats.heard, 1);
     if (rp_event_is_on(event)) {
@@ -97,9 +111,25 @@ RP_RT void rp_cycle_unplug(struct rp_cycle *cycle, rp_frame frame)
 static bool takes_program(const struct rp_cycle *cycle, struct rp_event event)
 {
     return (event.data[0] & 0xf0) == RP_PROGRAM && cycle->taken &&
-           cycle->live &&
-           atomic_load_explicit(&cycle->knobs->program_change,
-                                memory_order_relaxed);
+           cycle->live && knob(&cycle->knobs->program_change) &&
+           !(knob(&cycle->knobs->ignore) >> (event.data[0] & 15) & 1);
+}
+
+/* In virtual time nothing comes back, as there is nobody to send it. A loop
+ * takes the time of two periods, and what the synth needs. */
+static bool is_echo(struct rp_cycle *cycle, const struct rp_io *io,
+                    rp_frame frame, struct rp_event event)
+{
+    uint32_t ms = knob(&cycle->knobs->echo_guard);
+
+    if (!ms || !cycle->live ||
+        !rp_sieve_is_echo(&cycle->sieve, &cycle->outbox.held,
+                          (rp_frame)io->rate * ms / 1000 + 2 * io->frames,
+                          io->rate / 1000, frame, io->rate, event)) {
+        return false;
+    }
+    rp_stats_add(&cycle->stats.echoes, 1);
+    return true;
 }
 
 RP_RT void rp_cycle_listen(struct rp_cycle *cycle, const struct rp_io *io)
@@ -109,6 +139,9 @@ RP_RT void rp_cycle_listen(struct rp_cycle *cycle, const struct rp_io *io)
         rp_frame frame = io->frame + io->in[i].offset;
         struct rp_event event = io->in[i].event;
 
+        if (is_echo(cycle, io, frame, event)) {
+            continue;
+        }
         if (takes_program(cycle, event)) {
             control(cycle, frame, event);
         } else {

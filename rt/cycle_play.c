@@ -29,6 +29,7 @@ static RP_RT void sent(void *self, enum rp_source source, rp_frame frame,
     struct rp_cycle *cycle = self;
 
     rp_stats_add(&cycle->stats.sounded, 1);
+    rp_sieve_sent(&cycle->sieve, source, frame, event);
     if (source == RP_SOURCE_ANSWER) {
         rp_cycle_record(cycle, RP_RECORDED_ANSWER, frame, event);
         rp_cycle_show(cycle, RP_SEEN_ANSWER, frame, event);

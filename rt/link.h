@@ -58,6 +58,9 @@ struct rp_knobs {
     _Atomic uint32_t candidates; /* thought through; 0: what time allows */
     _Atomic int32_t instrument;  /* GM program 0..127; -1: send none */
     _Atomic uint32_t channel;    /* MIDI channel of answers, 0..15 */
+    _Atomic uint32_t listen;     /* channel that calls, 1..16; 0: all do */
+    _Atomic uint32_t ignore;     /* channels that are not heard at all, bits */
+    _Atomic uint32_t echo_guard; /* ms; what comes back so soon is no call */
     _Atomic uint32_t seed;
     _Atomic uint32_t metronome;  /* 0 or 1 */
     _Atomic uint32_t count_in;   /* bars */

@@ -492,6 +492,8 @@ void rp_session_poll(struct rp_session *session)
     report(now.xruns, &told->xruns, RP_WARN, "xruns reported");
     report(now.stray, &told->stray, RP_WARN,
            "stray bytes on the input: no MIDI message");
+    report(now.echoes, &told->echoes, RP_INFO,
+           "events sent back by a synth: no call (echo-guard)");
     report(now.lost_heard, &told->lost_heard, RP_WARN,
            "events not heard: the performer is behind");
     report(now.lost_controls, &told->lost_controls, RP_WARN,

@@ -15,15 +15,16 @@
     X(dropped)       /* too late or no room; a note-off is never dropped */    \
     X(xruns)         /* reported by the backend */                             \
     X(stray)         /* bytes in that are no MIDI message */                   \
+    X(echoes)        /* what a synth sent back: no call */                     \
     X(lost_heard)    /* to_performer was full */                               \
     X(lost_recorded) /* to_recorder was full: an error */                      \
     X(lost_seen)     /* audio_to_ui was full: only the panel misses it */      \
-    X(lost_controls) /* control_to_main was full: a knob did not turn */        \
+    X(lost_controls) /* control_to_main was full: a knob did not turn */       \
     X(panics)                                                                  \
     X(reconnects)                                                              \
-    X(worst_ns)      /* longest cycle so far */                                \
-    X(total_ns)      /* all cycles */                                          \
-    X(frame)         /* first frame of the next period */
+    X(worst_ns) /* longest cycle so far */                                     \
+    X(total_ns) /* all cycles */                                               \
+    X(frame)    /* first frame of the next period */
 
 struct rp_stats {
 #define RP_STATS_FIELD(name) _Atomic uint64_t name;
