@@ -1,4 +1,4 @@
-/* JACK: ports in, out, thru. JACK's process thread runs on_process; its
+/* JACK: ports in, out, thru, clock. JACK's process thread runs on_process; its
  * notification threads run the other on_*, which only set flags; all else is
  * main's. When the server goes, poll looks for it every second. */
 #include <jack/jack.h>
@@ -84,11 +84,13 @@ static RP_RT void gather(struct rp_jack *jack, jack_nframes_t frames)
 static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
                               uint32_t offset, struct rp_event event)
 {
+    static const enum rp_jack_port ports[] = {[RP_WAY_OUT] = RP_JACK_OUT,
+                                              [RP_WAY_THRU] = RP_JACK_THRU,
+                                              [RP_WAY_CLOCK] = RP_JACK_CLOCK};
     struct rp_jack *jack = io->self;
 
     return jack_midi_event_write(
-               jack->buffer[way == RP_WAY_OUT ? RP_JACK_OUT : RP_JACK_THRU],
-               offset, event.data, event.size) == 0;
+               jack->buffer[ports[way]], offset, event.data, event.size) == 0;
 }
 
 static RP_RT int on_process(jack_nframes_t frames, void *self)
@@ -96,6 +98,7 @@ static RP_RT int on_process(jack_nframes_t frames, void *self)
     struct rp_jack *jack = self;
     struct rp_io io = {.frames = frames,
                        .in = jack->in.item,
+                       .clock = true,
                        .write = write_event,
                        .self = jack};
 
@@ -104,6 +107,7 @@ static RP_RT int on_process(jack_nframes_t frames, void *self)
     }
     jack_midi_clear_buffer(jack->buffer[RP_JACK_OUT]);
     jack_midi_clear_buffer(jack->buffer[RP_JACK_THRU]);
+    jack_midi_clear_buffer(jack->buffer[RP_JACK_CLOCK]);
     if (!frames || !atomic_load_explicit(&jack->ready, memory_order_acquire)) {
         return 0;
     }
@@ -113,6 +117,8 @@ static RP_RT int on_process(jack_nframes_t frames, void *self)
     }
     io.rate = atomic_load_explicit(&jack->rate, memory_order_relaxed);
     io.ins = jack->in.count;
+    io.delay = atomic_load_explicit(&jack->delay, memory_order_relaxed);
+    io.transport = rp_jack_transport(jack);
     rp_backend_cycle(&jack->base, &io);
     jack->in.count = 0;
     return 0;
@@ -204,6 +210,7 @@ static rp_status open_server(struct rp_jack *jack, char *why, size_t size)
     jack_set_sample_rate_callback(jack->client, on_rate, jack);
     jack_set_buffer_size_callback(jack->client, on_period, jack);
     rp_jack_watch(jack);
+    rp_jack_watch_transport(jack);
     atomic_store(&jack->rate, jack_get_sample_rate(jack->client));
     atomic_store(&jack->period, jack_get_buffer_size(jack->client));
     atomic_store(&jack->gone, false);
@@ -360,6 +367,7 @@ static void backend_poll(struct rp_backend *backend)
     backend->rate = atomic_load(&jack->rate);
     backend->period = atomic_load(&jack->period);
     rp_jack_catch_up(jack, now);
+    rp_jack_turn_timebase(jack);
 }
 
 static void backend_describe(struct rp_backend *backend, char *text,

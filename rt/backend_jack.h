@@ -1,7 +1,8 @@
-/* The JACK backend from inside, in two files:
+/* The JACK backend from inside, in three files:
  *
- *   backend_jack.c        the server, periods, the table
- *   backend_jack_ports.c  main: connections, and what others may know of us
+ *   backend_jack.c            the server, periods, the table
+ *   backend_jack_ports.c      main: connections, what others may know of us
+ *   backend_jack_transport.c  the transport, latencies
  *
  * JACK's process thread runs periods; its notification threads only set
  * flags; all else is main's. */
@@ -16,7 +17,13 @@
 #include "rt/follow.h"
 #include "rt/patchbay.h"
 
-enum rp_jack_port { RP_JACK_IN, RP_JACK_OUT, RP_JACK_THRU, RP_JACK_PORTS };
+enum rp_jack_port {
+    RP_JACK_IN,
+    RP_JACK_OUT,
+    RP_JACK_THRU,
+    RP_JACK_CLOCK,
+    RP_JACK_PORTS
+};
 enum { RP_JACK_LEFT = 16 };
 
 struct rp_jack {
@@ -28,6 +35,8 @@ struct rp_jack {
     _Atomic bool rewired; /* connections changed */
     _Atomic bool moved;   /* ports came or went */
     _Atomic uint32_t rate, period;
+    _Atomic uint32_t delay; /* see struct rp_io */
+    _Atomic bool timebase;  /* we say the transport's bars; main writes */
 
     /* Process thread alone while `ready`. */
     struct rp_follow follow;
@@ -35,6 +44,7 @@ struct rp_jack {
     uint32_t last_frames; /* its length */
     void *buffer[RP_JACK_PORTS];
     struct rp_arrivals in;
+    struct rp_transport transport;
 
     /* Ports that went, as they may be back before main looks: the notification
      * thread writes, main empties it. What has no room is missing only then. */
@@ -46,6 +56,7 @@ struct rp_jack {
     char name[RP_PORT_NAME];
     struct rp_patchbay *patchbay;
     uint64_t tried_at; /* ns; last look for the server */
+    bool timebase_refused;
 };
 
 extern const char *const rp_jack_port_names[RP_JACK_PORTS];
@@ -68,5 +79,13 @@ void rp_jack_catch_up(struct rp_jack *jack, uint64_t now);
 void rp_jack_each(jack_client_t *client,
                   void (*each)(void *self, const struct rp_port *port),
                   void *self);
+
+/* ---- backend_jack_transport.c ---- */
+
+/* The process thread: at the beginning of its period. */
+RP_RT const struct rp_transport *rp_jack_transport(struct rp_jack *jack);
+/* Main: before activating, and in poll. */
+void rp_jack_watch_transport(struct rp_jack *jack);
+void rp_jack_turn_timebase(struct rp_jack *jack);
 
 #endif

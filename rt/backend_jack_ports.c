@@ -13,7 +13,8 @@
 #include "rt/backend_jack.h"
 #include "rt/log.h"
 
-const char *const rp_jack_port_names[RP_JACK_PORTS] = {"in", "out", "thru"};
+const char *const rp_jack_port_names[RP_JACK_PORTS] = {"in", "out", "thru",
+                                                     "clock"};
 
 /* ---- what others may know of our ports ---- */
 
@@ -21,8 +22,9 @@ void rp_jack_describe_port(struct rp_jack *jack, enum rp_jack_port port)
 {
 #if HAVE_JACK_METADATA
     static const char *const pretty[RP_JACK_PORTS] = {
-        "what you play", "the answer", "what you play, passed on"};
-    static const char *const order[RP_JACK_PORTS] = {"1", "2", "3"};
+        "what you play", "the answer", "what you play, passed on", "MIDI clock"};
+    static const char *const order[RP_JACK_PORTS] = {"1", "2", "3",
+                                                       "4"};
     jack_uuid_t uuid = jack_port_uuid(jack->port[port]);
 
     (void)jack_set_property(jack->client, uuid, JACK_METADATA_PRETTY_NAME,

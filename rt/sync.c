@@ -36,9 +36,7 @@ RP_RT void rp_sync_turn(struct rp_cycle *cycle, const struct rp_io *io)
     if (by != cycle->sync.by) {
         change_leader(cycle, by);
     }
-    if (by == RP_SYNC_JACK) {
-        rp_sync_jack(cycle, io);
-    }
+    rp_sync_jack(cycle, io);
 }
 
 RP_RT void rp_sync_stand(struct rp_cycle *cycle)

@@ -77,7 +77,12 @@ RP_RT void rp_sync_steer(struct rp_cycle *cycle, rp_frame frame, double mbpm,
 /* A system message that came in, heard at `frame`. */
 RP_RT void rp_sync_midi(struct rp_cycle *cycle, rp_frame frame,
                         struct rp_event event);
-/* The transport, as it is at the beginning of this period. */
+/* The transport, as it is at the beginning of this period; followed where it
+ * leads. */
 RP_RT void rp_sync_jack(struct rp_cycle *cycle, const struct rp_io *io);
+/* After the period: the song's beats around that frame, when we say them;
+ * `moved`: it was located there. */
+RP_RT void rp_sync_map(struct rp_cycle *cycle, int64_t frame, bool moved,
+                       struct rp_clock *map);
 
 #endif

@@ -11,8 +11,7 @@ static bool same(struct rp_metre a, struct rp_metre b)
 }
 
 /* Our own map of the song: from its beginning, and on where the tempo turns. */
-static void draw_map(struct rp_cycle *cycle, const struct rp_transport *now,
-                     bool moved)
+static void draw_map(struct rp_cycle *cycle, int64_t frame, bool moved)
 {
     struct rp_clock *map = &cycle->sync.map;
 
@@ -22,7 +21,7 @@ static void draw_map(struct rp_cycle *cycle, const struct rp_transport *now,
         map->beat = 0;
     }
     map->metre = cycle->clock.metre;
-    *map = rp_clock_turn(map, now->frame, cycle->clock.mbpm);
+    *map = rp_clock_turn(map, frame, cycle->clock.mbpm);
 }
 
 /* Where the song is at the beginning of this period: beats since its own, and
@@ -57,9 +56,7 @@ static void follow(struct rp_cycle *cycle, const struct rp_io *io,
     bool rolled = sync->leader == RP_LEADER_ROLLS;
     rp_beat into, beat, error;
 
-    if (!now->led) {
-        draw_map(cycle, now, !rolled || now->frame != sync->expected);
-    } else if (!same(now->metre, cycle->clock.metre)) {
+    if (now->led && !same(now->metre, cycle->clock.metre)) {
         rp_cycle_turn_metre(cycle, io->frame, now->metre);
         rolled = false; /* bars are counted anew */
     }
@@ -94,6 +91,11 @@ RP_RT void rp_sync_jack(struct rp_cycle *cycle, const struct rp_io *io)
     if (!now) {
         return;
     }
+    draw_map(cycle, now->frame, now->frame != sync->expected);
+    sync->expected = now->frame + (now->rolling ? io->frames : 0);
+    if (sync->by != RP_SYNC_JACK) {
+        return;
+    }
     if (!now->rolling) {
         if (sync->leader == RP_LEADER_ROLLS) {
             rp_sync_stand(cycle);
@@ -102,5 +104,11 @@ RP_RT void rp_sync_jack(struct rp_cycle *cycle, const struct rp_io *io)
     } else {
         follow(cycle, io, now);
     }
-    sync->expected = now->frame + (now->rolling ? io->frames : 0);
+}
+
+RP_RT void rp_sync_map(struct rp_cycle *cycle, int64_t frame, bool moved,
+                       struct rp_clock *map)
+{
+    draw_map(cycle, frame, moved);
+    *map = cycle->sync.map;
 }

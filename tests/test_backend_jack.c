@@ -76,7 +76,7 @@ static void test_offsets(void)
     check_sent("riposte:thru", 2, 127, 0x90, 62);
     fake_jack_period();
     CHECK_INT(fake_jack_port("riposte:thru")->events, 0);
-    CHECK_INT(fake_jack.properties, 3 * 3 * HAVE_JACK_METADATA);
+    CHECK_INT(fake_jack.properties, 4 * 3 * HAVE_JACK_METADATA);
     finish(session);
     CHECK(!fake_jack.open);
     CHECK_INT(fake_jack.disorder, 0);

@@ -42,7 +42,7 @@ fi
 
 sources="arrivals chase clock clock_out controls cycle cycle_clock cycle_hear cycle_play event held outbox ring stats sync sync_jack sync_midi backend backend_null"
 if echo '#include <jack/jack.h>' | $found -E - >/dev/null 2>&1; then
-    sources="$sources backend_jack"
+    sources="$sources backend_jack backend_jack_transport"
 fi
 if echo '#include <alsa/asoundlib.h>' | $found -E - >/dev/null 2>&1; then
     sources="$sources backend_alsa_io"

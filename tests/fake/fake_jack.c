@@ -5,6 +5,7 @@
 #include <jack/metadata.h>
 #include <jack/midiport.h>
 #include <jack/thread.h>
+#include <jack/transport.h>
 #include <jack/uuid.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,9 +26,23 @@ static struct {
     JackBufferSizeCallback period;
     JackPortConnectCallback connect;
     JackPortRegistrationCallback port;
-    void *self[7];
+    JackLatencyCallback latency;
+    JackTimebaseCallback timebase;
+    void *self[9];
     void (*error)(const char *text);
 } on;
+
+enum {
+    SELF_process,
+    SELF_shutdown,
+    SELF_xrun,
+    SELF_rate,
+    SELF_period,
+    SELF_connect,
+    SELF_port,
+    SELF_latency,
+    SELF_timebase
+};
 
 static pthread_mutex_t server_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool sounds[2][16][128]; /* behind out and thru */
@@ -179,7 +194,14 @@ void fake_jack_period(void)
     in = fake_jack_port("riposte:in");
     if (fake_jack.active && in) {
         guard_enter();
-        on.process(fake_jack.period, on.self[0]);
+        on.process(fake_jack.period, on.self[SELF_process]);
+        if (fake_jack.rolling) {
+            fake_jack.position.frame += fake_jack.period;
+        }
+        if (on.timebase) {
+            on.timebase(JackTransportRolling, fake_jack.period,
+                        &fake_jack.position, false, on.self[SELF_timebase]);
+        }
         guard_leave();
         in->events = 0;
         fake_jack.time += fake_jack.period;
@@ -328,21 +350,58 @@ jack_port_t *jack_port_register(jack_client_t *client, const char *name,
         on.self[SELF_##number] = self;                                         \
         return 0;                                                              \
     }
-enum {
-    SELF_process,
-    SELF_shutdown,
-    SELF_xrun,
-    SELF_rate,
-    SELF_period,
-    SELF_connect,
-    SELF_port
-};
 SET(process_callback, JackProcessCallback callback, process)
 SET(xrun_callback, JackXRunCallback callback, xrun)
 SET(sample_rate_callback, JackSampleRateCallback callback, rate)
 SET(buffer_size_callback, JackBufferSizeCallback callback, period)
 SET(port_connect_callback, JackPortConnectCallback callback, connect)
 SET(port_registration_callback, JackPortRegistrationCallback callback, port)
+SET(latency_callback, JackLatencyCallback callback, latency)
+
+int jack_set_timebase_callback(jack_client_t *client, int conditional,
+                               JackTimebaseCallback callback, void *self)
+{
+    guard_forbid("jack_set_timebase_callback");
+    on.timebase = callback;
+    on.self[SELF_timebase] = self;
+    return 0;
+}
+
+int jack_release_timebase(jack_client_t *client)
+{
+    guard_forbid("jack_release_timebase");
+    on.timebase = NULL;
+    return 0;
+}
+
+jack_transport_state_t jack_transport_query(const jack_client_t *client,
+                                            jack_position_t *position)
+{
+    *position = fake_jack.position;
+    return fake_jack.rolling ? JackTransportRolling : JackTransportStopped;
+}
+
+void jack_port_get_latency_range(jack_port_t *port,
+                                 jack_latency_callback_mode_t mode,
+                                 jack_latency_range_t *range)
+{
+    guard_forbid("jack_port_get_latency_range");
+    *range = ((struct fake_port *)port)->latency[mode];
+}
+
+void jack_port_set_latency_range(jack_port_t *port,
+                                 jack_latency_callback_mode_t mode,
+                                 jack_latency_range_t *range)
+{
+    guard_forbid("jack_port_set_latency_range");
+    ((struct fake_port *)port)->latency[mode] = *range;
+}
+
+void fake_jack_latency(void)
+{
+    on.latency(JackCaptureLatency, on.self[SELF_latency]);
+    on.latency(JackPlaybackLatency, on.self[SELF_latency]);
+}
 
 void jack_on_shutdown(jack_client_t *client, JackShutdownCallback callback,
                       void *arg)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jack/transport.h>
+
 enum { FAKE_EVENTS = 4096, FAKE_BYTES = 64 };
 
 struct fake_event {
@@ -22,6 +24,7 @@ struct fake_port {
     bool physical;
     char name[64];
     char alias[64]; /* "": none */
+    jack_latency_range_t latency[2]; /* capture, playback */
     uint32_t events;
     struct fake_event event[FAKE_EVENTS];
 };
@@ -36,6 +39,8 @@ extern struct fake_jack {
     uint32_t time;         /* frame time of the next period */
     uint32_t room;         /* events a port's buffer takes */
     bool open, active;
+    bool rolling;             /* the transport: moves with each period */
+    jack_position_t position; /* and who says bars and beats fills it */
     int opens, properties; /* counted */
     uint32_t disorder;     /* events written out of order or range */
     uint32_t sounding;     /* pitches that sound behind thru and out */
@@ -61,6 +66,8 @@ void fake_jack_period(void);
 void fake_jack_arrive(uint32_t time, const uint8_t *bytes, uint32_t size);
 /* The server's own thread runs a period every millisecond, or stops. */
 void fake_jack_pump(bool run);
+/* Latencies have changed: the backend is told. */
+void fake_jack_latency(void);
 /* Periods are lost: time goes on by `frames`. */
 void fake_jack_xrun(uint32_t frames);
 void fake_jack_resize(uint32_t rate, uint32_t period);
