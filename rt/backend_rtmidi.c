@@ -11,7 +11,7 @@
 
 enum {
     SECOND = 1000000000,
-    LOOK = SECOND / 2, /* ns between two looks at the ports */
+    LOOK = SECOND / 5, /* ns between two looks at the ports */
     PERIOD_MAX = 1 << 16,
     HEARD = 8192, /* events of an input: most of a second at 10,000 a second */
     SENT = 8192,
@@ -93,9 +93,10 @@ static void backend_close(struct rp_backend *backend)
     for (int i = 0; i < RP_RTMIDI_INS; i++) {
         rp_ring_fini(&rtmidi->in[i].ring);
     }
-    for (int w = 0; w < RP_WAYS; w++) {
+    for (int w = 0; w < RP_RTMIDI_OWN; w++) {
         rp_ring_fini(&rtmidi->sent[w]);
     }
+    rp_patchbay_destroy(rtmidi->patchbay);
     pthread_mutex_destroy(&rtmidi->lock);
     (void)munlock(rtmidi, sizeof(*rtmidi));
     free(rtmidi);
@@ -124,7 +125,7 @@ static rp_status create(struct rp_rtmidi **rtmidi,
         status = rp_ring_init(&made->in[i].ring, HEARD,
                               sizeof(struct rp_rtmidi_event));
     }
-    for (int w = 0; w < RP_WAYS && status == RP_OK; w++) {
+    for (int w = 0; w < RP_RTMIDI_OWN && status == RP_OK; w++) {
         status = rp_ring_init(&made->sent[w], SENT,
                               sizeof(struct rp_rtmidi_event));
     }
@@ -134,23 +135,6 @@ static rp_status create(struct rp_rtmidi **rtmidi,
     }
     *rtmidi = made;
     return RP_OK;
-}
-
-static rp_status find_ports(struct rp_rtmidi *rtmidi,
-                            const struct rp_backend_options *options)
-{
-    rp_status status = RP_OK;
-
-    rp_rtmidi_look(rtmidi);
-    if (options->in) {
-        status = rp_rtmidi_find(&rtmidi->sources, options->in, true,
-                                rtmidi->in_name);
-    }
-    if (status == RP_OK && options->out) {
-        status = rp_rtmidi_find(&rtmidi->destinations, options->out, false,
-                                rtmidi->out_name);
-    }
-    return status;
 }
 
 static rp_status backend_open(struct rp_backend **backend,
@@ -177,8 +161,9 @@ static rp_status backend_open(struct rp_backend **backend,
     }
     if (status) {
         rp_log(RP_ERROR, "rtmidi", "%s", why);
-    } else {
-        status = find_ports(rtmidi, options);
+    } else if ((status = rp_rtmidi_patch(rtmidi, options)) == RP_OK) {
+        rp_rtmidi_look(rtmidi);
+        status = rp_patchbay_check(rtmidi->patchbay);
     }
     if (status) {
         backend_close(&rtmidi->base);
@@ -209,8 +194,8 @@ static rp_status backend_start(struct rp_backend *backend)
     rp_status status = run(rtmidi);
 
     if (status == RP_OK) {
-        rp_rtmidi_connect_first(rtmidi);
         rtmidi->looked_at = rp_pace_now();
+        rp_patchbay_settle(rtmidi->patchbay, rtmidi->looked_at, false);
     }
     return status;
 }
@@ -241,7 +226,7 @@ static void lose_system(struct rp_rtmidi *rtmidi)
     rp_rtmidi_send_stop(rtmidi);
     atomic_store(&rtmidi->ready, false);
     rp_rtmidi_close_system(rtmidi);
-    rp_links_lose(&rtmidi->links);
+    rp_patchbay_lose(rtmidi->patchbay);
 }
 
 static void find_again(struct rp_rtmidi *rtmidi)
@@ -254,7 +239,7 @@ static void find_again(struct rp_rtmidi *rtmidi)
         return;
     }
     rp_rtmidi_look(rtmidi);
-    rp_rtmidi_restore(rtmidi, false);
+    rp_patchbay_settle(rtmidi->patchbay, rp_pace_now(), false);
     /* First of all what sounded when it went ends at its receivers. */
     atomic_fetch_add(&cycle->unplugged, 1);
     atomic_fetch_add(&cycle->release, 1);
@@ -278,7 +263,8 @@ static void backend_poll(struct rp_backend *backend)
     }
     if (rtmidi->there && now - rtmidi->looked_at >= LOOK) {
         rtmidi->looked_at = now;
-        rp_rtmidi_watch(rtmidi);
+        rp_rtmidi_look(rtmidi);
+        rp_patchbay_settle(rtmidi->patchbay, now, true);
     } else if (!rtmidi->there && now - rtmidi->looked_at >= SECOND) {
         rtmidi->looked_at = now;
         find_again(rtmidi);
@@ -297,8 +283,7 @@ static void backend_describe(struct rp_backend *backend, char *text,
     }
     snprintf(text, size, "rtmidi:%s %u Hz %u frames",
              rtmidi_api_name(rtmidi->api), backend->rate, backend->period);
-    rp_links_describe(&rtmidi->links, rtmidi->name, rp_rtmidi_port_names, text,
-                      size);
+    rp_patchbay_describe(rtmidi->patchbay, text, size);
 }
 
 /* Those of every system that works, each under its own name. */

@@ -6,8 +6,8 @@
  *   backend_rtmidi_io.c     RtMidi's threads, the pace's, and the sender
  *
  * A device of RtMidi is one port, and in JACK and ALSA a client of its own:
- * NAME-in, NAME-out and NAME-thru are ports that others can connect to,
- * NAME-link what we are connected to, one each.
+ * NAME-in, NAME-out, NAME-thru and NAME-clock are ports that others can connect
+ * to, NAME-link what we are connected to, one each.
  *
  * RtMidi's threads -> ring of each input -> the pace's thread, which runs the
  * cycle -> ring of each way -> the sender, which sleeps until each event is due
@@ -15,17 +15,23 @@
 #ifndef RP_BACKEND_RTMIDI_H
 #define RP_BACKEND_RTMIDI_H
 
-#include "rt/links.h"
 #include "rt/pace.h"
+#include "rt/patchbay.h"
 #include "rt/ring.h"
 
-enum { RP_RTMIDI_INS = 8, RP_RTMIDI_OUTS = 16, RP_RTMIDI_KNOWN = 256 };
-
+/* Our ports; the outputs in the order of enum rp_way. */
 enum rp_rtmidi_port {
     RP_RTMIDI_IN,
     RP_RTMIDI_OUT,
     RP_RTMIDI_THRU,
+    RP_RTMIDI_CLOCK,
     RP_RTMIDI_PORTS
+};
+
+enum {
+    RP_RTMIDI_INS = 8,
+    RP_RTMIDI_OWN = RP_WAY_CLOCK + 1, /* outputs that are our own */
+    RP_RTMIDI_OUTS = 24
 };
 
 /* Item of the rings: when it came, or is due. */
@@ -37,7 +43,7 @@ struct rp_rtmidi_event {
 /* One source. The first is our own port, the others what it is connected to. */
 struct rp_rtmidi_in {
     struct RtMidiWrapper *device; /* main; NULL: none */
-    char name[RP_LINK_NAME];      /* main; of the port at the other end */
+    struct rp_peer peer;          /* main; at the other end */
     struct rp_rtmidi *rtmidi;
     bool sysex; /* RtMidi's thread: one goes on */
     /* Writer RtMidi's thread, reader the pace's. Full: lost_heard counts, and
@@ -45,20 +51,11 @@ struct rp_rtmidi_in {
     struct rp_ring ring; /* struct rp_rtmidi_event */
 };
 
-/* One destination. The first two are our own ports. */
+/* One destination. The first are our own ports. */
 struct rp_rtmidi_out {
     struct RtMidiWrapper *device;
     enum rp_way way;
-    char name[RP_LINK_NAME]; /* main */
-};
-
-struct rp_rtmidi_list {
-    int count;
-    struct rp_rtmidi_peer {
-        unsigned number; /* RtMidi's, of the moment */
-        bool hardware;   /* as far as its name tells */
-        char name[RP_LINK_NAME];
-    } peer[RP_RTMIDI_KNOWN];
+    struct rp_peer peer; /* main */
 };
 
 struct rp_rtmidi {
@@ -77,7 +74,7 @@ struct rp_rtmidi {
 
     /* Writer the pace's thread, reader the sender. Full: the cycle keeps what
      * is next. */
-    struct rp_ring sent[RP_WAYS]; /* struct rp_rtmidi_event */
+    struct rp_ring sent[RP_RTMIDI_OWN]; /* struct rp_rtmidi_event */
     _Atomic uint64_t until; /* ns; all that is due before it is in the rings */
 
     pthread_t sender;
@@ -99,9 +96,8 @@ struct rp_rtmidi {
     /* Main alone. */
     struct RtMidiWrapper *watch; /* an output without a port: it looks */
     bool there;                  /* the devices are open */
-    char name[40], in_name[RP_LINK_NAME], out_name[RP_LINK_NAME];
-    struct rp_links links;
-    struct rp_rtmidi_list sources, destinations;
+    char name[40];
+    struct rp_patchbay *patchbay;
     uint64_t looked_at; /* ns; the last look at what there is */
 };
 
@@ -127,18 +123,11 @@ bool rp_rtmidi_try(int api, char *why, size_t size);
 RP_MUST rp_status rp_rtmidi_open_system(struct rp_rtmidi *rtmidi, char *why,
                                         size_t size);
 void rp_rtmidi_close_system(struct rp_rtmidi *rtmidi);
-/* The port that `want` means, its number or part of its name. RP_ENONE is
- * logged. */
-RP_MUST rp_status rp_rtmidi_find(const struct rp_rtmidi_list *list,
-                                 const char *want, bool source, char *name);
-/* What there is now, without a word about what came and went. */
+/* Makes the patchbay. */
+RP_MUST rp_status rp_rtmidi_patch(struct rp_rtmidi *rtmidi,
+                                  const struct rp_backend_options *options);
+/* Who is there now; what leads to those who are not is closed. */
 void rp_rtmidi_look(struct rp_rtmidi *rtmidi);
-/* Connections as asked for at start. */
-void rp_rtmidi_connect_first(struct rp_rtmidi *rtmidi);
-/* Makes again what was lost; receivers that come late are silenced first. */
-void rp_rtmidi_restore(struct rp_rtmidi *rtmidi, bool late);
-/* What came and went since the last time. */
-void rp_rtmidi_watch(struct rp_rtmidi *rtmidi);
 /* Every port of a system, for `riposte ports`. */
 void rp_rtmidi_each(int api, const char *backend,
                     void (*each)(void *self, const struct rp_port *port),

@@ -106,6 +106,8 @@ RP_RT void rp_rtmidi_run(struct rp_backend *backend)
                        .frame = frame,
                        .frames = backend->period,
                        .in = rtmidi->arrivals.item,
+                       .delay = 2 * backend->period,
+                       .clock = true,
                        .write = write_event,
                        .self = rtmidi};
 
@@ -159,7 +161,7 @@ static bool next_event(struct rp_rtmidi *rtmidi, enum rp_way *way,
     uint64_t least = all ? UINT64_MAX : atomic_load(&rtmidi->until);
     bool found = false;
 
-    for (int w = 0; w < RP_WAYS; w++) {
+    for (int w = 0; w < RP_RTMIDI_OWN; w++) {
         const struct rp_rtmidi_event *next = rp_ring_peek(&rtmidi->sent[w]);
 
         if (next && next->ns < least) {

@@ -6,18 +6,18 @@
 #include <string.h>
 
 #include "rt/backend_rtmidi.h"
-#include "rt/log.h"
 #include "rt/quiet.h"
 
-const char *const rp_rtmidi_port_names[RP_RTMIDI_PORTS] = {"in", "out", "thru"};
+const char *const rp_rtmidi_port_names[RP_RTMIDI_PORTS] = {"in", "out", "thru",
+                                                           "clock"};
 
 /* ---- which ports there are ---- */
 
 /* Our own, and those of others like us. */
 static bool is_ours(const char *name, const char *other)
 {
-    static const char *const kinds[] = {"-in",    "-out",   "-thru", "-link",
-                                        "-watch", "-pulse", "-probe"};
+    static const char *const kinds[] = {"-in",   "-out",   "-thru",  "-clock",
+                                        "-link", "-watch", "-pulse", "-probe"};
     size_t length = strlen(name);
 
     if (strncmp(other, name, length)) {
@@ -31,24 +31,35 @@ static bool is_ours(const char *name, const char *other)
     return false;
 }
 
-/* ALSA's names end in an address, "Keys:Keys MIDI 1 20:0", whose numbers
- * change; the clients below 128 are the kernel's. */
-static void read_alsa(struct rp_rtmidi_peer *peer)
+/* ALSA's names end in an address, "Keys:Keys MIDI 1 20:0"; the clients below
+ * 128 are the kernel's. */
+static void read_alsa(struct rp_peer *peer)
 {
     char *space = strrchr(peer->name, ' ');
-    int client, port, end = 0;
+    unsigned client, port;
+    int end = 0;
 
-    if (space && sscanf(space, " %d:%d%n", &client, &port, &end) == 2 &&
+    if (space && sscanf(space, " %u:%u%n", &client, &port, &end) == 2 &&
         !space[end]) {
         *space = '\0';
+        peer->number = client << 8 | port;
         peer->hardware =
             client < 128 && strncmp(peer->name, "Midi Through:", 13) != 0;
     }
 }
 
-/* RtMidi does not tell what is hardware; the names of its systems do. */
-static void read_name(struct rp_rtmidi_peer *peer, int api)
+/* What RtMidi does not tell, the names of its systems do. False when there is
+ * no such port. */
+static bool read_peer(struct RtMidiWrapper *device, int api, unsigned at,
+                      struct rp_peer *peer)
 {
+    int size = sizeof(peer->name);
+
+    memset(peer, 0, sizeof(*peer));
+    if (rtmidi_get_port_name(device, at, peer->name, &size) < 0 ||
+        !peer->name[0]) {
+        return false;
+    }
     peer->hardware =
         api == RTMIDI_API_MACOSX_CORE || api == RTMIDI_API_WINDOWS_MM;
     if (api == RTMIDI_API_LINUX_ALSA) {
@@ -56,59 +67,36 @@ static void read_name(struct rp_rtmidi_peer *peer, int api)
     } else if (api == RTMIDI_API_UNIX_JACK) {
         peer->hardware = !strncmp(peer->name, "system:", 7);
     }
+    return true;
 }
 
-/* All ports at the other end of a device; those of `except` left out. */
-static void look(struct RtMidiWrapper *device, int api, const char *except,
-                 struct rp_rtmidi_list *list)
+static bool is_same(const struct rp_peer *a, const struct rp_peer *b)
+{
+    return a->number == b->number && !strcmp(a->name, b->name);
+}
+
+/* Adds all at the other end of a device, sources or destinations; those of
+ * `except` and others like us left out. What is both is one. */
+static void list_peers(struct RtMidiWrapper *device, int api,
+                       const char *except, bool source, struct rp_peers *list)
 {
     unsigned count = rtmidi_get_port_count(device);
 
-    list->count = 0;
-    for (unsigned i = 0; i < count && list->count < RP_RTMIDI_KNOWN; i++) {
-        struct rp_rtmidi_peer *peer = &list->peer[list->count];
-        int size = sizeof(peer->name);
+    for (unsigned i = 0; i < count && list->count < RP_PEERS; i++) {
+        struct rp_peer *peer = &list->peer[list->count];
+        int at = 0;
 
-        if (rtmidi_get_port_name(device, i, peer->name, &size) < 0 ||
-            !peer->name[0] || (except && is_ours(except, peer->name))) {
+        if (!read_peer(device, api, i, peer) ||
+            (except && is_ours(except, peer->name))) {
             continue;
         }
-        read_name(peer, api);
-        peer->number = i;
-        list->count++;
-    }
-}
-
-static const struct rp_rtmidi_peer *find(const struct rp_rtmidi_list *list,
-                                         const char *name)
-{
-    for (int i = 0; i < list->count; i++) {
-        if (!strcmp(list->peer[i].name, name)) {
-            return &list->peer[i];
+        while (!is_same(&list->peer[at], peer)) {
+            at++;
         }
+        list->count += at == list->count;
+        list->peer[at].source |= source;
+        list->peer[at].destination |= !source;
     }
-    return NULL;
-}
-
-rp_status rp_rtmidi_find(const struct rp_rtmidi_list *list, const char *want,
-                         bool source, char *name)
-{
-    const char *names[RP_RTMIDI_KNOWN];
-    int at;
-
-    for (int i = 0; i < list->count; i++) {
-        names[i] = list->peer[i].name;
-    }
-    at = rp_backend_match(want, names, list->count);
-    if (at < 0) {
-        rp_log(RP_ERROR, "rtmidi",
-               "no MIDI %s is called '%s' (%d there are; `riposte ports` lists "
-               "them)",
-               source ? "source" : "destination", want, list->count);
-        return RP_ENONE;
-    }
-    snprintf(name, RP_LINK_NAME, "%s", names[at]);
-    return RP_OK;
 }
 
 /* ---- devices ---- */
@@ -193,25 +181,31 @@ bool rp_rtmidi_try(int api, char *why, size_t size)
 
 /* ---- our own ports ---- */
 
-/* What leads to our input: its name there is new since `before`. */
-static void open_pulse(struct rp_rtmidi *rtmidi,
-                       const struct rp_rtmidi_list *before)
+static bool has_peer(const struct rp_peers *list, const char *name)
 {
-    static struct rp_rtmidi_list now; /* large */
+    for (int i = 0; i < list->count; i++) {
+        if (!strcmp(list->peer[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What leads to our input: its name there is new since `before`. */
+static void open_pulse(struct rp_rtmidi *rtmidi, const struct rp_peers *before)
+{
+    unsigned count = rtmidi_get_port_count(rtmidi->watch);
+    struct rp_peer peer;
 
     rtmidi->pulses = false;
-    if (rtmidi->api != RTMIDI_API_UNIX_JACK) {
-        return;
-    }
-    look(rtmidi->watch, rtmidi->api, NULL, &now);
-    for (int i = 0; i < now.count; i++) {
-        if (find(before, now.peer[i].name) ||
-            !is_ours(rtmidi->name, now.peer[i].name)) {
+    for (unsigned i = 0; i < count; i++) {
+        if (!read_peer(rtmidi->watch, rtmidi->api, i, &peer) ||
+            !is_ours(rtmidi->name, peer.name) || has_peer(before, peer.name)) {
             continue;
         }
         rtmidi->pulse = create_out(rtmidi, "pulse");
         if (is_good(rtmidi->pulse)) {
-            rtmidi_open_port(rtmidi->pulse, now.peer[i].number, "out");
+            rtmidi_open_port(rtmidi->pulse, i, "out");
         }
         rtmidi->pulses = is_good(rtmidi->pulse);
         return;
@@ -220,21 +214,23 @@ static void open_pulse(struct rp_rtmidi *rtmidi,
 
 static bool open_devices(struct rp_rtmidi *rtmidi)
 {
-    static struct rp_rtmidi_list before; /* large */
+    static struct rp_peers before; /* large */
 
     rtmidi->watch = create_out(rtmidi, "watch");
     if (!is_good(rtmidi->watch)) {
         return false;
     }
-    look(rtmidi->watch, rtmidi->api, NULL, &before);
+    before.count = 0;
+    list_peers(rtmidi->watch, rtmidi->api, NULL, false, &before);
     rtmidi->in[0].device = create_in(rtmidi, 0, "in");
     if (!open_own(rtmidi->in[0].device, RP_RTMIDI_IN)) {
         return false;
     }
-    open_pulse(rtmidi, &before);
-    for (int w = 0; w < RP_WAYS; w++) {
-        enum rp_rtmidi_port port =
-            w == RP_WAY_OUT ? RP_RTMIDI_OUT : RP_RTMIDI_THRU;
+    if (rtmidi->api == RTMIDI_API_UNIX_JACK) {
+        open_pulse(rtmidi, &before);
+    }
+    for (int w = 0; w < RP_RTMIDI_OWN; w++) {
+        enum rp_rtmidi_port port = RP_RTMIDI_OUT + w;
 
         rtmidi->out[w].way = w;
         rtmidi->out[w].device = create_out(rtmidi, rp_rtmidi_port_names[port]);
@@ -265,23 +261,6 @@ void rp_rtmidi_close_system(struct rp_rtmidi *rtmidi)
     rp_quiet_end(&quiet, "rtmidi", NULL, 0);
 }
 
-static void look_at_all(struct rp_rtmidi *rtmidi,
-                        struct rp_rtmidi_list *sources,
-                        struct rp_rtmidi_list *destinations)
-{
-    struct rp_quiet quiet;
-
-    rp_quiet_begin(&quiet);
-    look(rtmidi->in[0].device, rtmidi->api, rtmidi->name, sources);
-    look(rtmidi->watch, rtmidi->api, rtmidi->name, destinations);
-    rp_quiet_end(&quiet, "rtmidi", NULL, 0);
-}
-
-void rp_rtmidi_look(struct rp_rtmidi *rtmidi)
-{
-    look_at_all(rtmidi, &rtmidi->sources, &rtmidi->destinations);
-}
-
 rp_status rp_rtmidi_open_system(struct rp_rtmidi *rtmidi, char *why,
                                 size_t size)
 {
@@ -300,154 +279,128 @@ rp_status rp_rtmidi_open_system(struct rp_rtmidi *rtmidi, char *why,
 
 /* ---- connections ---- */
 
-static bool connect_in(struct rp_rtmidi *rtmidi, const char *name)
+/* Opens a device's port to a peer; the number it has may have changed. */
+static bool open_link(struct RtMidiWrapper *device, int api,
+                      enum rp_rtmidi_port port, const struct rp_peer *peer)
 {
-    const struct rp_rtmidi_peer *peer = find(&rtmidi->sources, name);
-    struct RtMidiWrapper *device;
-    int slot = 1;
+    unsigned count = is_good(device) ? rtmidi_get_port_count(device) : 0;
+    struct rp_peer one;
 
-    while (slot < RP_RTMIDI_INS && rtmidi->in[slot].device) {
-        slot++;
+    for (unsigned i = 0; i < count; i++) {
+        if (read_peer(device, api, i, &one) && is_same(&one, peer)) {
+            rtmidi_open_port(device, i, rp_rtmidi_port_names[port]);
+            return is_good(device);
+        }
     }
-    if (!peer || slot == RP_RTMIDI_INS) {
+    return false;
+}
+
+static bool connect_in(struct rp_rtmidi *rtmidi, const struct rp_peer *peer)
+{
+    struct rp_rtmidi_in *in = &rtmidi->in[1];
+    struct RtMidiWrapper *device;
+
+    while (in < &rtmidi->in[RP_RTMIDI_INS] && in->device) {
+        if (is_same(&in->peer, peer)) {
+            return true;
+        }
+        in++;
+    }
+    if (in == &rtmidi->in[RP_RTMIDI_INS]) {
         return false;
     }
-    device = create_in(rtmidi, slot, "link");
-    if (is_good(device)) {
-        rtmidi_open_port(device, peer->number, "in");
-    }
-    if (!is_good(device)) {
+    device = create_in(rtmidi, (int)(in - rtmidi->in), "link");
+    if (!open_link(device, rtmidi->api, RP_RTMIDI_IN, peer)) {
         free_in(device);
         return false;
     }
-    rtmidi->in[slot].device = device;
-    snprintf(rtmidi->in[slot].name, RP_LINK_NAME, "%s", name);
+    in->device = device;
+    in->peer = *peer;
     return true;
 }
 
 static bool connect_out(struct rp_rtmidi *rtmidi, enum rp_rtmidi_port port,
-                        const char *name)
+                        const struct rp_peer *peer)
 {
-    const struct rp_rtmidi_peer *peer = find(&rtmidi->destinations, name);
+    struct rp_rtmidi_out *out = &rtmidi->out[RP_RTMIDI_OWN];
     struct RtMidiWrapper *device;
-    int slot = RP_WAYS;
+    enum rp_way way = port - RP_RTMIDI_OUT;
 
-    while (slot < RP_RTMIDI_OUTS && rtmidi->out[slot].device) {
-        slot++;
+    while (out < &rtmidi->out[RP_RTMIDI_OUTS] && out->device) {
+        if (out->way == way && is_same(&out->peer, peer)) {
+            return true;
+        }
+        out++;
     }
-    if (!peer || slot == RP_RTMIDI_OUTS) {
+    if (out == &rtmidi->out[RP_RTMIDI_OUTS]) {
         return false;
     }
     device = create_out(rtmidi, "link");
-    if (is_good(device)) {
-        rtmidi_open_port(device, peer->number, rp_rtmidi_port_names[port]);
-    }
-    if (!is_good(device)) {
+    if (!open_link(device, rtmidi->api, port, peer)) {
         free_out(device);
         return false;
     }
-    snprintf(rtmidi->out[slot].name, RP_LINK_NAME, "%s", name);
+    out->peer = *peer;
     pthread_mutex_lock(&rtmidi->lock);
-    rtmidi->out[slot].way = port == RP_RTMIDI_OUT ? RP_WAY_OUT : RP_WAY_THRU;
-    rtmidi->out[slot].device = device;
+    out->way = way;
+    out->device = device;
     pthread_mutex_unlock(&rtmidi->lock);
     return true;
 }
 
-static bool connect_link(struct rp_rtmidi *rtmidi, const struct rp_link *link)
+static bool connect_ports(void *self, int port, const struct rp_peer *peer)
 {
+    struct rp_rtmidi *rtmidi = self;
     struct rp_quiet quiet;
     bool good;
 
     rp_quiet_begin(&quiet);
-    good = link->port == RP_RTMIDI_IN
-               ? connect_in(rtmidi, link->other)
-               : connect_out(rtmidi, link->port, link->other);
+    good = port == RP_RTMIDI_IN ? connect_in(rtmidi, peer)
+                                : connect_out(rtmidi, port, peer);
     rp_quiet_end(&quiet, "rtmidi", NULL, 0);
     return good;
 }
 
-void rp_rtmidi_connect_first(struct rp_rtmidi *rtmidi)
+rp_status rp_rtmidi_patch(struct rp_rtmidi *rtmidi,
+                          const struct rp_backend_options *options)
 {
-    struct rp_links *links = &rtmidi->links;
+    const struct rp_patchbay_system system = {.tag = "rtmidi",
+                                              .name = rtmidi->name,
+                                              .ports = rp_rtmidi_port_names,
+                                              .count = RP_RTMIDI_PORTS,
+                                              .self = rtmidi,
+                                              .connect = connect_ports};
 
-    if (rtmidi->in_name[0]) {
-        rp_links_add(links, RP_RTMIDI_IN, rtmidi->in_name);
-    }
-    for (int i = 0; i < rtmidi->sources.count && !rtmidi->in_name[0]; i++) {
-        const struct rp_rtmidi_peer *peer = &rtmidi->sources.peer[i];
-
-        if (peer->hardware) {
-            rp_links_add(links, RP_RTMIDI_IN, peer->name);
-        }
-    }
-    if (rtmidi->out_name[0]) {
-        rp_links_add(links, RP_RTMIDI_OUT, rtmidi->out_name);
-        rp_links_add(links, RP_RTMIDI_THRU, rtmidi->out_name);
-    }
-    for (int i = 0; i < links->count; i++) {
-        struct rp_link *link = &links->link[i];
-
-        if (!connect_link(rtmidi, link)) {
-            link->restore = true;
-            rp_log(RP_WARN, "rtmidi", "%s:%s cannot be connected to %s",
-                   rtmidi->name, rp_rtmidi_port_names[link->port],
-                   link->other);
-        }
-    }
-}
-
-void rp_rtmidi_restore(struct rp_rtmidi *rtmidi, bool late)
-{
-    for (int i = 0; i < rtmidi->links.count; i++) {
-        struct rp_link *link = &rtmidi->links.link[i];
-
-        if (link->restore && connect_link(rtmidi, link)) {
-            link->restore = false;
-            link->missed_at = 0;
-            rp_log(RP_INFO, "rtmidi", "%s:%s and %s are connected again",
-                   rtmidi->name, rp_rtmidi_port_names[link->port],
-                   link->other);
-            if (late && link->port != RP_RTMIDI_IN) {
-                atomic_fetch_add(&rtmidi->base.cycle->release, 1);
-            }
-        }
-    }
+    return rp_patchbay_create(&rtmidi->patchbay, &rtmidi->base, &system,
+                              options);
 }
 
 /* ---- what comes and goes ---- */
 
-static void tell(struct rp_rtmidi *rtmidi, const char *name, bool source,
-                 bool there)
+static bool is_there(const struct rp_rtmidi *rtmidi, bool source,
+                     const struct rp_peer *peer)
 {
-    struct rp_backend *base = &rtmidi->base;
-    struct rp_port port = {.backend = "rtmidi", .name = name, .input = source};
-
-    if (base->on_port) {
-        base->on_port(base->on_port_self, &port, there);
-    }
+    return rp_peers_at(rp_patchbay_peers(rtmidi->patchbay), source,
+                       peer->number, peer->name) != NULL;
 }
 
-static void close_in(struct rp_rtmidi *rtmidi, const char *name)
+/* Ends what leads to somebody who has gone. */
+static void close_links(struct rp_rtmidi *rtmidi)
 {
     for (int i = 1; i < RP_RTMIDI_INS; i++) {
         struct rp_rtmidi_in *in = &rtmidi->in[i];
 
-        if (in->device && !strcmp(in->name, name)) {
+        if (in->device && !is_there(rtmidi, true, &in->peer)) {
             free_in(in->device);
             in->device = NULL;
             atomic_store(&rtmidi->pulled, true);
         }
     }
-}
-
-static void close_out(struct rp_rtmidi *rtmidi, const char *name)
-{
-    for (int i = RP_WAYS; i < RP_RTMIDI_OUTS; i++) {
+    for (int i = RP_RTMIDI_OWN; i < RP_RTMIDI_OUTS; i++) {
         struct rp_rtmidi_out *out = &rtmidi->out[i];
         struct RtMidiWrapper *device = out->device;
 
-        if (device && !strcmp(out->name, name)) {
+        if (device && !is_there(rtmidi, false, &out->peer)) {
             pthread_mutex_lock(&rtmidi->lock);
             out->device = NULL;
             pthread_mutex_unlock(&rtmidi->lock);
@@ -456,65 +409,32 @@ static void close_out(struct rp_rtmidi *rtmidi, const char *name)
     }
 }
 
-/* What was connected to it is to be connected again when it is back. */
-static void leave(struct rp_rtmidi *rtmidi, const char *name, bool source)
+void rp_rtmidi_look(struct rp_rtmidi *rtmidi)
 {
-    bool connected = false;
+    static struct rp_peers list; /* large */
+    struct rp_quiet quiet;
 
-    for (int i = 0; i < rtmidi->links.count; i++) {
-        struct rp_link *link = &rtmidi->links.link[i];
-
-        if (!strcmp(link->other, name) &&
-            (link->port == RP_RTMIDI_IN) == source) {
-            connected |= !link->restore;
-            link->restore = true;
-        }
+    rp_quiet_begin(&quiet);
+    list.count = 0;
+    list_peers(rtmidi->in[0].device, rtmidi->api, rtmidi->name, true, &list);
+    list_peers(rtmidi->watch, rtmidi->api, rtmidi->name, false, &list);
+    rp_quiet_end(&quiet, "rtmidi", NULL, 0);
+    rp_patchbay_begin(rtmidi->patchbay);
+    for (int i = 0; i < list.count; i++) {
+        rp_patchbay_peer(rtmidi->patchbay, &list.peer[i], NULL);
     }
-    if (connected) {
-        struct rp_quiet quiet;
-
-        rp_quiet_begin(&quiet);
-        (source ? close_in : close_out)(rtmidi, name);
-        rp_quiet_end(&quiet, "rtmidi", NULL, 0);
-    }
-    rp_log(connected ? RP_WARN : RP_INFO, "rtmidi", "%s is gone%s", name,
-           connected ? "; it is connected again when it comes back" : "");
-    tell(rtmidi, name, source, false);
-}
-
-static void compare(struct rp_rtmidi *rtmidi, struct rp_rtmidi_list *was,
-                    const struct rp_rtmidi_list *now, bool source)
-{
-    for (int i = 0; i < was->count; i++) {
-        if (!find(now, was->peer[i].name)) {
-            leave(rtmidi, was->peer[i].name, source);
-        }
-    }
-    for (int i = 0; i < now->count; i++) {
-        if (!find(was, now->peer[i].name)) {
-            rp_log(RP_INFO, "rtmidi", "%s is there", now->peer[i].name);
-            tell(rtmidi, now->peer[i].name, source, true);
-        }
-    }
-    *was = *now;
-}
-
-void rp_rtmidi_watch(struct rp_rtmidi *rtmidi)
-{
-    static struct rp_rtmidi_list sources, destinations; /* large */
-
-    look_at_all(rtmidi, &sources, &destinations);
-    compare(rtmidi, &rtmidi->sources, &sources, true);
-    compare(rtmidi, &rtmidi->destinations, &destinations, false);
-    rp_rtmidi_restore(rtmidi, true);
+    rp_patchbay_end(rtmidi->patchbay);
+    rp_quiet_begin(&quiet);
+    close_links(rtmidi);
+    rp_quiet_end(&quiet, "rtmidi", NULL, 0);
 }
 
 void rp_rtmidi_each(int api, const char *backend,
                     void (*each)(void *self, const struct rp_port *port),
                     void *self)
 {
-    static struct rp_rtmidi_list list; /* large */
-    struct RtMidiWrapper *device[2];   /* outputs, inputs */
+    static struct rp_peers list;     /* large */
+    struct RtMidiWrapper *device[2]; /* outputs, inputs */
     struct rp_quiet quiet;
 
     rp_quiet_begin(&quiet);
@@ -525,7 +445,7 @@ void rp_rtmidi_each(int api, const char *backend,
         list.count = 0;
         if (is_good(device[input])) {
             rp_quiet_begin(&quiet);
-            look(device[input], api, NULL, &list);
+            list_peers(device[input], api, NULL, input, &list);
             rp_quiet_end(&quiet, "rtmidi", NULL, 0);
         }
         for (int i = 0; i < list.count; i++) {

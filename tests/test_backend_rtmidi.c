@@ -7,7 +7,7 @@
 #include "tests/fake/fake_rtmidi.h"
 #include "tests/fake/fake_time.h"
 
-enum { OUT, THRU };
+enum { OUT, THRU, CLOCK };
 enum { PERIOD = 2666666, SECOND = 1000000000 }; /* ns; of 128 frames, nearly */
 
 static struct rp_knobs knobs;
@@ -306,6 +306,34 @@ static void test_return(void)
     finish(session);
 }
 
+/* MIDI clock for others, each tick sent when it is due. */
+static void test_clock(void)
+{
+    struct rp_session *session;
+    const struct fake_message *tick = fake_rtmidi.sent[CLOCK];
+    uint32_t ticks = 0;
+    double worst = 0;
+
+    fake_rtmidi_boot(RTMIDI_API_LINUX_ALSA);
+    session = open_session(NULL, NULL);
+    knobs.tempo = 97000;
+    knobs.clock_out = 1;
+    arrive(NULL, 0x90, 60, 1); /* the beat begins */
+    pass(2ull * SECOND);
+    for (uint32_t i = 1; i < fake_rtmidi.sents[CLOCK]; i++) {
+        if (tick[i].bytes[0] == 0xf8 && tick[i - 1].bytes[0] == 0xf8) {
+            double off = (double)(int64_t)(tick[i].at - tick[i - 1].at) -
+                         60e9 / 97 / 24;
+
+            worst = fabs(off) > worst ? fabs(off) : worst;
+            ticks++;
+        }
+    }
+    CHECK(ticks > 70);
+    CHECK(worst < 21000); /* ns: one frame */
+    finish(session);
+}
+
 /* All that sounds ends, and is sent. */
 static void test_stop(void)
 {
@@ -347,7 +375,7 @@ static void test_refusals(void)
     CHECK_INT(rp_session_create(&session, &options), RP_EARG);
     CHECK_INT(lines, 1);
     options.period = 0;
-    options.in = "no such";
+    options.in = "9"; /* a number must be in the list, a name is waited for */
     quiet();
     CHECK_INT(rp_session_create(&session, &options), RP_ENONE);
     CHECK_INT(lines, 1);
@@ -395,6 +423,7 @@ int main(void)
     test_connections();
     test_plugging();
     test_return();
+    test_clock();
     test_stop();
     test_refusals();
     test_ports();

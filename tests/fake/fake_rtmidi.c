@@ -26,7 +26,7 @@ struct device {
 
 static struct device devices[DEVICES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool sounds[2][16][128];
+static bool sounds[3][16][128];
 
 /* ---- for tests ---- */
 
@@ -328,7 +328,10 @@ int rtmidi_out_send_message(RtMidiOutPtr device, const unsigned char *bytes,
     } else if (self->other[0]) {
         fake_rtmidi.linked++;
     } else {
-        keep(strstr(self->name, ":thru") != NULL, bytes, size);
+        keep(strstr(self->name, ":clock")  ? 2
+             : strstr(self->name, ":thru") ? 1
+                                           : 0,
+             bytes, size);
     }
     return 0;
 }

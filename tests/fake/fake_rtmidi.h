@@ -26,8 +26,8 @@ extern struct fake_rtmidi {
     bool ignores;    /* some input leaves out SysEx, clock or sensing */
     uint32_t linked; /* messages to ports we are connected to */
     uint32_t sounding, disorder;
-    uint32_t sents[2]; /* by the ports out and thru */
-    struct fake_message sent[2][FAKE_RTMIDI_SENT];
+    uint32_t sents[3]; /* by the ports out, thru and clock */
+    struct fake_message sent[3][FAKE_RTMIDI_SENT];
     struct {
         bool used, source, destination;
         char name[80];
