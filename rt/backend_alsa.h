@@ -13,7 +13,13 @@
 #include "rt/pace.h"
 #include "rt/patchbay.h"
 
-enum rp_alsa_port { RP_ALSA_IN, RP_ALSA_OUT, RP_ALSA_THRU, RP_ALSA_PORTS };
+enum rp_alsa_port {
+    RP_ALSA_IN,
+    RP_ALSA_OUT,
+    RP_ALSA_THRU,
+    RP_ALSA_CLOCK,
+    RP_ALSA_PORTS
+};
 
 struct rp_alsa {
     struct rp_backend base;
@@ -30,7 +36,7 @@ struct rp_alsa {
     bool mapped;
     int64_t shift;              /* the queue's time less CLOCK_MONOTONIC, ns */
     uint64_t last_due;          /* ns; when the last event sent is due */
-    int64_t last_sent[RP_WAYS]; /* the queue's time it was given */
+    int64_t last_sent[RP_WAY_CLOCK + 1]; /* the queue's time it was given */
     bool unplug; /* `unplugged` rises when all that came before was heard */
 
     /* Main alone. */

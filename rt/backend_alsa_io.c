@@ -144,6 +144,9 @@ static RP_RT void schedule(struct rp_alsa *alsa, enum rp_way way,
 static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
                               uint32_t offset, struct rp_event event)
 {
+    static const enum rp_alsa_port ports[] = {[RP_WAY_OUT] = RP_ALSA_OUT,
+                                              [RP_WAY_THRU] = RP_ALSA_THRU,
+                                              [RP_WAY_CLOCK] = RP_ALSA_CLOCK};
     struct rp_alsa *alsa = io->self;
     snd_seq_event_t out;
 
@@ -153,8 +156,7 @@ static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
         out.type == SND_SEQ_EVENT_NONE) {
         return true; /* nothing that the sequencer knows */
     }
-    snd_seq_ev_set_source(
-        &out, alsa->port[way == RP_WAY_OUT ? RP_ALSA_OUT : RP_ALSA_THRU]);
+    snd_seq_ev_set_source(&out, alsa->port[ports[way]]);
     snd_seq_ev_set_subs(&out);
     schedule(alsa, way, &out,
              rp_pace_ns(&alsa->pace, io->frame + alsa->base.period + offset));
@@ -181,6 +183,8 @@ RP_RT void rp_alsa_run(struct rp_backend *backend)
                        .frame = frame,
                        .frames = backend->period,
                        .in = alsa->in.item,
+                       .delay = 2 * backend->period, /* see pace.h */
+                       .clock = true,
                        .write = write_event,
                        .self = alsa};
 

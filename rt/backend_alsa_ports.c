@@ -9,7 +9,8 @@
 
 enum { ANNOUNCEMENTS = 4096 };
 
-const char *const rp_alsa_port_names[RP_ALSA_PORTS] = {"in", "out", "thru"};
+const char *const rp_alsa_port_names[RP_ALSA_PORTS] = {"in", "out", "thru",
+                                                       "clock"};
 
 /* ---- which ports there are ---- */
 

@@ -10,7 +10,7 @@
 #include "tests/fake/fake_time.h"
 #include "tests/fake/guard.h"
 
-enum { ARRIVED = 4096, BUFFERED = 2340, PORTS = 3, SECOND = 1000000000 };
+enum { ARRIVED = 4096, BUFFERED = 2340, PORTS = 4, SECOND = 1000000000 };
 
 struct fake_alsa fake_alsa;
 
@@ -45,7 +45,7 @@ static int number_of(const snd_seq_t *seq)
     return 128 + (int)((const struct fake_client *)seq - clients);
 }
 
-/* The client with the ports in, out and thru. */
+/* The client with the ports in, out, thru and clock. */
 static struct fake_client *riposte(void)
 {
     for (int i = 0; i < FAKE_CLIENTS; i++) {
@@ -425,7 +425,9 @@ static void send(const snd_seq_event_t *event)
         fake_alsa.disorder++;
     }
     fake_alsa.sents[way]++;
-    hear(way, sent->bytes);
+    if (way < 2) { /* on the third it is the clock */
+        hear(way, sent->bytes);
+    }
 }
 
 int snd_seq_drain_output(snd_seq_t *seq)

@@ -33,8 +33,8 @@ extern struct fake_alsa {
     unsigned timer;    /* Hz asked for */
     uint32_t disorder; /* events due before the one sent before */
     uint32_t sounding; /* pitches that sound behind thru and out */
-    uint32_t sents[2]; /* out, thru */
-    struct fake_sent sent[2][FAKE_SENT];
+    uint32_t sents[3]; /* out, thru, clock */
+    struct fake_sent sent[3][FAKE_SENT];
     struct fake_peer peer[FAKE_PEERS];
 } fake_alsa;
 
