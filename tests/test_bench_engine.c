@@ -1,6 +1,6 @@
 /* The measurement runs, covers what it says, and prints JSON. How fast is not
  * for a test: the machine may be busy. */
-#include "model/net/bench_engine.h"
+#include "model/play/bench_rollout.h"
 #include "model/net/json.h"
 #include "model/net/kernels.h"
 #include "tests/test.h"
@@ -22,6 +22,10 @@ static void check_json(const struct rp_bench_engine *bench)
                bench->row[0].us, 0.01);
     CHECK_NEAR(json.node[rp_json_find(&json, 0, "draw_us")].number,
                bench->draw_us, 0.01);
+    rows = rp_json_find(&json, 0, "rollouts");
+    CHECK_INT(json.node[rows].count, bench->rollouts);
+    CHECK_NEAR(json.node[rp_json_find(&json, rows + 1, "us")].number,
+               bench->rollout[0].us, 0.01);
     rp_json_fini(&json);
     free(text);
 }
@@ -48,6 +52,14 @@ int main(void)
     }
     CHECK_INT(large, 1 + paths);
     CHECK(bench.draw_us > 0);
+    CHECK(strlen(bench.device) > 3);
+    CHECK_INT(rp_bench_rollout_run(&bench, &rp_engine_cpu, 0.01), RP_OK);
+    CHECK_INT(bench.rollouts, 3);
+    for (uint32_t i = 0; i < bench.rollouts; i++) {
+        const struct rp_bench_engine_rollout *row = &bench.rollout[i];
+        CHECK_INT(row->notes, row->candidates * row->most);
+        CHECK(row->us > 0 && row->p999_us >= row->us);
+    }
     CHECK(rp_bench_engine_within(&in) && !rp_bench_engine_within(&over));
     rp_bench_engine_print(&bench, false, stdout);
     check_json(&bench);

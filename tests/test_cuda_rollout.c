@@ -9,6 +9,10 @@
 
 enum { BAR = 96, START = 4 * BAR, MANY = 40, MOST = 9, SLOTS = 8 };
 
+/* The module over the fake device, or with --device the one that was built for
+ * a GPU (tests/gpu.sh). */
+static const struct rp_engine_ops *device;
+
 static char logged[400];
 static int lines;
 
@@ -97,7 +101,7 @@ static void scene_init(struct scene *scene, const struct rp_shape *shape)
     for (size_t i = 0; i < layout.size; i++)
         scene->params[i] *= 3.0f; /* so that it has opinions */
     scene->cpu = make_engine(&rp_engine_cpu, scene);
-    scene->cuda = make_engine(rp_engine_module.ops, scene);
+    scene->cuda = make_engine(device ? device : rp_engine_module.ops, scene);
     hear_phrase(scene);
     init_turn(scene);
 }
@@ -272,8 +276,14 @@ static void test_memory(void)
     CHECK_INT(fake_cuda.live, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "--device")) {
+        CHECK_INT(rp_engine_find("cuda", &device), RP_OK);
+        if (device)
+            test_same();
+        return TEST_END();
+    }
     if (!fake_cuda_runs())
         SKIP("the fake device's fibers are unknown to TSan");
     setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);

@@ -1,11 +1,14 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/bench_train.h"
 #include "model/net/bench_engine.h"
 #include "model/play/bench_answers.h"
+#include "model/play/bench_candidates.h"
 #include "model/play/bench_fallback.h"
 #include "model/play/bench_phrases.h"
+#include "model/play/bench_rollout.h"
 #include "model/play/bench_sync.h"
 #include "rt/log.h"
 #include "tui/bench_latency.h"
@@ -15,6 +18,7 @@
 /* What every measurement needs. */
 struct wish {
     const char *preset, *model, *engine, *backend, *split, *out, *precision;
+    const char *most;
     struct rp_given given;
     uint32_t notes, turns, count, seed;
     double sigma, seconds;
@@ -43,7 +47,8 @@ static const struct rp_option engine_options[] = {
 static const struct rp_cli engine_cli = {
     .name = "bench engine",
     .about = "Microseconds for a note, of the preset's network and of one of "
-             "2 x 512, beside the\ntime that reading its weights takes.",
+             "2 x 512, beside the\ntime that reading its weights takes; and "
+             "for rollouts of 2 x 512. On a GPU, on each of\nits paths.",
     .options = engine_options,
 };
 
@@ -124,6 +129,30 @@ static const struct rp_cli answers_cli = {
     .least_args = 1,
     .most_args = 1000,
     .options = answers_options,
+};
+
+static const struct rp_option candidates_options[] = {
+    MODEL_OPTIONS,
+    {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL,
+     1 << RP_SET_LENGTH | 1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P |
+         1 << RP_SET_TOP_K | 1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
+         1 << RP_SET_SEED},
+    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
+     0, 0, "train|valid|test"},
+    {"count", "N", "calls (200)", RP_OPTION_COUNT, AT(count), 1, 100000},
+    {"of", "N,...", "chosen among so many (1,16,256)", RP_OPTION_TEXT,
+     AT(most)},
+    RP_OPTION_END,
+};
+static const struct rp_cli candidates_cli = {
+    .name = "bench candidates",
+    .args = "DIR...",
+    .about = "Calls cut from the .mid files of DIRs: how far answers that are "
+             "chosen among\nmore candidates are from what the composers wrote "
+             "next, and whether the echo\nfollows its knob.",
+    .least_args = 1,
+    .most_args = 1000,
+    .options = candidates_options,
 };
 
 static const struct rp_option sync_options[] = {
@@ -211,6 +240,9 @@ static int bench_engine(int argc, char **argv)
     if (status == RP_OK) {
         status =
             rp_bench_engine_run(&bench, model.ops, &model.shape, wish.seconds);
+    }
+    if (status == RP_OK) {
+        status = rp_bench_rollout_run(&bench, model.ops, wish.seconds);
     }
     if (status == RP_OK) {
         rp_bench_engine_print(&bench, wish.json, stdout);
@@ -363,6 +395,76 @@ static int bench_answers(int argc, char **argv)
     return rp_exit_code(status);
 }
 
+/* "1,16,256", ascending. */
+static rp_status read_counts(const char *text,
+                             struct rp_bench_candidates_options *options)
+{
+    unsigned long count, before = 0;
+    const char *at = text;
+    char *end;
+
+    options->choices = 0;
+    for (; *at; at = *end == ',' ? end + 1 : end) {
+        count = strtoul(at, &end, 10);
+        if (end == at || (*end && *end != ',') || count <= before ||
+            count > RP_ROLLOUT_CANDIDATES ||
+            options->choices == RP_BENCH_CHOICES) {
+            rp_log(RP_ERROR, "bench",
+                   "--of '%s': character %d: expected up to %d numbers that "
+                   "rise, 1 to %d, such as 1,16,256",
+                   text, (int)(at - text) + 1, RP_BENCH_CHOICES,
+                   RP_ROLLOUT_CANDIDATES);
+            return RP_EARG;
+        }
+        options->candidates[options->choices++] = (uint32_t)count;
+        before = count;
+    }
+    return options->choices ? RP_OK : RP_EARG;
+}
+
+static int bench_candidates(int argc, char **argv)
+{
+    struct wish wish = {.preset = "melody",
+                        .engine = "auto",
+                        .split = "test",
+                        .most = "1,16,256",
+                        .count = 200};
+    struct rp_bench_candidates_options asked = {0};
+    struct rp_bench_candidates_result result;
+    struct rp_texts dirs = {0};
+    struct rp_model model = {0};
+    struct rp_knobs knobs;
+    rp_status status;
+    int exit_code;
+
+    rp_knobs_init(&wish.given.knobs);
+    exit_code = rp_cli_parse(&candidates_cli, argc, argv, &wish, &dirs);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (read_counts(wish.most, &asked) != RP_OK) {
+        rp_texts_fini(&dirs);
+        return RP_EXIT_USAGE;
+    }
+    status = load_model(&wish, &model, &knobs);
+    asked.model = &model;
+    asked.knobs = &knobs;
+    asked.dir = dirs.text;
+    asked.dirs = dirs.count;
+    asked.split = split_of(wish.split);
+    asked.count = wish.count;
+    asked.seed = knobs.seed;
+    if (status == RP_OK) {
+        status = rp_bench_candidates(&asked, &result);
+    }
+    if (status == RP_OK) {
+        rp_bench_candidates_print(&result, stdout);
+    }
+    rp_model_fini(&model);
+    rp_texts_fini(&dirs);
+    return rp_exit_code(status);
+}
+
 static int bench_train(int argc, char **argv)
 {
     struct wish wish = {.precision = "both",
@@ -402,6 +504,7 @@ static const struct rp_command benches[] = {
     {"latency", bench_latency, "key press to thru, decision to answer"},
     {"answers", bench_answers, "answers beside what composers wrote"},
     {"phrases", bench_phrases, "hand-over and rhythm over real phrases"},
+    {"candidates", bench_candidates, "what choosing among more does to them"},
     {"sync", bench_sync, "how well a MIDI clock is followed"},
     {"train", bench_train, "notes learned from in a second"},
 };

@@ -178,6 +178,7 @@ static rp_status measure(struct trial *trial, double seconds,
     }
     row->us = median(note_us, count) / trial->slots;
     row->least_us = note_us[0] / trial->slots;
+    row->p999_us = note_us[count - 1 - count / 1000] / trial->slots;
     row->floor_us = trial->kernels ? median(floor_us, count) : 0;
     row->bytes = 4.0 * (double)trial->floats;
     return RP_OK;
@@ -186,10 +187,11 @@ static rp_status measure(struct trial *trial, double seconds,
 static rp_status add_row(struct rp_bench_engine *bench,
                          const struct rp_engine_ops *ops,
                          const struct rp_shape *shape, uint32_t slots,
-                         const struct rp_kernels *kernels, double seconds)
+                         const struct rp_kernels *kernels, const char *path,
+                         double seconds)
 {
     struct rp_bench_engine_row row = {.engine = ops->name,
-                                      .kernels = kernels ? kernels->name : "",
+                                      .kernels = kernels ? kernels->name : path,
                                       .layers = shape->layers,
                                       .hidden = shape->hidden,
                                       .head = shape->head,
@@ -208,20 +210,52 @@ static rp_status add_row(struct rp_bench_engine *bench,
     return status;
 }
 
+static rp_status add_cpu(struct rp_bench_engine *bench,
+                         const struct rp_engine_ops *ops,
+                         const struct rp_shape *shape, double seconds)
+{
+    static const char *const paths[] = {"avx512", "avx2", "portable"};
+    const struct rp_kernels *best = rp_kernels();
+    rp_status status = add_row(bench, ops, shape, 1, best, "", seconds);
+
+    if (!status)
+        status = add_row(bench, ops, shape, SLOTS, best, "", seconds);
+    for (int i = 0; !status && i < 3; i++) {
+        const struct rp_kernels *path = rp_kernels_find(paths[i]);
+        if (path && path != best)
+            status = add_row(bench, ops, shape, 1, path, "", seconds);
+    }
+    return status;
+}
+
+const char *const *rp_bench_engine_paths(const struct rp_engine_ops *ops)
+{
+    static const char *const cuda[] = {"plain", "graph", NULL};
+    static const char *const one[] = {"", NULL};
+
+    return strcmp(ops->name, "cuda") ? one : cuda;
+}
+
+void rp_bench_engine_take(const char *path)
+{
+    if (*path)
+        setenv("RIPOSTE_CUDA_PATH", path, 1);
+}
+
 static rp_status add_shape(struct rp_bench_engine *bench,
                            const struct rp_engine_ops *ops,
                            const struct rp_shape *shape, double seconds)
 {
-    static const char *const paths[] = {"avx512", "avx2", "portable"};
-    const struct rp_kernels *best = ops == &rp_engine_cpu ? rp_kernels() : NULL;
-    rp_status status = add_row(bench, ops, shape, 1, best, seconds);
+    const char *const *path = rp_bench_engine_paths(ops);
+    rp_status status = RP_OK;
 
-    if (!status)
-        status = add_row(bench, ops, shape, SLOTS, best, seconds);
-    for (int i = 0; best && !status && i < 3; i++) {
-        const struct rp_kernels *path = rp_kernels_find(paths[i]);
-        if (path && path != best)
-            status = add_row(bench, ops, shape, 1, path, seconds);
+    if (ops == &rp_engine_cpu)
+        return add_cpu(bench, ops, shape, seconds);
+    for (; *path && !status; path++) {
+        rp_bench_engine_take(*path);
+        status = add_row(bench, ops, shape, 1, NULL, *path, seconds);
+        if (!status)
+            status = add_row(bench, ops, shape, SLOTS, NULL, *path, seconds);
     }
     return status;
 }
@@ -257,6 +291,7 @@ rp_status rp_bench_engine_run(struct rp_bench_engine *bench,
     rp_status status = RP_OK;
 
     *bench = (struct rp_bench_engine){0};
+    (void)ops->probe(bench->device, sizeof bench->device);
     if (shape)
         status = add_shape(bench, ops, shape, seconds);
     if (!status)
@@ -274,14 +309,16 @@ bool rp_bench_engine_within(const struct rp_bench_engine_row *row)
 
 static void print_text(const struct rp_bench_engine *bench, FILE *out)
 {
-    fprintf(out, "one note: a step and all heads; microseconds, median\n"
-                 "engine kernels   shape     head slots    us/note    least"
-                 "      floor  weights\n");
+    fprintf(out,
+            "%s\none note: a step and all heads; microseconds, median\n"
+            "engine kernels   shape     head slots    us/note    least"
+            "    99.9 %%      floor  weights\n",
+            bench->device);
     for (uint32_t i = 0; i < bench->rows; i++) {
         const struct rp_bench_engine_row *row = &bench->row[i];
-        fprintf(out, "%-6s %-9s %u x %-5u %4u %5u %10.1f %8.1f", row->engine,
-                row->kernels, row->layers, row->hidden, row->head, row->slots,
-                row->us, row->least_us);
+        fprintf(out, "%-6s %-9s %u x %-5u %4u %5u %10.1f %8.1f %9.1f",
+                row->engine, row->kernels, row->layers, row->hidden, row->head,
+                row->slots, row->us, row->least_us, row->p999_us);
         if (row->floor_us > 0)
             fprintf(out, " %10.1f %6.2f MB", row->floor_us, row->bytes * 1e-6);
         if (row->floor_us > 0 && row->slots == 1)
@@ -289,23 +326,43 @@ static void print_text(const struct rp_bench_engine *bench, FILE *out)
                     rp_bench_engine_within(row) ? ", within 1.3 + 20 us" : "");
         putc('\n', out);
     }
-    fprintf(out, "drawing five fields of a note: %.1f us\n", bench->draw_us);
+    fprintf(out, "drawing five fields of a note: %.1f us\n"
+                 "rollouts: candidates x notes in one call\n"
+                 "engine path      shape     candidates      us, median"
+                 "      99.9 %%  notes\n",
+            bench->draw_us);
+    for (uint32_t i = 0; i < bench->rollouts; i++) {
+        const struct rp_bench_engine_rollout *row = &bench->rollout[i];
+        fprintf(out, "%-6s %-9s %u x %-5u %5u x %-3u %14.1f %11.1f %6u\n",
+                row->engine, row->path, row->layers, row->hidden,
+                row->candidates, row->most, row->us, row->p999_us, row->notes);
+    }
 }
 
 static void print_json(const struct rp_bench_engine *bench, FILE *out)
 {
-    fprintf(out, "{\"rows\":[");
+    fprintf(out, "{\"device\":\"%s\",\"rows\":[", bench->device);
     for (uint32_t i = 0; i < bench->rows; i++) {
         const struct rp_bench_engine_row *row = &bench->row[i];
         fprintf(out,
                 "%s\n{\"engine\":\"%s\",\"kernels\":\"%s\",\"layers\":%u,"
                 "\"hidden\":%u,\"head\":%u,\"slots\":%u,\"us\":%.2f,"
-                "\"least_us\":%.2f,\"floor_us\":%.2f,\"bytes\":%.0f,"
-                "\"within\":%s}",
+                "\"least_us\":%.2f,\"p999_us\":%.2f,\"floor_us\":%.2f,"
+                "\"bytes\":%.0f,\"within\":%s}",
                 i ? "," : "", row->engine, row->kernels, row->layers,
                 row->hidden, row->head, row->slots, row->us, row->least_us,
-                row->floor_us, row->bytes,
+                row->p999_us, row->floor_us, row->bytes,
                 rp_bench_engine_within(row) ? "true" : "false");
+    }
+    fprintf(out, "],\n\"rollouts\":[");
+    for (uint32_t i = 0; i < bench->rollouts; i++) {
+        const struct rp_bench_engine_rollout *row = &bench->rollout[i];
+        fprintf(out,
+                "%s\n{\"engine\":\"%s\",\"path\":\"%s\",\"layers\":%u,"
+                "\"hidden\":%u,\"candidates\":%u,\"most\":%u,\"notes\":%u,"
+                "\"us\":%.2f,\"p999_us\":%.2f}",
+                i ? "," : "", row->engine, row->path, row->layers, row->hidden,
+                row->candidates, row->most, row->notes, row->us, row->p999_us);
     }
     fprintf(out, "],\n\"draw_us\":%.2f}\n", bench->draw_us);
 }

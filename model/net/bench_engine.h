@@ -13,30 +13,47 @@
 
 struct rp_bench_engine_row {
     const char *engine;  /* "cpu" */
-    const char *kernels; /* "avx512"; "" for an engine that has none */
+    const char *kernels; /* "avx512"; the CUDA engine's path; "": it has none */
     uint32_t layers, hidden, head;
     uint32_t slots; /* stepped together; the rest is per note of one slot */
     double us;      /* median microseconds */
-    double least_us;
+    double least_us, p999_us; /* the quickest; all but one in a thousand */
     double floor_us; /* median; 0 where it was not measured */
     double bytes;    /* of weights that a note reads */
 };
 
-enum { RP_BENCH_ENGINE_ROWS = 16 };
+/* Rollouts: candidates of so many notes each, from one state to their end, in
+ * one call. One candidate of one note is what a note takes from the host to
+ * the device and back. */
+struct rp_bench_engine_rollout {
+    const char *engine, *path;
+    uint32_t layers, hidden, candidates, most;
+    uint32_t notes; /* that came of it */
+    double us, p999_us;
+};
+
+enum { RP_BENCH_ENGINE_ROWS = 24 };
 
 struct rp_bench_engine {
+    char device[300]; /* what the engine found here */
     uint32_t rows;
     struct rp_bench_engine_row row[RP_BENCH_ENGINE_ROWS];
     double draw_us; /* drawing all fields of a note from their logits */
+    uint32_t rollouts; /* bench_rollout.h adds them */
+    struct rp_bench_engine_rollout rollout[RP_BENCH_ENGINE_ROWS];
 };
 
 /* Rows: `shape` (may be NULL) and 2 x 512, each with one slot, with 16, and on
- * every kernel path this CPU has. Takes about `seconds` per row. Random
+ * every kernel path this CPU has, or on every path of the CUDA engine. Takes about `seconds` per row. Random
  * weights: the cost does not depend on them. */
 RP_MUST rp_status rp_bench_engine_run(struct rp_bench_engine *bench,
                                       const struct rp_engine_ops *ops,
                                       const struct rp_shape *shape,
                                       double seconds);
+/* Ways that an engine can be told to go, up to a NULL; "" alone where there is
+ * one. Instances made after take() go that way. */
+const char *const *rp_bench_engine_paths(const struct rp_engine_ops *ops);
+void rp_bench_engine_take(const char *path);
 /* Whether a row keeps the promise above. */
 bool rp_bench_engine_within(const struct rp_bench_engine_row *row);
 void rp_bench_engine_print(const struct rp_bench_engine *bench, bool json,
