@@ -35,6 +35,7 @@ static void begin(struct rp_stage *stage)
     atomic_store(&stage->knobs.seed, 11);
     atomic_store(&stage->knobs.candidates, 8); /* the same on every engine */
     atomic_store(&stage->knobs.instrument, -1);
+    atomic_store(&stage->knobs.candidates, 6); /* whatever the engine */
     stage->clock.mbpm = 120000;
 }
 
