@@ -47,6 +47,8 @@ const struct rp_key rp_keymap[] = {
     {'p', RP_DO_SELECT, RP_SET_TOP_P, true, "p", "knob top-p"},
     {'k', RP_DO_SELECT, RP_SET_TOP_K, true, "k", "knob top-k"},
     {'w', RP_DO_SELECT, RP_SET_WINDOW, true, "w", "knob window"},
+    {'x', RP_DO_SELECT, RP_SET_ECHO, true, "x", "knob echo"},
+    {'d', RP_DO_SELECT, RP_SET_CANDIDATES, true, "d", "knob candidates"},
     {'i', RP_DO_SELECT, RP_SET_INSTRUMENT, true, "i", "knob instrument"},
     {'c', RP_DO_SELECT, RP_SET_CHANNEL, true, "c", "knob channel"},
     {'n', RP_DO_TURN, RP_SET_METRONOME, true, "n", "metronome on / off"},

@@ -218,24 +218,6 @@ static rp_status perform(const struct rp_bench_answers_options *options,
     return status;
 }
 
-/* What the composer wrote next: as long as the call, from the next onset. */
-static uint32_t continuation(const struct rp_bench_call *call)
-{
-    const struct rp_piece *piece = call->piece;
-    const struct rp_note *note = piece->note + call->first;
-    uint32_t next = call->first + call->count, count = 0;
-    int32_t length = note[call->count - 1].onset +
-                     note[call->count - 1].duration - note[0].onset;
-
-    if (next >= piece->count)
-        return 0;
-    while (next + count < piece->count &&
-           piece->note[next + count].onset < piece->note[next].onset + length)
-        count++;
-    /* Cut off by the end of the piece: not as long as the call. */
-    return next + count < piece->count ? count : 0;
-}
-
 static void print_look(FILE *out, const char *name,
                        const struct rp_bench_look *l)
 {
@@ -259,7 +241,7 @@ static rp_status run_calls(const struct rp_bench_answers_options *options,
     for (uint32_t i = 0; i < calls->count && done < count && !status; i++) {
         const struct rp_bench_call *call = &calls->call[i];
         const struct rp_note *note = call->piece->note + call->first;
-        uint32_t real = continuation(call), answers = 0;
+        uint32_t real = rp_bench_continuation(call), answers = 0;
         struct rp_note answer[NOTES];
         if (!real || note[call->count - 1].onset - note[0].onset <
                          BEATS_LEAST * resolution)

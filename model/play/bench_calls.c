@@ -144,6 +144,41 @@ void rp_bench_calls_fini(struct rp_bench_calls *calls)
     memset(calls, 0, sizeof *calls);
 }
 
+uint32_t rp_bench_next_phrase(const struct rp_bench_call *call,
+                              uint32_t resolution)
+{
+    struct rp_bench_call next = { call->piece, call->first + call->count, 0,
+                                  call->kind };
+    enum rp_phrase_kind kind;
+    uint32_t i = next.first;
+
+    while (i < call->piece->count &&
+           (kind = call->kind,
+            !ends_at(call->piece, (int32_t)resolution, next.first, i, &kind)))
+        i++;
+    next.count = i + 1 - next.first;
+    return i < call->piece->count && is_usable(&next, (int32_t)resolution)
+               ? next.count
+               : 0;
+}
+
+uint32_t rp_bench_continuation(const struct rp_bench_call *call)
+{
+    const struct rp_piece *piece = call->piece;
+    const struct rp_note *note = piece->note + call->first;
+    uint32_t next = call->first + call->count, count = 0;
+    int32_t length = note[call->count - 1].onset +
+                     note[call->count - 1].duration - note[0].onset;
+
+    if (next >= piece->count)
+        return 0;
+    while (next + count < piece->count &&
+           piece->note[next + count].onset < piece->note[next].onset + length)
+        count++;
+    /* Cut off by the end of the piece: not as long as the call. */
+    return next + count < piece->count ? count : 0;
+}
+
 uint32_t rp_bench_tempo(const char *path)
 {
     struct rp_smf smf;

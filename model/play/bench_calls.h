@@ -39,6 +39,15 @@ RP_MUST rp_status rp_bench_calls_cut(const struct rp_dataset *dataset,
                                      struct rp_bench_calls *calls);
 void rp_bench_calls_fini(struct rp_bench_calls *calls);
 
+/* What the composer wrote next, as long as the call, from the next onset: so
+ * many of the notes that follow it; 0 where the piece ends before. */
+uint32_t rp_bench_continuation(const struct rp_bench_call *call);
+
+/* The phrase that the composer wrote next, whole: how many notes follow the
+ * call up to its end; 0 where it is none that could be a call itself. */
+uint32_t rp_bench_next_phrase(const struct rp_bench_call *call,
+                              uint32_t resolution);
+
 /* The tempo that a file begins with, 60000..200000 thousandths of a BPM. */
 uint32_t rp_bench_tempo(const char *path);
 /* The metre at a tick of a piece; 4/4 where it is unknown. `bar` is the bar

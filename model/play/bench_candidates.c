@@ -160,7 +160,7 @@ static void choose(struct bench *bench, struct row *row, uint32_t candidates,
     const struct rp_rolled *rolled;
     uint32_t chosen;
 
-    wish.echo = echo;
+    wish.echo = rp_wish_echo(echo, question->turn.seed, question->turn.number);
     set.candidates = candidates;
     chosen = rp_candidates_choose(&wish, &set, bench->order);
     rolled = &set.rolled[chosen];
@@ -178,7 +178,7 @@ static rp_status think(struct bench *bench, uint32_t turn)
     const struct rp_bench_candidates_options *options = bench->options;
     struct rp_bench_candidates_result *result = bench->result;
     struct rp_question *question = &bench->question;
-    float wished = question->wish.echo;
+    float wished = atomic_load(&options->knobs->echo);
     double began = now_s();
     rp_status status;
 
@@ -357,7 +357,7 @@ static rp_status run_calls(struct bench *bench,
          i++) {
         const struct rp_bench_call *call = &calls->call[i];
         const struct rp_note *note = call->piece->note + call->first;
-        uint32_t written = rp_bench_continuation(call);
+        uint32_t written = rp_bench_next_phrase(call, (uint32_t)resolution);
         if (!written || note[call->count - 1].onset - note[0].onset <
                             BEATS_LEAST * resolution)
             continue;

@@ -29,9 +29,10 @@ struct rp_bench_candidates_options {
 
 /* Histograms whose distances are measured: what of the notes is counted. */
 enum rp_bench_trait {
-    RP_TRAIT_DEGREE,   /* pitch class from the call's tonic, major or minor */
+    RP_TRAIT_DEGREE,   /* pitch class from the call's tonic, major or minor;
+                          of all notes but the last */
     RP_TRAIT_INTERVAL, /* semitones from note to note */
-    RP_TRAIT_DURATION, /* in sixths and quarters of a beat */
+    RP_TRAIT_DURATION, /* in twelfths of a beat */
     RP_TRAIT_PLACE,    /* of the onset in its bar, the same */
     RP_TRAIT_DENSITY,  /* notes a beat against the call's, of whole answers */
     RP_TRAITS

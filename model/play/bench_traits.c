@@ -43,8 +43,9 @@ void rp_bench_traits_add(struct rp_bench_traits *traits,
         return;
     for (uint32_t i = 0; i < count; i++) {
         int32_t place = (note[i].onset - line) % bar;
-        count_one(traits, RP_TRAIT_DEGREE,
-                  (note[i].pitch + 12 - key % 12) % 12 + key / 12 * 12);
+        if (i + 1 < count) /* where it closes is chosen, and told apart */
+            count_one(traits, RP_TRAIT_DEGREE,
+                      (note[i].pitch + 12 - key % 12) % 12 + key / 12 * 12);
         if (i)
             count_one(traits, RP_TRAIT_INTERVAL,
                       note[i].pitch - note[i - 1].pitch + 24);

@@ -208,7 +208,7 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
     wish->key = find_key(&p->memory);
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
-    wish->echo = p->settings.echo;
+    wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
 }

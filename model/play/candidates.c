@@ -6,7 +6,7 @@
 
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
-#define NOT_TONIC 2.0f /* of the triad, but not the tonic */
+#define NOT_TONIC 2.0f /* of it, but not the tonic, and the call was open */
 #define NO_STEP 0.5f  /* it is reached neither by step nor from the fifth */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
@@ -16,8 +16,8 @@
 #define SIZE 4.0f     /* if it had no notes or twice too many */
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
 #define NEAR_ECHO 0.1f /* so near is near enough */
-#define NEAR_SIZE 0.3f
-#define NEAR_KEY 0.07f /* a chromatic note now and then is none too many */
+#define NEAR_SIZE 0.5f /* half as many notes or twice as many */
+#define NEAR_KEY 0.25f /* so many notes outside the key are none too many */
 enum {
     FIGURE = 4, /* notes of a figure that can come back */
     LOOP = 12,  /* notes of the longest figure that counts as a loop */
@@ -25,6 +25,18 @@ enum {
 };
 
 /* ---- what comes back ---- */
+
+/* Even below the knob and even above it, in such shares that the mean is the
+ * knob. The key is of no note that is drawn. */
+float rp_wish_echo(float echo, uint32_t seed, uint32_t turn)
+{
+    struct rp_draw_key key = { seed, turn, UINT32_MAX, 0, 0 };
+    float u = rp_rng_uniform(key), below = 1.0f - echo;
+
+    if (u < below)
+        return echo * (u / below);
+    return echo > 0.0f ? echo + below * ((u - below) / echo) : 0.0f;
+}
 
 static int32_t dt_of(const struct rp_note *note, uint32_t i)
 {
@@ -108,6 +120,13 @@ static float past(float value, float near)
     return value > near ? value - near : 0.0f;
 }
 
+/* A call that does not close on the tonic asks for an answer that does. */
+static bool is_open(const struct rp_wish *wish)
+{
+    return !wish->notes ||
+           wish->call[wish->notes - 1].pitch % 12 != wish->key % 12;
+}
+
 static float judge_cadence(const struct rp_wish *wish,
                            const struct rp_turn *turn,
                            const struct rp_note *note, uint32_t count)
@@ -120,7 +139,7 @@ static float judge_cadence(const struct rp_wish *wish,
     if (wish->key >= 0) {
         if (!rp_key_home(wish->key, last->pitch))
             points += AWAY;
-        else if (last->pitch % 12 != wish->key % 12)
+        else if (last->pitch % 12 != wish->key % 12 && is_open(wish))
             points += NOT_TONIC;
         if (count > 1 && step > 2 && step != 5 && step != 7)
             points += NO_STEP;

@@ -15,10 +15,14 @@ enum { RP_WISH_NOTES = 64, RP_WISH_FEW = 8 };
 struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
     uint32_t expected; /* notes an answer should have, about; 0: any */
-    float echo;        /* 0..1: how much of the call is to return */
+    float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
     struct rp_note call[RP_WISH_NOTES];
 };
+
+/* Not every answer brings back as much: the wish for one turn of a seed, from 0
+ * to 1, is `echo` on average; always 0 and always 1 at the ends. */
+float rp_wish_echo(float echo, uint32_t seed, uint32_t turn);
 
 /* How good one answer is. Lower is better, 0 is good enough in all. */
 struct rp_verdict {
