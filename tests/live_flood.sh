@@ -3,14 +3,14 @@
 # then bends with SysEx, pieces and bytes of no message among them. Nothing that
 # is a message is lost, what is none is counted to the byte, and in the middle
 # of it a call is answered in time.
-# RIPOSTE_FLOOD_SECONDS: how long the notes last on each (2).
+# RIPOSTE_FLOOD_SECONDS: how long the notes last on each (1).
 # Usage: live_flood.sh RIPOSTE TOOLS SOURCE_ROOT
 # shellcheck disable=SC2317 # called by live_until
 set -u
 # shellcheck source=tests/live/live.sh
 . "$3/tests/live/live.sh"
 live_begin "$@"
-seconds=${RIPOSTE_FLOOD_SECONDS:-2}
+seconds=${RIPOSTE_FLOOD_SECONDS:-1}
 call=$source/tests/golden/calls/16_regent_square.mid
 
 # flood KIND SECONDS: in the background; `flooder` is its process.
