@@ -15,11 +15,11 @@
 
 struct wish {
     const char *preset, *model, *backend, *engine, *take;
-    const char *osc, *osc_bind;
+    const char *osc_bind;
     struct rp_given given;
     struct rp_texts in, out, call, cue, learn;
     double duration;
-    uint32_t rate, period;
+    uint32_t rate, period, osc;
     bool headless;
 };
 
@@ -51,7 +51,7 @@ static const struct rp_option options[] = {
     {"take", "FILE.mid", "record call and answers to it", RP_OPTION_TEXT,
      AT(take)},
     {"osc", "PORT", "be controlled by OSC over UDP, at this port",
-     RP_OPTION_TEXT, AT(osc)},
+     RP_OPTION_COUNT, AT(osc), 1, 65535},
     {"osc-bind", "ADDRESS", "of this machine, to listen on (127.0.0.1)",
      RP_OPTION_TEXT, AT(osc_bind)},
     {"duration", "S", "end after so many seconds", RP_OPTION_REAL, AT(duration),
@@ -266,6 +266,8 @@ static void explain(struct rp_play *play, const struct wish *wish,
 /* In virtual time nobody is there to send anything. */
 static rp_status open_osc(struct rp_play *play, const struct wish *wish)
 {
+    char port[16];
+
     if (!wish->osc || play->osc) {
         return RP_OK;
     }
@@ -273,7 +275,8 @@ static rp_status open_osc(struct rp_play *play, const struct wish *wish)
         rp_log(RP_ERROR, "play", "--osc: expected a run in real time");
         return RP_EARG;
     }
-    return rp_osc_open(&play->osc, wish->osc_bind, wish->osc);
+    snprintf(port, sizeof(port), "%u", wish->osc);
+    return rp_osc_open(&play->osc, wish->osc_bind, port);
 }
 
 static int run(struct rp_play *play, const struct wish *wish)
