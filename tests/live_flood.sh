@@ -68,7 +68,7 @@ if "$riposte" ports --backend rtmidi:jack >"$work/ports" 2>&1; then
     backend=rtmidi:jack
     notes
     # RtMidi knows JACK's periods only, and so does this test.
-    answered "--rtmidi 1 --off 384"
+    answered "--rtmidi 1 --off 200"
 else
     echo "not over RtMidi: $(head -n 1 "$work/ports")"
 fi

@@ -12,7 +12,7 @@ call=$source/tests/golden/calls/16_regent_square.mid
 backend=rtmidi:jack
 said() { grep -q "$1" "$work/play.log"; }
 # RtMidi knows JACK's periods only.
-rtmidi_call() { live_call --bpm 240 --rtmidi 1 --off 384 "$@" "$call"; }
+rtmidi_call() { live_call --bpm 240 --rtmidi 1 --off 200 "$@" "$call"; }
 
 live_server
 "$riposte" ports --backend $backend >"$work/ports" 2>&1 || {

@@ -21,6 +21,7 @@
  * listener, all in one period. */
 #include <signal.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "tests/live/jack_common.h"
 #include "tests/live/midfile.h"
@@ -56,6 +57,36 @@ static const char *const names[2][3] = {
     {"riposte:in", "riposte:out", "riposte:thru"},
     {"riposte-in:in", "riposte-out:out", "riposte-thru:thru"}};
 static int64_t least_off, most_off; /* of all onsets, frames */
+/* RtMidi's notes follow the machine's clock. JACK's frames follow it, too, but
+ * for how far a busy machine holds the server back; listen_process writes. */
+static _Atomic int64_t least_lag = INT64_MAX, most_lag = INT64_MIN;
+
+static void watch_lag(jack_nframes_t start)
+{
+    static int64_t first_ns;
+    static jack_nframes_t first_frame;
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    int64_t ns = time.tv_sec * 1000000000LL + time.tv_nsec;
+    if (!first_ns) {
+        first_ns = ns;
+        first_frame = start;
+    }
+    int64_t lag = (int64_t)((double)(ns - first_ns) * (double)set.rate / 1e9) -
+                  (int32_t)(start - first_frame);
+    if (lag < atomic_load(&least_lag))
+        atomic_store(&least_lag, lag);
+    if (lag > atomic_load(&most_lag))
+        atomic_store(&most_lag, lag);
+}
+
+/* Frames by which an onset may be off the grid. */
+static int64_t allowed(void)
+{
+    return set.off > 1 ? set.off + atomic_load(&most_lag) -
+                             atomic_load(&least_lag)
+                       : set.off;
+}
 
 static int failures;
 
@@ -96,6 +127,7 @@ static int listen_process(jack_nframes_t frames, void *self)
     (void)self;
     jack_nframes_t start =
         period_frame(&jumps, jack_last_frame_time(listener), frames);
+    watch_lag(start);
     trace_port(&heard, port_answer, start, frames, -1);
     trace_port(&thru, port_thru, start, frames, set.flood ? 15 : -1);
     atomic_store_explicit(&reached, start + frames, memory_order_release);
@@ -134,7 +166,7 @@ static bool on_grid(jack_nframes_t frame, int64_t *tick, int64_t *frames)
     *tick = (2 * n + d) / (2 * d);
     int64_t off = n - *tick * d;
     *frames = off / (set.bpm * 24);
-    return (off < 0 ? -off : off) <= set.off * set.bpm * 24;
+    return (off < 0 ? -off : off) <= allowed() * set.bpm * 24;
 }
 
 static int by_size(const void *a, const void *b)
@@ -293,7 +325,8 @@ static void check_turn(int number, const struct turn *turn)
         if (is_answer(turn, e) && !onsets++)
             first = tick;
     }
-    if (onsets && first % 24 && set.grid)
+    bool unclear = set.off > 1 && allowed() * set.bpm * 48 >= 60 * set.rate;
+    if (onsets && first % 24 && set.grid && !unclear)
         FAIL("turn %d: the answer begins at tick %lld of a beat\n", number,
              (long long)(first % 24));
     if (sounding_count(&now))
@@ -316,7 +349,7 @@ static void check_thru(void)
     for (uint32_t i = 0; i < ins && i < outs; i++) {
         const struct traced *a = &sent.event[i], *b = &thru.event[i];
         int64_t off = (int64_t)(int32_t)(b->frame - a->frame) - set.latency;
-        wrong += (off < 0 ? -off : off) >= (set.off > 1 ? set.off : 1) ||
+        wrong += (off < 0 ? -off : off) >= (set.off > 1 ? 2 * allowed() : 1) ||
                  a->size != b->size || memcmp(a->data, b->data, 3);
     }
     if (wrong)
@@ -501,9 +534,11 @@ static int play(int calls, char **path)
         FAIL("the server went away\n");
     check_thru();
     if (set.off > 1)
-        printf("answers: %.2f ms early to %.2f ms late\n",
+        printf("answers: %.2f ms early to %.2f ms late; the machine held JACK "
+               "back %.2f ms\n",
                -1e3 * (double)least_off / (double)set.rate,
-               1e3 * (double)most_off / (double)set.rate);
+               1e3 * (double)most_off / (double)set.rate,
+               1e3 * (double)(allowed() - set.off) / (double)set.rate);
     tell_jumps();
     write_log();
     return failures || !answered;
