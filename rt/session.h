@@ -45,7 +45,7 @@ struct rp_timed_event {
 };
 
 struct rp_session_options {
-    const char *backend;   /* auto jack alsa rtmidi null */
+    const char *backend;   /* auto jack alsa rtmidi[:SYSTEM] null */
     const char *name;      /* as others see it; "riposte" when NULL */
     const char *in, *out;  /* a port to connect, by a part of its name or by
                               number; NULL: as it was the last time */
@@ -54,7 +54,7 @@ struct rp_session_options {
      * remembered. */
     const char *const *ins, *const *outs;
     const char *remember;
-    uint32_t rate, period; /* null and alsa; 0: 48000, 128 */
+    uint32_t rate, period; /* but for jack; 0: 48000, 128 */
     const char *take;      /* .mid to record to; NULL: none */
     bool realtime;         /* null backend: pace by the wall clock */
     /* null backend in virtual time: what is played, in order of frame */

@@ -56,9 +56,9 @@ static const struct rp_option options[] = {
      RP_OPTION_TEXT, AT(osc_bind)},
     {"duration", "S", "end after so many seconds", RP_OPTION_REAL, AT(duration),
      0.001, 1e6},
-    {"rate", "HZ", "null and alsa: frames per second (48000)", RP_OPTION_COUNT,
+    {"rate", "HZ", "but for jack: frames per second (48000)", RP_OPTION_COUNT,
      AT(rate), 8000, 384000},
-    {"period", "FRAMES", "null and alsa: frames per period (128)",
+    {"period", "FRAMES", "but for jack: frames per period (128)",
      RP_OPTION_COUNT, AT(period), 16, 8192},
     RP_OPTION_END,
 };
