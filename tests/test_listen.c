@@ -173,8 +173,8 @@ static void test_held(void)
     CHECK_INT(memory.state[0].reader.until[36], INT32_MAX);
     off(60 * TICK, 62);
     off(70 * TICK, 36);
-    CHECK_INT(memory.state[0].reader.until[36], 70);
-    CHECK_INT(memory.note[0].duration, 70);
+    CHECK_INT(memory.state[0].reader.until[36], 72); /* twelve sixteenths */
+    CHECK_INT(memory.note[0].duration, 72);
     on(80 * TICK, 64);
     CHECK_INT(rp_listen_close(&listen, &clock_), RP_OK);
     check_note(3, 80, 0, 64); /* still sounds at the hand-over */

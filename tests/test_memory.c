@@ -160,6 +160,105 @@ static void test_late(void)
     CHECK_INT(rp_memory_rescale(1500000001, 480, 960), 750000001);
 }
 
+/* Notes 3 and 7 of the tune lie as drones, whole bars; after their release all
+ * states are what they would be had the lengths been known. A new bar begins
+ * meanwhile. Settled, they stay as they were read. */
+static struct rp_note droned(uint32_t i)
+{
+    struct rp_note note = tune(i);
+
+    if (i == 3 || i == 7) {
+        note.pitch = (uint8_t)(36 + i);
+        note.duration = i == 3 ? 2 * BAR : 3 * BAR / 2;
+    }
+    return note;
+}
+
+static void check_droned(const struct rp_sight *sight,
+                         const struct rp_model *model, bool same)
+{
+    float want[HIDDEN], got[HIDDEN];
+    struct rp_engine *engine;
+    struct rp_memory known;
+    struct rp_sight other;
+
+    CHECK_INT(rp_memory_engine(model, &engine), RP_OK);
+    rp_memory_init(&known, model, engine);
+    rp_memory_metre(&known, 0, (struct rp_metre){ 4, 4 });
+    for (uint32_t i = 0; i < 12; i++) {
+        struct rp_note note = droned(i);
+        CHECK_INT(rp_memory_push(&known, &note), RP_OK);
+    }
+    other = rp_memory_sight(&known, tune(11).onset, 1000 * BAR, 0);
+    CHECK_INT(sight->slot, other.slot);
+    for (uint32_t l = 0; l < model->shape.layers; l++) {
+        CHECK_INT(model->ops->state(engine, other.slot, l, want), RP_OK);
+        CHECK_INT(sight->engine->ops->state(sight->engine, sight->slot, l,
+                                            got),
+                  RP_OK);
+        CHECK_INT(!memcmp(want, got, sizeof want), same);
+    }
+    if (same) {
+        CHECK_INT(sight->reader.onset, other.reader.onset);
+        CHECK(!memcmp(sight->reader.until, other.reader.until,
+                      sizeof other.reader.until));
+        CHECK_INT(memory.silent, known.silent);
+    }
+    rp_memory_fini(&known);
+}
+
+static void test_held(bool settled)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+    struct rp_note last = droned(3);
+
+    begin(&memory, &model);
+    for (uint32_t i = 0; i < 12; i++) {
+        struct rp_note note = droned(i);
+        if (i == 3 || i == 7)
+            note.duration = 0;
+        CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+    }
+    for (uint32_t back = 0; back < 3; back++) { /* of every bar */
+        struct rp_sight sight = rp_memory_sight(
+            &memory, tune(11).onset, (int32_t)back * BAR, 0);
+        CHECK(sight.slot < 4);
+    }
+    CHECK(memory.mark.set);
+    if (settled)
+        rp_memory_settle(&memory);
+    rp_memory_release(&memory, 36 + 3, last.onset + last.duration - 2);
+    CHECK_INT(memory.mark.set, !settled);
+    last = droned(7);
+    rp_memory_release(&memory, 36 + 7, last.onset + last.duration + 2);
+    CHECK(!memory.mark.set);
+    CHECK_INT(memory.note[3].duration, 2 * BAR);
+    struct rp_sight sight =
+        rp_memory_sight(&memory, tune(11).onset, 1000 * BAR, 0);
+    check_droned(&sight, &model, !settled);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
+/* A key that is held for ever does not make ever more be read again. */
+static void test_held_long(void)
+{
+    struct rp_model model = random_model(5, HIDDEN);
+
+    begin(&memory, &model);
+    for (uint32_t i = 0; i < 3 * RP_MEMORY_AGAIN; i++) {
+        struct rp_note note = tune(i);
+        if (i == 1)
+            note.duration = 0;
+        CHECK_INT(rp_memory_push(&memory, &note), RP_OK);
+        CHECK_INT(memory.mark.set, i >= 1 && i <= RP_MEMORY_AGAIN);
+    }
+    rp_memory_release(&memory, tune(1).pitch, tune(3 * RP_MEMORY_AGAIN).onset);
+    CHECK(!memory.mark.set);
+    rp_memory_fini(&memory);
+    free(model.params);
+}
+
 static void test_rest(void)
 {
     struct rp_model model = random_model(5, HIDDEN);
@@ -209,6 +308,9 @@ static void test_all(const struct rp_engine_ops *ops)
     test_old_bars_go();
     test_switch();
     test_late();
+    test_held(false);
+    test_held(true);
+    test_held_long();
     test_rest();
     test_metre();
 }

@@ -490,5 +490,7 @@ rp_status rp_listen_close(struct rp_listen *listen,
 
     while (!status && listen->pending)
         status = push_group(listen, clock);
+    /* The answer is thought of as the call was read. */
+    rp_memory_settle(listen->memory);
     return status;
 }

@@ -7,6 +7,7 @@
 
 enum {
     BLANK = RP_MEMORY_BARS, /* engine slot that stays zero */
+    MARK = BLANK + 1,       /* those of the mark's states */
     SLOTS = RP_MEMORY_TRIAL + RP_MEMORY_TRIALS
 };
 
@@ -68,6 +69,7 @@ void rp_memory_fini(struct rp_memory *memory)
 void rp_memory_forget(struct rp_memory *memory)
 {
     memory->revision++;
+    rp_memory_settle(memory);
     memory->states = 0;
     memory->notes = 0;
     memory->silent = INT32_MIN;
@@ -77,6 +79,7 @@ void rp_memory_metre(struct rp_memory *memory, int32_t tick,
                      struct rp_metre metre)
 {
     memory->revision++;
+    rp_memory_settle(memory);
     /* What was to come later, or began here, no longer holds. */
     while (memory->metres &&
            memory->metre[memory->metres - 1].tick >= tick)
@@ -96,6 +99,7 @@ void rp_memory_chords(struct rp_memory *memory,
                       const struct rp_chord_change *chord, uint32_t chords)
 {
     memory->revision++;
+    rp_memory_settle(memory);
     memory->chord = chord;
     memory->chords = chords;
     for (uint32_t i = 0; i < RP_MEMORY_BARS; i++)
@@ -174,15 +178,17 @@ void rp_memory_rest(const struct rp_memory *memory, struct rp_reader *reader,
         reader->onset += (over + length - 1) / length * length;
 }
 
-/* Every state that had begun by then reads note number `number`. */
-static rp_status read_note(struct rp_memory *memory, uint64_t number)
+/* Every state that had begun by then, and by note `newest`, reads note number
+ * `number`. */
+static rp_status read_note(struct rp_memory *memory, uint64_t number,
+                           uint64_t newest)
 {
     const struct rp_note *note = &memory->note[number % RP_MEMORY_NOTES];
     uint32_t slot[RP_MEMORY_BARS], count = 0;
 
     for (uint32_t i = 0; i < kept_states(memory); i++) {
         struct rp_memory_state *state = &memory->state[i];
-        if (state->first > number)
+        if (state->first > number || state->first > newest)
             continue;
         rp_memory_rest(memory, &state->reader, note->onset);
         rp_reader_push(&state->reader, note, &memory->input[count]);
@@ -194,15 +200,67 @@ static rp_status read_note(struct rp_memory *memory, uint64_t number)
                                      memory->input);
 }
 
+/* ---- notes that are held ---- */
+
+void rp_memory_settle(struct rp_memory *memory)
+{
+    memory->mark.set = false;
+}
+
+/* Before a held note is read; one that is there already covers it, too. */
+static rp_status set_mark(struct rp_memory *memory)
+{
+    struct rp_memory_mark *mark = &memory->mark;
+    rp_status status = RP_OK;
+
+    if (mark->set)
+        return RP_OK;
+    for (uint32_t i = 0; i < kept_states(memory) && !status; i++) {
+        mark->state[i] = memory->state[i];
+        status = memory->engine->ops->slot_copy(memory->engine, MARK + i, i);
+    }
+    mark->number = memory->notes;
+    mark->silent = memory->silent;
+    mark->set = !status;
+    return status;
+}
+
+/* From the mark on again, by the states that were there then. */
+static rp_status read_again(struct rp_memory *memory)
+{
+    struct rp_memory_mark *mark = &memory->mark;
+    const struct rp_engine_ops *ops = memory->engine->ops;
+    bool held = false;
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < kept_states(memory) && !status; i++) {
+        if (memory->state[i].first > mark->number)
+            continue;
+        memory->state[i].reader = mark->state[i].reader;
+        status = ops->slot_copy(memory->engine, i, MARK + i);
+    }
+    memory->silent = mark->silent;
+    for (uint64_t i = mark->number; i < memory->notes && !status; i++) {
+        held = held || !memory->note[i % RP_MEMORY_NOTES].duration;
+        status = read_note(memory, i, mark->number);
+    }
+    mark->set = held && !status;
+    return status;
+}
+
 rp_status rp_memory_push(struct rp_memory *memory, const struct rp_note *note)
 {
     rp_status status = begin_state(memory, note->onset);
 
     memory->revision++;
+    if (memory->notes - memory->mark.number >= RP_MEMORY_AGAIN)
+        memory->mark.set = false;
+    if (!status && !note->duration)
+        status = set_mark(memory);
     if (status)
         return status;
     memory->note[memory->notes % RP_MEMORY_NOTES] = *note;
-    return read_note(memory, memory->notes++);
+    return read_note(memory, memory->notes++, UINT64_MAX);
 }
 
 /* The last note of a pitch that is kept; NULL when none is. */
@@ -223,17 +281,36 @@ static void end_at(struct rp_note *note, int32_t tick)
     note->duration = tick > note->onset ? tick - note->onset : 1;
 }
 
+/* Nobody lets go of a key on a tick: what was held lasts whole sixteenths. */
+static void end_held(const struct rp_memory *memory, struct rp_note *note,
+                     int32_t tick)
+{
+    int32_t grid = memory->model->shape.vocabulary.resolution / 4;
+    int32_t length = tick - note->onset;
+
+    if (grid > 0 && length > grid)
+        length = (length + grid / 2) / grid * grid;
+    end_at(note, note->onset + length);
+}
+
 void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick)
 {
     struct rp_note *note = last_of(memory, pitch);
+    struct rp_memory_mark *mark = &memory->mark;
 
     memory->revision++;
+    if (note && !note->duration)
+        end_held(memory, note, tick);
+    if (mark->set) {
+        for (uint32_t i = 0; i < RP_MEMORY_BARS; i++)
+            rp_reader_release(&mark->state[i].reader, pitch, tick);
+        if (read_again(memory))
+            rp_log(RP_ERROR, "memory", "what was held could not be read");
+    }
     for (uint32_t i = 0; i < kept_states(memory); i++)
         rp_reader_release(&memory->state[i].reader, pitch, tick);
     if (tick > memory->silent)
         memory->silent = tick;
-    if (note && !note->duration)
-        end_at(note, tick);
 }
 
 void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick)
@@ -241,6 +318,7 @@ void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick)
     struct rp_note *note = last_of(memory, pitch);
 
     memory->revision++;
+    rp_memory_settle(memory);
     for (uint32_t i = 0; i < kept_states(memory); i++) {
         int32_t *until = &memory->state[i].reader.until[pitch];
         if (*until > tick)
@@ -340,6 +418,7 @@ struct rp_engine *rp_memory_switch(struct rp_memory *memory,
         memory->chords = 0;
     }
     memory->revision++;
+    rp_memory_settle(memory);
     memory->model = model;
     memory->engine = engine;
     for (uint32_t i = 0; i < kept_states(memory); i++) {
@@ -352,7 +431,7 @@ struct rp_engine *rp_memory_switch(struct rp_memory *memory,
     }
     memory->silent = INT32_MIN;
     for (; first < memory->notes && !status; first++)
-        status = read_note(memory, first);
+        status = read_note(memory, first, UINT64_MAX);
     if (status)
         rp_log(RP_ERROR, "memory", "the new model could not read on");
     return before;

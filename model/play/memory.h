@@ -13,7 +13,8 @@
 enum {
     RP_MEMORY_BARS = 17,
     RP_MEMORY_TRIALS = 8, /* states to try continuations in: slots */
-    RP_MEMORY_TRIAL = RP_MEMORY_BARS + 1, /* ... from here on */
+    RP_MEMORY_TRIAL = 2 * RP_MEMORY_BARS + 1, /* ... from here on */
+    RP_MEMORY_AGAIN = 32, /* notes that are read again at a release, at most */
     RP_MEMORY_NOTES = 4096,
     RP_MEMORY_METRES = 32,
     RP_MEMORY_REST_BARS = 2 /* longer rests lose whole bars, as in training */
@@ -25,10 +26,20 @@ struct rp_memory_state {
     struct rp_reader reader;
 };
 
+/* The states before the first of the notes that are still held. */
+struct rp_memory_mark {
+    bool set;
+    uint64_t number; /* of that note */
+    int32_t silent;
+    struct rp_memory_state state[RP_MEMORY_BARS];
+};
+
 struct rp_memory {
     const struct rp_model *model;
     struct rp_engine *engine; /* owned; state i is its slot i, then come one
-                                 that stays zero and the trials */
+                                 that stays zero, those of the mark and the
+                                 trials */
+    struct rp_memory_mark mark;
     uint32_t states; /* begun so far; the last RP_MEMORY_BARS are kept */
     struct rp_memory_state state[RP_MEMORY_BARS];
     uint64_t notes; /* pushed so far; the last RP_MEMORY_NOTES are kept */
@@ -69,8 +80,11 @@ int32_t rp_memory_bar(const struct rp_memory *memory, int32_t tick,
 /* A note is final: every state reads it. Onsets do not go back. */
 RP_MUST rp_status rp_memory_push(struct rp_memory *memory,
                                  const struct rp_note *note);
-/* A note that was pushed as held stops at `tick`. */
+/* A note that was pushed as held stops at `tick`. If few enough came after it,
+ * they are read again with what is known of its length now. */
 void rp_memory_release(struct rp_memory *memory, uint8_t pitch, int32_t tick);
+/* What is read so far stays as it was read, also once what is held stops. */
+void rp_memory_settle(struct rp_memory *memory);
 
 /* A note that was pushed ends earlier than was meant: at `tick`. */
 void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick);
