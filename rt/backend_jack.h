@@ -24,7 +24,13 @@ enum rp_jack_port {
     RP_JACK_CLOCK,
     RP_JACK_PORTS
 };
-enum { RP_JACK_LEFT = 16 };
+enum { RP_JACK_MOVES = 32 };
+
+/* A port came or went. */
+struct rp_jack_move {
+    bool there;
+    char name[RP_PORT_NAME];
+};
 
 struct rp_jack {
     struct rp_backend base;
@@ -46,15 +52,21 @@ struct rp_jack {
     struct rp_arrivals in;
     struct rp_transport transport;
 
-    /* Ports that went, as they may be back before main looks: the notification
-     * thread writes, main empties it. What has no room is missing only then. */
+    /* Ports that came and went since main looked, in that order, as one may be
+     * back already: the notification thread writes, main empties it. What has
+     * no room is seen by the look alone. */
     pthread_mutex_t lock;
-    int lefts;
-    char left[RP_JACK_LEFT][RP_PORT_NAME];
+    int moves;
+    struct rp_jack_move move[RP_JACK_MOVES];
 
     /* Main alone. */
     char name[RP_PORT_NAME];
     struct rp_patchbay *patchbay;
+    /* Ports that went, so the server said, and yet are in its list for a
+     * moment. */
+    int lefts;
+    char left[RP_JACK_MOVES][RP_PORT_NAME];
+    uint64_t left_at;  /* ns; the last of them */
     uint64_t tried_at; /* ns; last look for the server */
     bool timebase_refused;
 };

@@ -11,10 +11,11 @@
 #include <string.h>
 
 #include "rt/backend_jack.h"
-#include "rt/log.h"
+
+enum { SECOND = 1000000000 };
 
 const char *const rp_jack_port_names[RP_JACK_PORTS] = {"in", "out", "thru",
-                                                     "clock"};
+                                                       "clock"};
 
 /* ---- what others may know of our ports ---- */
 
@@ -22,9 +23,9 @@ void rp_jack_describe_port(struct rp_jack *jack, enum rp_jack_port port)
 {
 #if HAVE_JACK_METADATA
     static const char *const pretty[RP_JACK_PORTS] = {
-        "what you play", "the answer", "what you play, passed on", "MIDI clock"};
-    static const char *const order[RP_JACK_PORTS] = {"1", "2", "3",
-                                                       "4"};
+        "what you play", "the answer", "what you play, passed on",
+        "MIDI clock"};
+    static const char *const order[RP_JACK_PORTS] = {"1", "2", "3", "4"};
     jack_uuid_t uuid = jack_port_uuid(jack->port[port]);
 
     (void)jack_set_property(jack->client, uuid, JACK_METADATA_PRETTY_NAME,
@@ -62,16 +63,17 @@ static void on_connect(jack_port_id_t from, jack_port_id_t to, int connected,
 static void on_port(jack_port_id_t id, int there, void *self)
 {
     struct rp_jack *jack = self;
-    jack_port_t *port = there ? NULL : jack_port_by_id(jack->client, id);
+    jack_port_t *port = jack_port_by_id(jack->client, id);
     const char *name = port ? jack_port_name(port) : NULL;
 
-    if (name && *name) {
-        pthread_mutex_lock(&jack->lock);
-        if (jack->lefts < RP_JACK_LEFT) {
-            snprintf(jack->left[jack->lefts++], RP_PORT_NAME, "%s", name);
-        }
-        pthread_mutex_unlock(&jack->lock);
+    pthread_mutex_lock(&jack->lock);
+    if (name && *name && jack->moves < RP_JACK_MOVES) {
+        struct rp_jack_move *move = &jack->move[jack->moves++];
+
+        move->there = there;
+        snprintf(move->name, sizeof(move->name), "%s", name);
     }
+    pthread_mutex_unlock(&jack->lock);
     atomic_store(&jack->moved, true);
 }
 
@@ -125,6 +127,16 @@ static bool read_alias(const jack_port_t *port, const char *name, char *alias)
     return found;
 }
 
+static int find_left(const struct rp_jack *jack, const char *name)
+{
+    for (int i = 0; i < jack->lefts; i++) {
+        if (!strcmp(jack->left[i], name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 static void see_ports(struct rp_jack *jack, bool source)
 {
     const char **names =
@@ -136,7 +148,8 @@ static void see_ports(struct rp_jack *jack, bool source)
         struct rp_peer peer = {.source = source, .destination = !source};
         char alias[RP_PORT_NAME];
 
-        if (port && !jack_port_is_mine(jack->client, port)) {
+        if (port && !jack_port_is_mine(jack->client, port) &&
+            find_left(jack, names[i]) < 0) {
             peer.hardware = jack_port_flags(port) & JackPortIsPhysical;
             snprintf(peer.name, sizeof(peer.name), "%s", names[i]);
             rp_patchbay_peer(jack->patchbay, &peer,
@@ -171,29 +184,49 @@ static void look_at_links(struct rp_jack *jack, uint64_t now)
     }
 }
 
-/* The next of `left`; false after the last. */
-static bool next_left(struct rp_jack *jack, char *name)
+static void follow_move(struct rp_jack *jack, const struct rp_jack_move *move)
 {
-    bool any;
+    int at = find_left(jack, move->name);
+
+    if (move->there) {
+        if (at >= 0) {
+            memcpy(jack->left[at], jack->left[--jack->lefts], RP_PORT_NAME);
+        }
+        return;
+    }
+    rp_patchbay_gone(jack->patchbay, 0, move->name);
+    if (at < 0 && jack->lefts < RP_JACK_MOVES) {
+        memcpy(jack->left[jack->lefts++], move->name, RP_PORT_NAME);
+    }
+}
+
+static void follow_moves(struct rp_jack *jack, uint64_t now)
+{
+    struct rp_jack_move move[RP_JACK_MOVES];
+    int moves;
 
     pthread_mutex_lock(&jack->lock);
-    any = jack->lefts > 0;
-    if (any) {
-        memcpy(name, jack->left[--jack->lefts], RP_PORT_NAME);
-    }
+    moves = jack->moves;
+    memcpy(move, jack->move, (size_t)moves * sizeof(move[0]));
+    jack->moves = 0;
     pthread_mutex_unlock(&jack->lock);
-    return any;
+    for (int i = 0; i < moves; i++) {
+        follow_move(jack, &move[i]);
+        jack->left_at = move[i].there ? jack->left_at : now;
+    }
+    if (now - jack->left_at >= SECOND) {
+        jack->lefts = 0; /* it is there, whatever was said */
+    }
+    rp_jack_look(jack);
+    if (jack->lefts) {
+        atomic_store(&jack->moved, true); /* look again */
+    }
 }
 
 void rp_jack_catch_up(struct rp_jack *jack, uint64_t now)
 {
-    char name[RP_PORT_NAME];
-
     if (atomic_exchange(&jack->moved, false)) {
-        while (next_left(jack, name)) {
-            rp_patchbay_gone(jack->patchbay, 0, name);
-        }
-        rp_jack_look(jack);
+        follow_moves(jack, now);
     }
     if (atomic_exchange(&jack->rewired, false)) {
         look_at_links(jack, now);

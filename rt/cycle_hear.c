@@ -125,7 +125,7 @@ static bool is_echo(struct rp_cycle *cycle, const struct rp_io *io,
     if (!ms || !cycle->live ||
         !rp_sieve_is_echo(&cycle->sieve, &cycle->outbox.held,
                           (rp_frame)io->rate * ms / 1000 + 2 * io->frames,
-                          io->rate / 1000, frame, io->rate, event)) {
+                          frame, io->rate, event)) {
         return false;
     }
     rp_stats_add(&cycle->stats.echoes, 1);

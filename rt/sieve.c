@@ -71,9 +71,8 @@ static RP_RT bool same(struct rp_event a, struct rp_event b)
 }
 
 /* NULL: nothing like it was sent. */
-static RP_RT const struct rp_sieve_sent *find(const struct rp_sieve *sieve,
-                                              rp_frame from, rp_frame to,
-                                              struct rp_event event)
+static RP_RT const struct rp_sieve_sent *
+find(const struct rp_sieve *sieve, rp_frame from, struct rp_event event)
 {
     uint32_t kept = sieve->sents < RP_ECHOES ? sieve->sents : RP_ECHOES;
 
@@ -81,10 +80,8 @@ static RP_RT const struct rp_sieve_sent *find(const struct rp_sieve *sieve,
         const struct rp_sieve_sent *sent =
             &sieve->sent[(sieve->sents - i) % RP_ECHOES];
 
-        if (sent->frame < from) { /* the two ports differ by a period or so */
-            continue;
-        }
-        if (sent->frame <= to && same(sent->event, event)) {
+        /* The two ports may differ by a period: not in order of frame. */
+        if (sent->frame >= from && same(sent->event, event)) {
             return sent;
         }
     }
@@ -92,8 +89,8 @@ static RP_RT const struct rp_sieve_sent *find(const struct rp_sieve *sieve,
 }
 
 RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
-                            rp_frame guard, rp_frame least, rp_frame frame,
-                            uint32_t rate, struct rp_event event)
+                            rp_frame guard, rp_frame frame, uint32_t rate,
+                            struct rp_event event)
 {
     const struct rp_sieve_sent *sent;
     bool echoing =
@@ -103,7 +100,7 @@ RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
         lets_go(held, event)) {
         return false;
     }
-    sent = find(sieve, frame - guard, frame - least, event);
+    sent = find(sieve, frame - guard, event);
     if (!sent) {
         return false;
     }

@@ -41,11 +41,11 @@ RP_RT enum rp_sieve_way rp_sieve_way(struct rp_sieve *sieve,
 RP_RT void rp_sieve_sent(struct rp_sieve *sieve, enum rp_source source,
                          rp_frame frame, struct rp_event event);
 
-/* Whether it is what we sent within `guard` frames before, come back; `least`
- * frames it takes at least. The player's own is never taken for it: a key or
- * pedal that is let go is let go, a key that is struck anew sounds anew. */
+/* Whether it is what we sent within `guard` frames before, come back. The
+ * player's own is never taken for it: a key or pedal that is let go is let go,
+ * a key that is struck anew sounds anew. */
 RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
-                            rp_frame guard, rp_frame least, rp_frame frame,
-                            uint32_t rate, struct rp_event event);
+                            rp_frame guard, rp_frame frame, uint32_t rate,
+                            struct rp_event event);
 
 #endif

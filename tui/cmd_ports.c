@@ -1,14 +1,18 @@
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rt/log.h"
+#include "rt/port_file.h"
 #include "rt/session.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
 #include "tui/quote.h"
 
 struct listing {
-    bool json;
+    bool json, forget;
     const char *backend;
     uint32_t count;
     const char *group; /* backend and direction of the port before */
@@ -21,15 +25,37 @@ static const struct rp_option options[] = {
      offsetof(struct listing, backend), 0, 0, RP_BACKEND_NAMES},
     {"json", NULL, "print a JSON array", RP_OPTION_FLAG,
      offsetof(struct listing, json)},
+    {"forget", NULL, "forget what was connected: all, or what has PART in it",
+     RP_OPTION_FLAG, offsetof(struct listing, forget)},
     RP_OPTION_END,
 };
 static const struct rp_cli cli = {
     .name = "ports",
     .about = "Lists MIDI ports: `in` can be read from (play --in), `out` can "
              "be sent to (play\n--out). A part of the name is enough there, or "
-             "its number.",
+             "its number. Behind an arrow\nstands what of riposte it is "
+             "connected to. Then come the ports that `riposte play`\nconnects "
+             "again by itself.",
+    .args = "[PART...]",
+    .most_args = 64,
     .options = options,
 };
+
+/* "riposte:out, riposte:thru" as a JSON array. */
+static void print_connected(const char *text)
+{
+    printf("[");
+    while (text && *text) {
+        char name[RP_PORT_NAME];
+        size_t length = strcspn(text, ",");
+
+        snprintf(name, sizeof(name), "%.*s", (int)length, text);
+        rp_quote_print(stdout, name);
+        text += length + strspn(text + length, ", ");
+        printf("%s", *text ? ", " : "");
+    }
+    printf("]");
+}
 
 static void each(void *self, const struct rp_port *port)
 {
@@ -48,33 +74,122 @@ static void each(void *self, const struct rp_port *port)
                listing->count ? "," : "", port->backend,
                port->input ? "in" : "out", listing->number);
         rp_quote_print(stdout, port->name);
+        printf(", \"connected\": ");
+        print_connected(port->connected);
         printf("}");
     } else {
-        printf("%-7s %-4s %2u  %s\n", port->backend, port->input ? "in" : "out",
-               listing->number, port->name);
+        bool connected = port->connected && *port->connected;
+
+        printf("%-7s %-4s %2u  %s%s%s\n", port->backend,
+               port->input ? "in" : "out", listing->number, port->name,
+               !connected    ? ""
+               : port->input ? " -> "
+                             : " <- ",
+               connected ? port->connected : "");
     }
     listing->count++;
+}
+
+/* What is connected again at the next start. */
+static rp_status list_remembered(struct listing *listing, const char *path)
+{
+    static struct rp_port_file file; /* large */
+    rp_status status = rp_port_file_read(path, &file);
+    bool any = strcmp(listing->backend, "auto");
+    uint32_t count = 0;
+
+    for (int i = 0; i < file.count; i++) {
+        const struct rp_port_line *line = &file.line[i];
+
+        if (!*line->id || !strcmp(line->port, "running") ||
+            (any && strcmp(listing->backend, line->backend))) {
+            continue;
+        }
+        if (listing->json) {
+            printf("%s\n  {\"backend\": \"%s\", \"remembered\": \"%s\", "
+                   "\"name\": ",
+                   listing->count + count ? "," : "", line->backend,
+                   line->port);
+            rp_quote_print(stdout, line->id);
+            printf("}");
+        } else {
+            printf("%s%-7s %-8s%s\n", count ? "" : "remembered:\n",
+                   line->backend, line->port, line->id);
+        }
+        count++;
+    }
+    listing->count += count;
+    return status;
+}
+
+static rp_status list(struct listing *listing, const char *path)
+{
+    rp_status status, remembered = RP_OK;
+
+    printf("%s", listing->json ? "[" : "");
+    status = rp_session_ports(listing->backend, each, listing);
+    if (!listing->json && !listing->count && status == RP_OK) {
+        rp_log(RP_INFO, "ports",
+               "no MIDI ports: neither a JACK server nor the ALSA sequencer "
+               "runs here, or nothing is connected to them");
+    }
+    if (path) {
+        remembered = list_remembered(listing, path);
+    }
+    if (listing->json) {
+        printf("%s]\n", listing->count ? "\n" : "");
+    }
+    return status ? status : remembered;
+}
+
+/* Without a PART also a file that cannot be read. */
+static rp_status forget(const char *path, const struct rp_texts *parts)
+{
+    static struct rp_port_file file; /* large */
+    rp_status status;
+
+    if (!parts->count) {
+        if (unlink(path) && errno != ENOENT) {
+            rp_log(RP_ERROR, "ports", "%s: %s", path, strerror(errno));
+            return RP_EIO;
+        }
+        return RP_OK;
+    }
+    if ((status = rp_port_file_read(path, &file)) != RP_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < parts->count; i++) {
+        if (!rp_port_file_drop(&file, NULL, NULL, parts->text[i])) {
+            rp_log(RP_ERROR, "ports",
+                   "nothing that is remembered has '%s' in "
+                   "its name",
+                   parts->text[i]);
+            return RP_ENONE;
+        }
+    }
+    return rp_port_file_write(path, &file);
 }
 
 int rp_cmd_ports(int argc, char **argv)
 {
     struct listing listing = {.backend = "auto"};
-    int exit_code = rp_cli_parse(&cli, argc, argv, &listing, NULL);
-    rp_status status;
+    struct rp_texts parts = {0};
+    char path[PATH_MAX];
+    int exit_code = rp_cli_parse(&cli, argc, argv, &listing, &parts);
+    bool found = rp_port_file_path(path, sizeof(path)) == RP_OK;
 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (listing.json) {
-        printf("[");
+    if (parts.count && !listing.forget) {
+        rp_log(RP_ERROR, "ports", "'%s': expected --forget before it",
+               parts.text[0]);
+        exit_code = RP_EXIT_USAGE;
+    } else if (listing.forget) {
+        exit_code = found ? rp_exit_code(forget(path, &parts)) : RP_EXIT_OK;
+    } else {
+        exit_code = rp_exit_code(list(&listing, found ? path : NULL));
     }
-    status = rp_session_ports(listing.backend, each, &listing);
-    if (listing.json) {
-        printf("%s]\n", listing.count ? "\n" : "");
-    } else if (!listing.count && status == RP_OK) {
-        rp_log(RP_INFO, "ports",
-               "no MIDI ports: neither a JACK server nor the ALSA sequencer "
-               "runs here, or nothing is connected to them");
-    }
-    return rp_exit_code(status);
+    rp_texts_fini(&parts);
+    return exit_code;
 }

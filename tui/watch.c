@@ -152,12 +152,12 @@ void rp_watch_report(struct rp_watch *watch, FILE *file)
 #define N(field) (unsigned long long)stats->field
     fprintf(file,
             "stats: cycles %llu, heard %llu, sounded %llu, late %llu, "
-            "dropped %llu, xruns %llu, stray %llu, lost_heard %llu, "
-            "lost_recorded %llu, lost_seen %llu, panics %llu, "
-            "reconnects %llu, worst_us %llu, mean_us %.1f\n",
+            "dropped %llu, xruns %llu, stray %llu, echoes %llu, "
+            "lost_heard %llu, lost_recorded %llu, lost_seen %llu, "
+            "panics %llu, reconnects %llu, worst_us %llu, mean_us %.1f\n",
             N(cycles), N(heard), N(sounded), N(late), N(dropped), N(xruns),
-            N(stray), N(lost_heard), N(lost_recorded), N(lost_seen), N(panics),
-            N(reconnects), (N(worst_ns) + 999) / 1000,
+            N(stray), N(echoes), N(lost_heard), N(lost_recorded), N(lost_seen),
+            N(panics), N(reconnects), (N(worst_ns) + 999) / 1000,
             (double)stats->total_ns / (double)cycles / 1000);
 #undef N
     fprintf(file, "notes: %u generated, %.1f us each\n", view->notes,
