@@ -101,6 +101,28 @@ static inline void poll_once(void)
     rp_osc_poll(osc, &rig, &panel);
 }
 
+/* At four bytes, where liblo's union may not lie. */
+static inline int print_arg(char *text, size_t size, char type, const void *arg)
+{
+    int32_t i;
+    int64_t h;
+    float f;
+
+    switch (type) {
+    case 's':
+        return snprintf(text, size, " %s", (const char *)arg);
+    case 'f':
+        memcpy(&f, arg, sizeof(f));
+        return snprintf(text, size, " %.6g", f);
+    case 'h':
+        memcpy(&h, arg, sizeof(h));
+        return snprintf(text, size, " %lld", (long long)h);
+    default:
+        memcpy(&i, arg, sizeof(i));
+        return snprintf(text, size, " %d", i);
+    }
+}
+
 /* "/path TYPES values" of what came to `from` within two seconds; "" else. */
 static inline const char *receive(int from)
 {
@@ -123,15 +145,9 @@ static inline const char *receive(int from)
     used = snprintf(text, sizeof(text), "%s %s", bytes,
                     lo_message_get_types(message));
     for (int i = 0; i < lo_message_get_argc(message); i++) {
-        lo_arg *arg = lo_message_get_argv(message)[i];
-        char type = lo_message_get_types(message)[i];
-        size_t left = sizeof(text) - (size_t)used;
-
-        used += type == 's'   ? snprintf(text + used, left, " %s", &arg->s)
-                : type == 'f' ? snprintf(text + used, left, " %.6g", arg->f)
-                : type == 'h'
-                    ? snprintf(text + used, left, " %lld", (long long)arg->h)
-                    : snprintf(text + used, left, " %d", arg->i);
+        used += print_arg(text + used, sizeof(text) - (size_t)used,
+                          lo_message_get_types(message)[i],
+                          lo_message_get_argv(message)[i]);
     }
     lo_message_free(message);
     return text;

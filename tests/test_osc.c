@@ -128,6 +128,13 @@ static void test_actions(void)
     CHECK_INT(rig.knobs.panic - panics, 2);
     CHECK_INT(rig.knobs.hand_over, 1);
     CHECK(!rp_osc_quits(osc));
+    send_text("/riposte/preset", "one");
+    send_text("/riposte/preset", "two"); /* the last counts alone */
+    CHECK(strstr(receive(fd),
+                 "/riposte/error ss /riposte/preset no preset 'two'") != NULL);
+    send_text("/riposte/learn", NULL);
+    expect_error("/riposte/learn", "expected a knob, a controller or both");
+    expect("/riposte/state", "/riposte/state si waiting 0");
 }
 
 /* ---- subscribers ---- */

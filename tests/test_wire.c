@@ -107,14 +107,17 @@ static uint32_t expect_pong(void)
 /* A packet of OSC with some bytes changed, cut or doubled. */
 static size_t mutate(struct rp_rng *rng, char *to, size_t most)
 {
-    static const char *const seeds[] = {
-        "#bundle\0\0\0\0\0\0\0\0\1\0\0\0\x18/riposte/tempo\0\0,f\0\0\x42\xc8"
-        "\0\0\0\0\0\x18/riposte/tempo\0\0,i\0\0\0\0\0\x64",
-        "/riposte/top-p\0\0,f\0\0\x3f\0\0\0",
-        "/riposte/subscribe\0\0,si\0beat\0\0\0\0\0\0\x23\x28",
-        "/riposte/*\0\0,\0\0\0",
-    };
-    static const uint8_t sizes[] = {72, 24, 36, 16};
+    static const char bundle[] =
+        "#bundle\0\0\0\0\0\0\0\0\1"
+        "\0\0\0\x18/riposte/tempo\0\0,f\0\0\x42\xc8\0\0"
+        "\0\0\0\x18/riposte/tempo\0\0,i\0\0\0\0\0\x64";
+    static const char number[] = "/riposte/top-p\0\0,f\0\0\x3f\0\0\0";
+    static const char subscribe[] =
+        "/riposte/subscribe\0\0,si\0beat\0\0\0\0\0\0\x23\x28";
+    static const char all[] = "/riposte/*\0\0,\0\0\0";
+    static const char *const seeds[] = {bundle, number, subscribe, all};
+    static const uint8_t sizes[] = {sizeof(bundle) - 1, sizeof(number) - 1,
+                                    sizeof(subscribe) - 1, sizeof(all) - 1};
     uint32_t which = rp_rng_bits(rng) % 4;
     size_t size = sizes[which];
 

@@ -24,6 +24,7 @@ struct rp_osc {
     uint64_t refused;
     uint64_t said_at, unsaid;       /* ns; refused since then, and not said */
     struct rp_wire_message message; /* too large for a stack of ours */
+    struct rp_wire_message preset;  /* waits: args 0 is none */
 };
 
 struct action {
@@ -139,9 +140,30 @@ static void act_preset(struct rp_osc *osc,
         rp_wire_send(osc->wire, &message->from, 1, "/riposte/preset", "s",
                      osc->rig->preset.name);
     } else if (message->args == 1 && message->arg[0].text) {
-        turn(osc, message, "preset", message->arg[0].text);
+        osc->preset = *message;
+        osc->preset.arg[0].text = osc->preset.text;
     } else {
         refuse(osc, message, "expected the name of a preset");
+    }
+}
+
+/* Loading one takes main a while: of several in a row only the last counts. */
+static void load_preset(struct rp_osc *osc)
+{
+    if (osc->preset.args) {
+        turn(osc, &osc->preset, "preset", osc->preset.arg[0].text);
+        osc->preset.args = 0;
+    }
+}
+
+/* MIDI learn: "tempo", "none", "cc21=tempo"; to forget: "tempo", "cc21". */
+static void act_learn(struct rp_osc *osc, const struct rp_wire_message *message)
+{
+    if (message->args == 1 && message->arg[0].text) {
+        turn(osc, message, strrchr(message->path, '/') + 1,
+             message->arg[0].text);
+    } else {
+        refuse(osc, message, "expected a knob, a controller or both");
     }
 }
 
@@ -281,6 +303,8 @@ static const struct action actions[] = {
     {"hand-over", "the turn ends now", true, act_rig},
     {"preset", "which it is, or another", false, act_preset},
     {"presets", "those that can be found", false, act_presets},
+    {"learn", "the next controller turns this knob", false, act_learn},
+    {"forget", "nothing turns this knob", false, act_learn},
     {"state", "waiting, listening or answering; turn", false, act_state},
     {"subscribe", "be told, for a minute", false, act_subscribe},
     {"unsubscribe", "be told no more", false, act_unsubscribe},
@@ -338,6 +362,9 @@ static void obey(struct rp_osc *osc, const struct rp_wire_message *message)
         refuse(osc, message, "expected /riposte/...");
         return;
     }
+    if (strcmp(name, "preset") != 0) {
+        load_preset(osc);
+    }
     id = rp_setting_find(name);
     if (id >= 0) {
         set_or_get(osc, message, id);
@@ -389,6 +416,7 @@ void rp_osc_poll(struct rp_osc *osc, struct rp_rig *rig,
          i++) {
         obey(osc, &osc->message);
     }
+    load_preset(osc);
     rp_hub_tell(&osc->hub, panel, now_ns());
 }
 

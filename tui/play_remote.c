@@ -128,6 +128,9 @@ static void save(struct rp_play *play)
     status = rp_project_save(&play->project, &play->rig);
     rp_said_end(&said);
     rp_said_log(&said);
+    if (status == RP_OK) {
+        rp_log(RP_INFO, "nsm", "saved in %s", play->project.folder);
+    }
     rp_nsm_answer(play->nsm, status,
                   status == RP_OK ? "saved"
                   : *said.text    ? said.text

@@ -73,41 +73,50 @@ static bool well_formed(const unsigned char *at, size_t size)
            strlen(type + 1) <= RP_WIRE_ARGS;
 }
 
+/* `from` lies at four bytes, less than a union of liblo's may: it is copied. */
+static double read_number(char type, const void *from)
+{
+    int32_t i = 0;
+    int64_t h = 0;
+    float f = 0;
+    double d = 0;
+
+    switch (type) {
+    case 'i':
+        memcpy(&i, from, sizeof(i));
+        return i;
+    case 'h':
+        memcpy(&h, from, sizeof(h));
+        return (double)h;
+    case 'f':
+        memcpy(&f, from, sizeof(f));
+        return f;
+    case 'd':
+        memcpy(&d, from, sizeof(d));
+        return d;
+    }
+    return type == 'T';
+}
+
 static bool read_arg(struct rp_wire_message *to, uint32_t i, char type,
-                     const lo_arg *from, size_t *used)
+                     const void *from, size_t *used)
 {
     struct rp_wire_arg *arg = &to->arg[i];
     size_t length;
 
     *arg = (struct rp_wire_arg){.type = RP_WIRE_NUMBER};
-    switch (type) {
-    case 'i':
-        arg->number = from->i;
-        return true;
-    case 'h':
-        arg->number = (double)from->h;
-        return true;
-    case 'f':
-        arg->number = from->f;
-        return true;
-    case 'd':
-        arg->number = from->d;
-        return true;
-    case 'T':
-        arg->number = 1;
-        return true;
-    case 'F':
-        return true;
-    default: /* s, S */
-        length = strlen(&from->s) + 1;
-        if (length > sizeof(to->text) - *used) {
-            return false;
-        }
-        arg->type = RP_WIRE_TEXTUAL;
-        memcpy(to->text + *used, &from->s, length);
-        *used += length;
+    if (type != 's' && type != 'S') {
+        arg->number = read_number(type, from);
         return true;
     }
+    length = strlen(from) + 1;
+    if (length > sizeof(to->text) - *used) {
+        return false;
+    }
+    arg->type = RP_WIRE_TEXTUAL;
+    memcpy(to->text + *used, from, length);
+    *used += length;
+    return true;
 }
 
 static bool read_message(struct rp_wire_message *to, unsigned char *at,
