@@ -158,11 +158,6 @@ static rp_status wish(struct rp_patchbay *bay, int port, const char *want)
                WISHES / 2);
         return RP_EARG;
     }
-    for (int i = 0; i < bay->wishes; i++) {
-        if (bay->wish[i].port == port && !strcmp(bay->wish[i].want, want)) {
-            return RP_OK;
-        }
-    }
     bay->wish[bay->wishes++] = (struct wish){.port = port, .want = want};
     return RP_OK;
 }

@@ -184,18 +184,13 @@ static rp_status create_cycle(struct rp_session *session, bool recording)
     return create_rings(cycle, recording);
 }
 
-static const char *first(const char *one, const char *const *list)
-{
-    return one ? one : list ? list[0] : NULL;
-}
-
 static rp_status open_backend(struct rp_session *session,
                               const struct rp_session_options *options)
 {
     struct rp_backend_options backend = {
         .name = options->name ? options->name : "riposte",
-        .in = first(options->in, options->ins),
-        .out = first(options->out, options->outs),
+        .in = options->in,
+        .out = options->out,
         .ins = options->ins,
         .outs = options->outs,
         .remember = options->remember,
