@@ -1,6 +1,8 @@
 /* Sends MIDI messages to a port, one a period with a pause after each, and
- * says how many came back from another one.
- *   jack_send TO BACK MESSAGE...     such as 176,21,64; "wait" pauses longer */
+ * says how many came back from another one meanwhile: each line on stdin is
+ * messages, such as "176,21,64 192,1", or "wait"; each is answered by a line
+ * "back N".
+ *   jack_send TO BACK */
 #include "tests/live/jack_common.h"
 
 static jack_client_t *jack;
@@ -35,10 +37,26 @@ static int send(const char *text)
     return !atomic_load(&word);
 }
 
+static int send_line(char *line)
+{
+    uint32_t before = atomic_load(&back);
+    for (char *text = strtok(line, " \n"); text; text = strtok(NULL, " \n")) {
+        int wait = !strcmp(text, "wait");
+        if (!wait && !send(text))
+            return printf("failed: '%s' was not sent\n", text), 0;
+        usleep(wait ? 300000 : 20000);
+    }
+    usleep(50000);
+    printf("back %u\n", atomic_load(&back) - before);
+    return 1;
+}
+
 int main(int count, char **arg)
 {
-    if (count < 4)
+    char line[1024];
+    if (count != 3)
         return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     jack_set_error_function(quiet);
     jack_set_info_function(quiet);
     jack = jack_join("sender", 10);
@@ -53,13 +71,10 @@ int main(int count, char **arg)
         jack_connect(jack, jack_port_name(out), arg[1]) ||
         jack_connect(jack, arg[2], jack_port_name(in)))
         return printf("failed: %s, %s: no such ports\n", arg[1], arg[2]), 1;
-    for (int i = 3; i < count; i++) {
-        if (strcmp(arg[i], "wait") && !send(arg[i]))
-            return printf("failed: '%s' was not sent\n", arg[i]), 1;
-        usleep(strcmp(arg[i], "wait") ? 20000 : 300000);
+    sleep(1); /* a receiver that is there anew is first told to be silent */
+    puts("ready");
+    while (fgets(line, sizeof line, stdin) && send_line(line)) {
     }
-    usleep(50000);
-    printf("back %u\n", atomic_load(&back));
     jack_client_close(jack);
     return 0;
 }
