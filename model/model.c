@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/play/rollout.h"
 #include "model/preset.h"
 
 rp_status rp_model_load(const char *path, const char *engine,
@@ -19,6 +20,10 @@ rp_status rp_model_load(const char *path, const char *engine,
         return status;
     }
     status = rp_engine_choose(engine, &got.shape, got.params, &got.ops);
+    got.thinks = got.ops;
+    if (status == RP_OK && !strcmp(engine, "auto")) {
+        status = rp_rollout_choose(&got.shape, got.params, &got.thinks);
+    }
     if (status != RP_OK) {
         rp_model_fini(&got);
         return status;

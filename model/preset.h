@@ -14,6 +14,7 @@ struct rp_model {
     float *params; /* rp_layout.size floats */
     struct rp_card card;
     const struct rp_engine_ops *ops; /* engine it will run on */
+    const struct rp_engine_ops *thinks; /* whose rollouts; NULL: the same */
 };
 RP_MUST rp_status rp_model_load(const char *path, const char *engine,
                                 struct rp_model *model);

@@ -265,6 +265,22 @@ static void test_lost(const struct rp_engine_ops *fail)
     free(model.params);
 }
 
+/* Who thinks: whoever is quicker by far, and does not fail. */
+static void test_choose(const struct rp_engine_ops *fail)
+{
+    static const char *const hows[] = { "quick", "", "memory", "late" };
+    struct rp_model model = random_model(3, 32);
+
+    for (int i = 0; i < 4; i++) {
+        const struct rp_engine_ops *ops = &rp_engine_cpu;
+        fail_at("rollout", 1, hows[i]);
+        CHECK_INT(rp_rollout_choose(&model.shape, model.params, &ops), RP_OK);
+        CHECK(ops == (i ? &rp_engine_cpu : fail));
+    }
+    fail_never();
+    free(model.params);
+}
+
 static void test_all(const struct rp_engine_ops *ops)
 {
     play_engine = ops;
@@ -283,5 +299,7 @@ int main(int argc, char **argv)
     CHECK(fail != NULL);
     if (fail)
         test_lost(fail);
+    if (fail)
+        test_choose(fail);
     return TEST_END();
 }

@@ -217,11 +217,13 @@ static rp_status try_engine(const struct rp_model *model,
 static rp_status make_engine(struct rp_ponder *ponder)
 {
     const struct rp_model *model = ponder->model;
+    const struct rp_engine_ops *ops =
+        model->thinks ? model->thinks : model->ops;
     rp_status status = RP_ELOST;
 
-    if (model->ops != &rp_engine_cpu) {
+    if (ops != &rp_engine_cpu) {
         rp_log_divert(keep_line, ponder);
-        status = try_engine(model, model->ops, &ponder->engine);
+        status = try_engine(model, ops, &ponder->engine);
         rp_log_divert(NULL, NULL);
     }
     return status ? try_engine(model, &rp_engine_cpu, &ponder->engine)

@@ -61,4 +61,11 @@ struct rp_rollout {
 RP_MUST rp_status rp_rollout_run(struct rp_engine *engine, uint32_t first,
                                  uint32_t slots, struct rp_rollout *rollout);
 
+/* Whose rollouts are the quickest for a network: `*ops`, unless another engine
+ * that can run here takes less than half its time, as tried now. One that
+ * fails is not taken. */
+RP_MUST rp_status rp_rollout_choose(const struct rp_shape *shape,
+                                    const float *params,
+                                    const struct rp_engine_ops **ops);
+
 #endif
