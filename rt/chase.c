@@ -16,20 +16,25 @@ static const double OUTLIER = 9.0;
  * from one of them on it is another tempo, or all come later than they did.
  * Each costs so much that chance does not pay it within hours; a sum of
  * squares of unit variance is what it saves. */
-enum cause { NOTHING, LOST, LOST_TWICE, DRIFT, TEMPO, SHIFT };
+enum cause { NOTHING, LOST, DRIFT, TEMPO, SHIFT };
 struct guess {
     enum cause cause;
-    uint32_t from, again; /* ticks on trial that it concerns */
-    int lost;             /* ticks; below 0: one was counted that never was */
+    uint32_t from;  /* tick on trial that it begins with */
+    uint32_t again; /* before this one, too, a tick was lost; 0: none */
+    int lost;       /* ticks; below 0: one was counted that never was */
 };
 
 static double price(const struct guess *guess)
 {
-    static const double prices[] = {
-        [NOTHING] = 0.0, [LOST] = 25.0,  [LOST_TWICE] = 45.0,
-        [DRIFT] = 18.0,  [TEMPO] = 50.0, [SHIFT] = 60.0};
+    static const double prices[] = {[NOTHING] = 0.0,
+                                    [LOST] = 25.0,
+                                    [DRIFT] = 18.0,
+                                    [TEMPO] = 50.0,
+                                    [SHIFT] = 60.0};
 
-    return prices[guess->cause] + (guess->lost < 0 ? 10.0 : 0.0);
+    return prices[guess->cause] + (guess->lost < 0 ? 10.0 : 0.0) +
+           (guess->again ? 20.0 : 0.0) +
+           (guess->cause == TEMPO && guess->lost ? 20.0 : 0.0);
 }
 
 /* ---- the filter ---- */
@@ -82,11 +87,8 @@ static void loosen(struct rp_line *line, enum cause cause)
 /* How many ticks were lost before a tick on trial. */
 static int lost_before(const struct guess *guess, uint32_t i)
 {
-    int lost = guess->cause == LOST || guess->cause == LOST_TWICE
-                   ? (i >= guess->from) * guess->lost
-                   : 0;
-
-    return lost + (guess->cause == LOST_TWICE && i >= guess->again);
+    return (i >= guess->from ? guess->lost : 0) +
+           (guess->again && i >= guess->again);
 }
 
 /* The line through the trial, had it been so; its sum of squared deviations,
@@ -158,8 +160,16 @@ static void consider_from(const struct rp_chase *chase, uint32_t from,
             consider(chase, (struct guess){LOST, from, 0, lost}, verdict);
         }
     }
-    for (uint32_t again = from + 1; again < chase->trials; again++) {
-        consider(chase, (struct guess){LOST_TWICE, from, again, 1}, verdict);
+    for (uint32_t again = 1; again < chase->trials; again++) {
+        if (again > from) {
+            consider(chase, (struct guess){LOST, from, again, 1}, verdict);
+        }
+        if (again != from && from + 2 < chase->trials) {
+            consider(chase, (struct guess){TEMPO, from, again, 0}, verdict);
+        }
+    }
+    if (from + 2 < chase->trials) {
+        consider(chase, (struct guess){TEMPO, from, 0, 1}, verdict);
     }
     if (from + 1 < chase->trials) {
         consider(chase, (struct guess){DRIFT, from, 0, 0}, verdict);
@@ -170,13 +180,42 @@ static void consider_from(const struct rp_chase *chase, uint32_t from,
     }
 }
 
+/* The jitter of the first ticks: the median of how unequal two intervals in a
+ * row are, which one lost tick does not sway. */
+static void measure(struct rp_chase *chase)
+{
+    double square[RP_CHASE_TRIAL - 1], before = chase->believed.at;
+    double least = LEAST_MS * chase->rate / 1000.0;
+
+    for (uint32_t i = 0; i + 1 < RP_CHASE_TRIAL; i++) {
+        double bend =
+            before - 2.0 * chase->trial[i].at + chase->trial[i + 1].at;
+        uint32_t at = i;
+
+        for (; at && square[at - 1] > bend * bend; at--) {
+            square[at] = square[at - 1];
+        }
+        square[at] = bend * bend;
+        before = chase->trial[i].at;
+    }
+    /* of a normal deviate squared the median is 0.455; six variances */
+    chase->noise = square[(RP_CHASE_TRIAL - 1) / 2] / (6.0 * 0.455);
+    chase->noise =
+        chase->noise < 9.0 * least * least ? 9.0 * least * least : chase->noise;
+    chase->heard = RP_CHASE_TRIAL;
+}
+
 /* What it was, most likely; `now` is the line that follows. */
 static struct guess judge(struct rp_chase *chase)
 {
     struct verdict verdict = {.guess = {NOTHING, 0, 0, 0}};
 
+    if (!chase->heard && chase->trials == RP_CHASE_TRIAL) {
+        measure(chase);
+    }
     verdict.least = follow(chase, &verdict.guess, &chase->now);
-    if (verdict.least < price(&(struct guess){DRIFT, 0, 0, 0})) {
+    if (!chase->heard ||
+        verdict.least < price(&(struct guess){DRIFT, 0, 0, 0})) {
         return verdict.guess; /* nothing could be cheaper */
     }
     for (uint32_t from = 0; from < chase->trials; from++) {

@@ -7,7 +7,11 @@
 
 #include "tests/test.h"
 
-enum { BENCH_OUTS = 1 << 17, BENCH_RATE = 48000 };
+enum {
+    BENCH_OUTS = 1 << 17,
+    BENCH_RATE = 48000,
+    BENCH_WAYS = RP_WAY_CLOCK + 1
+};
 
 struct bench_out {
     rp_frame frame;
@@ -22,13 +26,14 @@ struct bench {
     rp_frame now;
     uint32_t outs;
     struct bench_out *out;
-    uint32_t room[RP_WAYS]; /* events a port takes per period */
-    uint32_t left[RP_WAYS]; /* in this period */
-    uint32_t last[RP_WAYS]; /* offset */
+    struct rp_transport *transport; /* NULL: none */
+    uint32_t room[BENCH_WAYS]; /* events a port takes per period */
+    uint32_t left[BENCH_WAYS]; /* in this period */
+    uint32_t last[BENCH_WAYS]; /* offset */
     uint32_t disorder;      /* offsets that fell, or lie outside */
     uint32_t frames;
-    uint8_t sounds[RP_WAYS][16][128]; /* at the receiver */
-    uint32_t stutters[RP_WAYS];       /* note-ons for what sounded already */
+    uint8_t sounds[BENCH_WAYS][16][128]; /* at the receiver */
+    uint32_t stutters[BENCH_WAYS];       /* note-ons for what sounded already */
 };
 
 static inline struct rp_event bench_on(int channel, int pitch)
@@ -90,7 +95,7 @@ static inline struct bench *bench_create(uint32_t mbpm)
     memset(cycle, 0, sizeof(*cycle));
     bench->cycle = cycle;
     bench->out = calloc(BENCH_OUTS, sizeof(*bench->out));
-    bench->room[0] = bench->room[1] = UINT32_MAX;
+    bench->room[0] = bench->room[1] = bench->room[2] = UINT32_MAX;
     bench->knobs.tempo = mbpm;
     bench->knobs.metre = 4 << 8 | 4;
     bench->knobs.click_channel = 9;
@@ -129,10 +134,12 @@ static inline void bench_run(struct bench *bench, uint32_t frames,
                        .frames = frames,
                        .in = in,
                        .ins = ins,
+                       .clock = true,
+                       .transport = bench->transport,
                        .write = bench_write,
                        .self = bench};
 
-    for (int w = 0; w < RP_WAYS; w++) {
+    for (int w = 0; w < BENCH_WAYS; w++) {
         bench->left[w] = bench->room[w];
         bench->last[w] = 0;
     }

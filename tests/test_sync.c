@@ -1,10 +1,265 @@
-/* Following a MIDI clock: simulated senders, ten minutes of virtual time. */
+/* Following a MIDI clock: simulated senders in ten minutes of virtual time, and
+ * by hand what Start, Stop, Continue and a song position do. */
 #include "model/play/bench_sync.h"
+#include "tests/bench.h"
 
-#include "tests/test.h"
+enum { TICK = BENCH_RATE / 2 / RP_TICKS, BEAT = RP_TICKS * TICK }; /* 120 BPM */
+
+/* ---- senders ---- */
+
+static void test_senders(void)
+{
+    for (int i = 0; i < rp_bench_sync_count; i++) {
+        const struct rp_bench_sync_case *what = &rp_bench_sync_cases[i];
+        struct rp_bench_sync_result r;
+
+        CHECK_INT(rp_bench_sync_run(what, 600, 1, 0, &r), RP_OK);
+        printf("%-16s sigma %.0f ms: p99 %.2f, max %.2f, locked %.2f, "
+               "stepped %.2f ms\n",
+               what->name, what->sigma, r.p99, r.max, r.locked, r.stepped);
+        CHECK(r.onsets > 3000);
+        CHECK_INT(r.backwards, 0);
+        CHECK_INT(r.late, 0);
+        CHECK_INT(r.dropped, 0);
+        CHECK(!what->step_to || (r.stepped > 0.1 && r.stepped < 60));
+        if (what->sigma > 1) {
+            continue; /* below */
+        }
+        CHECK(r.p99 < (what->sigma > 0 ? 2.0 : 0.5));
+        CHECK(r.max < 6.0);
+        CHECK(r.locked < 2.0);
+        CHECK(fabs(r.drift) < 0.5); /* after ten minutes */
+        CHECK_INT(r.displaced, 0);
+    }
+}
+
+/* 5 ms are a quarter of a tick: a loss can only be told from chance by what
+ * comes after it. Without losses nothing is miscounted. */
+static void test_rough(void)
+{
+    for (int i = 0; i < rp_bench_sync_count; i++) {
+        const struct rp_bench_sync_case *what = &rp_bench_sync_cases[i];
+        struct rp_bench_sync_result r;
+
+        if (what->sigma < 5 || what->loss > 0) {
+            continue;
+        }
+        CHECK_INT(rp_bench_sync_run(what, 600, 2, 0, &r), RP_OK);
+        CHECK(r.p99 < 4.0);
+        CHECK(r.locked < 6.0);
+        CHECK(fabs(r.drift) < 2.0);
+        CHECK_INT(r.displaced, 0);
+    }
+}
+
+/* ---- by hand ---- */
+
+static void send(struct bench *bench, uint8_t status, int position)
+{
+    bench_one(bench, TICK / 10, 0,
+              rp_event_make(status, 0, (uint8_t)(position & 127),
+                            (uint8_t)(position >> 7)));
+}
+
+/* Ticks, each at the beginning of what is run. */
+static void ticks(struct bench *bench, int count)
+{
+    for (int i = 0; i < count; i++) {
+        bench_one(bench, TICK, 0, rp_event_make(RP_CLOCK, 0, 0, 0));
+    }
+}
+
+static struct bench *follower(void)
+{
+    struct bench *bench = bench_create(100000);
+
+    bench->knobs.sync = RP_SYNC_MIDI;
+    return bench;
+}
+
+/* The last tick was at beat `ticks` / 24 of the bar that is `bar`. */
+static void check_place(struct bench *bench, int place)
+{
+    const struct rp_clock *clock = &bench->cycle->clock;
+    rp_beat beat = rp_clock_beat(clock, bench->now - TICK);
+    rp_beat into = beat - rp_clock_bar_before(clock, beat + RP_TICK / 2);
+
+    CHECK_NEAR((double)into / (double)RP_TICK, place, 0.15);
+}
+
+static void test_start(void)
+{
+    struct bench *bench = follower();
+
+    send(bench, RP_START, 0);
+    CHECK(!bench->cycle->clock.anchored);
+    ticks(bench, 1);
+    CHECK(bench->cycle->clock.anchored); /* the first clock is beat 0 */
+    check_place(bench, 0);
+    ticks(bench, 60);
+    check_place(bench, 60);
+    CHECK_NEAR(bench->cycle->clock.mbpm, 120000, 400);
+    send(bench, RP_STOP, 0);
+    send(bench, RP_START, 0); /* in the middle of a bar */
+    ticks(bench, 1);
+    check_place(bench, 0);
+    bench_destroy(bench);
+}
+
+static void test_continue(void)
+{
+    struct bench *bench = follower();
+    struct rp_heard heard;
+    rp_beat before;
+    unsigned panics = 0;
+
+    send(bench, RP_START, 0);
+    ticks(bench, 48);
+    bench_plan(bench, 3 * RP_BEAT, bench_on(0, 60)); /* sounds, and will not */
+    bench_plan(bench, 4 * RP_BEAT, bench_on(0, 61));
+    ticks(bench, 40);
+    CHECK_INT(bench_sounding(bench), 1);
+    send(bench, RP_STOP, 0);
+    CHECK_INT(bench_sounding(bench), 0);
+    ticks(bench, 48); /* the clock goes on */
+    CHECK_INT(bench_sounding(bench), 0);
+    while (rp_ring_pop(&bench->cycle->to_performer, &heard)) {
+        panics += heard.kind == RP_HEARD_PANIC;
+    }
+    CHECK_INT(panics, 1);
+    before = rp_clock_beat(&bench->cycle->clock, bench->now);
+    send(bench, RP_CONTINUE, 0); /* where it stopped: after 88 ticks */
+    ticks(bench, 1);
+    check_place(bench, 88);
+    CHECK(rp_clock_beat(&bench->cycle->clock, bench->now) > before);
+    send(bench, RP_STOP, 0);
+    send(bench, RP_POSITION, 16 * 9 + 6); /* bar 10, after six sixteenths */
+    send(bench, RP_CONTINUE, 0);
+    ticks(bench, 1);
+    check_place(bench, 36);
+    CHECK_INT(
+        (rp_clock_bar_before(&bench->cycle->clock,
+                             rp_clock_beat(&bench->cycle->clock, bench->now)) -
+         bench->cycle->sync.song) /
+            (4 * RP_BEAT),
+        9);
+    bench_destroy(bench);
+}
+
+/* A plan of the place that was left is not played in the other. */
+static void test_relocate(void)
+{
+    struct bench *bench = follower();
+    uint32_t at = 0;
+
+    send(bench, RP_START, 0);
+    ticks(bench, 48);
+    bench_plan(bench, 2 * RP_BEAT + RP_BEAT / 2, bench_on(0, 60));
+    send(bench, RP_POSITION, 4); /* while it rolls: a loop, perhaps */
+    ticks(bench, 24);
+    check_place(bench, 24 + 23);
+    CHECK(!bench_next(bench, RP_WAY_OUT, &at));
+    bench_destroy(bench);
+}
+
+/* Bars of 7/8 and 6/8, counted from the beginning of the song. */
+static void test_metre(void)
+{
+    static const uint32_t metres[] = {3 << 8 | 4, 7 << 8 | 8, 6 << 8 | 8};
+
+    for (int m = 0; m < 3; m++) {
+        struct bench *bench = follower();
+        int bar;
+
+        bench->knobs.metre = metres[m];
+        bar = (int)(metres[m] >> 8) * 96 / (int)(metres[m] & 255);
+        send(bench, RP_START, 0);
+        ticks(bench, 200);
+        check_place(bench, 199 % bar);
+        send(bench, RP_STOP, 0);
+        send(bench, RP_POSITION, 15);
+        send(bench, RP_CONTINUE, 0);
+        ticks(bench, 10);
+        check_place(bench, (90 + 9) % bar);
+        bench_destroy(bench);
+    }
+}
+
+/* No Start has come: the ticks lead the tempo, the player sets the beat, and
+ * then they keep it there. */
+static void test_no_start(void)
+{
+    struct bench *bench = follower();
+
+    ticks(bench, 50);
+    CHECK(!bench->cycle->clock.anchored);
+    CHECK_NEAR(bench->cycle->clock.mbpm, 120000, 400);
+    bench_one(bench, TICK / 4, 0, bench_on(0, 60)); /* a little late */
+    bench->now -= TICK / 4;
+    ticks(bench, 96);
+    check_place(bench, 0);
+    bench_destroy(bench);
+}
+
+/* The clock stops coming: the beat goes on; when it is back, on the tick that
+ * is next. */
+static void test_coast(void)
+{
+    struct bench *bench = follower();
+
+    send(bench, RP_START, 0);
+    ticks(bench, 96);
+    for (int i = 0; i < 12 * 24; i++) {
+        bench_run(bench, TICK, NULL, 0);
+    }
+    ticks(bench, 24);
+    check_place(bench, 23);
+    bench_destroy(bench);
+}
+
+/* Every other clock, or all of them, while nobody asked for it. */
+static void test_internal(void)
+{
+    struct bench *bench = bench_create(100000);
+
+    send(bench, RP_START, 0);
+    ticks(bench, 50);
+    CHECK(!bench->cycle->clock.anchored);
+    CHECK_INT(bench->cycle->clock.mbpm, 100000);
+    bench->knobs.sync = RP_SYNC_MIDI;
+    ticks(bench, 50);
+    CHECK_NEAR(bench->cycle->clock.mbpm, 120000, 400);
+    bench->knobs.sync = RP_SYNC_INTERNAL; /* the tempo stays until turned */
+    ticks(bench, 50);
+    CHECK_NEAR(bench->cycle->clock.mbpm, 120000, 400);
+    bench->knobs.tempo = 90000;
+    ticks(bench, 2);
+    CHECK_INT(bench->cycle->clock.mbpm, 90000);
+    bench_destroy(bench);
+}
+
+/* The size of the period changes nothing. */
+static void test_periods(void)
+{
+    struct rp_bench_sync_case what = {"", 120, 3, 0.005, 140, 0.02, 0, 0};
+    struct rp_bench_sync_result a, b;
+
+    CHECK_INT(rp_bench_sync_run(&what, 30, 3, 64, &a), RP_OK);
+    CHECK_INT(rp_bench_sync_run(&what, 30, 3, 1024, &b), RP_OK);
+    CHECK(!memcmp(&a, &b, sizeof(a)));
+}
 
 int main(void)
 {
-    CHECK_INT(rp_bench_sync(60, 1, stdout), RP_OK);
+    test_senders();
+    test_rough();
+    test_start();
+    test_continue();
+    test_relocate();
+    test_metre();
+    test_no_start();
+    test_coast();
+    test_internal();
+    test_periods();
     return TEST_END();
 }

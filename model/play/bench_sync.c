@@ -301,11 +301,13 @@ static void conclude(struct measure *measure,
 }
 
 static rp_status run(const struct sender *sender, struct measure *notes,
-                     double seconds, struct rp_bench_sync_result *result)
+                     double seconds, uint32_t period,
+                     struct rp_bench_sync_result *result)
 {
     struct rp_knobs knobs;
     struct player player = {.lead = RATE * RP_LEAD_MS / 1000};
     struct rp_session_options options = {.backend = "null",
+                                         .period = period,
                                          .call = sender->event,
                                          .calls = sender->events,
                                          .knobs = &knobs};
@@ -343,7 +345,7 @@ static rp_status run(const struct sender *sender, struct measure *notes,
 }
 
 rp_status rp_bench_sync_run(const struct rp_bench_sync_case *what,
-                            double seconds, uint32_t seed,
+                            double seconds, uint32_t seed, uint32_t period,
                             struct rp_bench_sync_result *result)
 {
     struct sender sender;
@@ -353,7 +355,8 @@ rp_status rp_bench_sync_run(const struct rp_bench_sync_case *what,
     memset(result, 0, sizeof(*result));
     if (status == RP_OK) {
         notes.error = malloc((sender.grids + 1000) * 2 * sizeof(double));
-        status = notes.error ? run(&sender, &notes, seconds, result) : RP_EMEM;
+        status = notes.error ? run(&sender, &notes, seconds, period, result)
+                             : RP_EMEM;
     }
     free(notes.error);
     free_sender(&sender);
@@ -368,7 +371,7 @@ rp_status rp_bench_sync(double seconds, uint32_t seed, FILE *file)
     for (int i = 0; i < rp_bench_sync_count; i++) {
         const struct rp_bench_sync_case *what = &rp_bench_sync_cases[i];
         struct rp_bench_sync_result r;
-        rp_status status = rp_bench_sync_run(what, seconds, seed, &r);
+        rp_status status = rp_bench_sync_run(what, seconds, seed, 0, &r);
 
         if (status != RP_OK) {
             return status;

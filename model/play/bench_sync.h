@@ -35,8 +35,10 @@ struct rp_bench_sync_result {
 extern const struct rp_bench_sync_case rp_bench_sync_cases[];
 extern const int rp_bench_sync_count;
 
+/* `period`: frames, 0 as usual. */
 RP_MUST rp_status rp_bench_sync_run(const struct rp_bench_sync_case *sender,
                                     double seconds, uint32_t seed,
+                                    uint32_t period,
                                     struct rp_bench_sync_result *result);
 /* Every case, as a table. */
 RP_MUST rp_status rp_bench_sync(double seconds, uint32_t seed, FILE *file);
