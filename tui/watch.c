@@ -160,8 +160,9 @@ void rp_watch_report(struct rp_watch *watch, FILE *file)
             N(panics), N(reconnects), (N(worst_ns) + 999) / 1000,
             (double)stats->total_ns / (double)cycles / 1000);
 #undef N
-    fprintf(file, "notes: %u generated, %.1f us each\n", view->notes,
-            view->notes ? (double)view->total_ns / view->notes / 1000 : 0);
+    fprintf(file, "notes: %u generated, %.1f us each, by %s\n", view->notes,
+            view->notes ? (double)view->total_ns / view->notes / 1000 : 0,
+            watch->panel->engine);
     report_turns(watch, file);
     if (watch->panel->osc.open) {
         const struct rp_osc_view *osc = &watch->panel->osc;
