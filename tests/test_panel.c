@@ -109,6 +109,25 @@ static void test_golden(void)
     free(text);
 }
 
+/* What came over OSC stands at the end of the counters. */
+static void test_osc(void)
+{
+    FILE *file = open_memstream(&text, &size);
+
+    begin();
+    scene("no OSC", 120, 24, file);
+    panel.osc.open = true;
+    panel.osc.messages = 12;
+    scene("OSC", 120, 24, file);
+    panel.osc.malformed = 3;
+    panel.osc.lost = 4;
+    scene("bad OSC", 120, 24, file);
+    fclose(file);
+    CHECK(strstr(text, "notes  osc 12\n") != NULL);
+    CHECK(strstr(text, "notes  osc 12, malformed 3, lost 4") != NULL);
+    free(text);
+}
+
 /* On a small terminal the list of keys has pages: each key stands on one of
  * them, whole, however many there are. */
 static void test_help_pages(void)
@@ -222,6 +241,7 @@ static void test_place(void)
 int main(void)
 {
     test_golden();
+    test_osc();
     test_help_pages();
     test_sizes();
     test_forgetting();

@@ -59,6 +59,7 @@ static void test_broken(void)
     send_bytes(deep, sizeof(deep));
     view = count_to(before.messages + before.malformed + BROKEN + 1);
     CHECK_INT(view.malformed - before.malformed, BROKEN + 1);
+    CHECK(strstr(said, " packets malformed, 0 lost") != NULL);
     CHECK_INT(view.messages, before.messages);
     CHECK_INT(rig.knobs.tempo, 123000);
 }

@@ -22,7 +22,9 @@ struct rp_osc {
     const struct rp_panel *panel; /* during a poll */
     bool quits;
     uint64_t refused;
-    uint64_t said_at, unsaid;       /* ns; refused since then, and not said */
+    uint64_t said_at, unsaid;    /* ns; refused since then, and not said */
+    struct rp_wire_view counted; /* as said last, every ten seconds at most */
+    uint64_t counted_at;         /* ns; 0: never */
     struct rp_wire_message message; /* too large for a stack of ours */
     struct rp_wire_message preset;  /* waits: args 0 is none */
 };
@@ -376,6 +378,23 @@ static void obey(struct rp_osc *osc, const struct rp_wire_message *message)
 
 /* ---- open, poll, close ---- */
 
+/* What came and could not be read is in the log, too. */
+static void say_counters(struct rp_osc *osc, uint64_t now)
+{
+    struct rp_wire_view view;
+
+    rp_wire_look(osc->wire, &view);
+    if ((view.malformed == osc->counted.malformed &&
+         view.lost == osc->counted.lost) ||
+        (osc->counted_at && now - osc->counted_at < 10000000000u)) {
+        return;
+    }
+    rp_log(RP_WARN, "osc", "%llu packets malformed, %llu lost",
+           (unsigned long long)view.malformed, (unsigned long long)view.lost);
+    osc->counted = view;
+    osc->counted_at = now;
+}
+
 rp_status rp_osc_open(struct rp_osc **osc, const char *address,
                       const char *port)
 {
@@ -417,6 +436,7 @@ void rp_osc_poll(struct rp_osc *osc, struct rp_rig *rig,
         obey(osc, &osc->message);
     }
     load_preset(osc);
+    say_counters(osc, now_ns());
     rp_hub_tell(&osc->hub, panel, now_ns());
 }
 
