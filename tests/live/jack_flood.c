@@ -96,8 +96,9 @@ static int listen_process(jack_nframes_t frames, void *self)
         jack_midi_event_t event;
         uint8_t bytes[3];
         if (jack_midi_event_get(&event, buffer, i) ||
-            (event.buffer[0] & 15) != 15 || event.buffer[0] >= 0xf0)
-            continue; /* somebody else plays there, too */
+            (event.buffer[0] & 15) != 15 || event.buffer[0] >= 0xf0 ||
+            event.buffer[0] == 0xbf)
+            continue; /* somebody else plays there; it may be silenced */
         event_of(n, bytes);
         if (event.size != 3 || memcmp(bytes, event.buffer, 3))
             atomic_fetch_add(&wrong, 1);
