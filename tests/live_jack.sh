@@ -26,6 +26,8 @@ else
     live_fail "no take"
 fi
 
+live_same take 97
+
 # A second reader, where there is one.
 python=
 for try in /usr/bin/python3 python3; do

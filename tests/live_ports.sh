@@ -128,7 +128,7 @@ echoes() {
     pull "$keys"
     says play.log ' answer '
     live_until 15 sh -c "[ \$(grep -c ' waiting\$' '$work/play.log') -ge 2 ]"
-    sleep 3
+    sleep 2
     live_stop
     turns=$(grep -c ' answering' "$work/play.log")
     [ "$turns" -eq 1 ] || live_fail "answered $turns times to one call"

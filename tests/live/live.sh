@@ -258,6 +258,34 @@ live_stat() {
         grep -oE '[0-9]+$'
 }
 
+# The notes of a take's track: 24ths of a beat since the first of the call,
+# pitch, velocity.
+live_notes() {
+    "$tools/take_check" --list "$1" | awk -v track="$2" '
+        $3 == 144 && $1 == 1 && begin == "" { begin = $2 }
+        $3 == 144 && $1 == track { print int(($2 - begin) / 40 + 0.5), $4, $5 }'
+}
+
+# live_same NAME BPM: what the take NAME.mid says was played gives the same
+# notes on the null backend, at the same beats.
+live_same() {
+    if ! "$tools/take_call" "$work/$1.mid" "$work/$1.call.mid" >"$work/same" ||
+        ! "$riposte" play --backend null --headless --seed 1 --metre 4/4 \
+            --tempo "$2" --call "$work/$1.call.mid" \
+            --take "$work/$1.null.mid" >>"$work/same" 2>&1; then
+        cat "$work/same"
+        live_fail "$1: its call through the null backend"
+        return
+    fi
+    live_notes "$work/$1.mid" 2 >"$work/$1.notes"
+    live_notes "$work/$1.null.mid" 2 >"$work/$1.null.notes"
+    [ -s "$work/$1.notes" ] || live_fail "$1: no answers in the take"
+    diff "$work/$1.notes" "$work/$1.null.notes" ||
+        live_fail "$1: not the notes of the null backend"
+    echo "$1: the same $(grep -c '' "$work/$1.notes") notes as on the null" \
+        "backend, at the same beats"
+}
+
 live_expect_zero() {
     for live_name; do
         live_value=$(live_stat "$live_name")
