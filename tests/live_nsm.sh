@@ -14,6 +14,14 @@ song=$work/session/song.nABCD other=$work/session/other.nEFGH
 port=$((20000 + $$ % 20000))
 idle=$tools/jack_idle said=$work/play.log
 
+# The controllers that the player has learned already; a synth.
+mkdir -p "$XDG_CONFIG_HOME/riposte"
+echo 'cc22 = temperature' >"$XDG_CONFIG_HOME/riposte/learn.ini"
+live_run "$tools/jack_gear" synth synth >"$work/synth" 2>&1 &
+synth=$!
+others="$others $synth"
+live_until 10 grep -q there "$work/synth" || live_fail "no synth"
+
 # session WHAT: obeys $work/script; a line of it that fails is named.
 session() {
     live_tool "$tools/nsm_server" "$riposte" "$work/log" <"$work/script" ||
@@ -29,15 +37,20 @@ hear nsm /nsm/client/progress 0
 hear nsm /nsm/client/progress 1
 hear nsm /reply /nsm/client/open open
 run $idle --wait 5 riposte.nABCD:in riposte.nABCD:out riposte.nABCD:thru
+run jack_connect riposte.nABCD:out synth:in
 loaded
 hear nsm /nsm/client/is_dirty
 hear nsm /nsm/client/message 0 preset melody, jack *
 hear nsm /nsm/client/label melody
+run grep -q '^cc22 = temperature' $song/learn.ini
+send /riposte/learn cc21=tempo
 send /riposte/temperature 0.6
 send /riposte/mode trade
 send /riposte/metre 3/4
 send /riposte/temperature
 hear osc /riposte/temperature 0.6
+run grep -q '^cc21 = tempo' $song/learn.ini
+run ! grep -q cc21 $XDG_CONFIG_HOME/riposte/learn.ini
 stray
 sleep 0.2
 deaf nsm /reply /nsm/client/save *
@@ -55,6 +68,8 @@ open $other Other riposte.nEFGH
 hear nsm /reply /nsm/client/open open
 hear nsm /nsm/client/is_dirty
 run $idle --wait 5 riposte.nEFGH:in
+run ! grep -q cc21 $other/learn.ini
+run ! jack_lsp -c synth:in | grep -q riposte
 send /riposte/temperature
 hear osc /riposte/temperature 1
 save
@@ -79,6 +94,8 @@ spawn play --backend jack --headless --osc $port --duration 60 --cue '1 call=$so
 open $song Song riposte.nABCD
 hear nsm /reply /nsm/client/open open
 hear nsm /nsm/client/is_clean
+run jack_lsp -c synth:in | grep -q riposte.nABCD:out
+run grep -q '^cc21 = tempo' $song/learn.ini
 send /riposte/temperature
 hear osc /riposte/temperature 0.6
 send /riposte/mode answer
@@ -95,6 +112,10 @@ awk '/^osc \/riposte\/note/ { key = $3 " " $4 " " $5
     if ($6 > 0) on[key]++; else if (on[key] > 0) on[key]-- }
     END { for (key in on) if (on[key]) { print "sounds still:", key; bad = 1 }
         exit bad }' "$work/log" || live_fail "the end leaves a note"
+kill "$synth"
+wait "$synth" 2>/dev/null
+grep -Eq '^sounding 0 of [1-9][0-9]* notes' "$work/synth" ||
+    live_fail "the synth: $(tail -n 1 "$work/synth")"
 # Track 1 of the take is the call, 2 the answer, each event as it sounded.
 awk '/^osc \/riposte\/note/ && $6 > 0 { print $3, $5, $6 }' "$work/log" |
     sort >"$work/told"
