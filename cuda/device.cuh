@@ -122,6 +122,49 @@ template <class T> RP_DEVICE T *rp_cluster_at(T *mine, uint32_t rank)
 #endif
 }
 
+/* A barrier in shared memory that blocks of a cluster arrive at: complete, and
+ * ready for the next round, when `count` arrived. What a block wrote before a
+ * thread of it arrived is there for who waited. parity: of the rounds before.
+ */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define RP_CLUSTERS 0
+#else
+#define RP_CLUSTERS 1
+RP_DEVICE uint32_t rp_shared_address(const void *at)
+{
+    return (uint32_t)__cvta_generic_to_shared(at);
+}
+RP_DEVICE void rp_barrier_init(uint64_t *barrier, uint32_t count)
+{
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n"
+                 "fence.mbarrier_init.release.cluster;" ::"r"(
+                     rp_shared_address(barrier)),
+                 "r"(count)
+                 : "memory");
+}
+RP_DEVICE void rp_barrier_arrive(uint64_t *mine, uint32_t rank)
+{
+    asm volatile("{\n.reg .b32 there;\n"
+                 "mapa.shared::cluster.u32 there, %0, %1;\n"
+                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+                 "[there];\n}" ::"r"(rp_shared_address(mine)),
+                 "r"(rank)
+                 : "memory");
+}
+RP_DEVICE void rp_barrier_wait(uint64_t *barrier, uint32_t parity)
+{
+    uint32_t done;
+    do
+        asm volatile("{\n.reg .pred p;\n"
+                     "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64"
+                     " p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(done)
+                     : "r"(rp_shared_address(barrier)), "r"(parity)
+                     : "memory");
+    while (!done);
+}
+#endif
+
 /* Tensor cores: acc (16, 16) += a (16, 16) b (16, 16) by one warp, cells of
  * bf16 in shared memory, sums in fp32. a is row-major; b is given by columns,
  * that is as rows of its transpose. */

@@ -8,7 +8,8 @@
 
 enum { DEADLINE_MS = 500 };
 
-const char *const rp_cuda_path_names[RP_CUDA_PATHS] = {"plain", "graph"};
+const char *const rp_cuda_path_names[RP_CUDA_PATHS] = {
+    "plain", "graph", "persistent"};
 
 /* Instances whose device memory may still be written: not freed, but not
  * forgotten. */
@@ -34,7 +35,8 @@ static void read_settings(struct rp_cuda *cuda)
     }
     if (!found)
         rp_log(RP_WARN, "cuda",
-               "RIPOSTE_CUDA_PATH=%s: no such path (plain, graph); using %s",
+               "RIPOSTE_CUDA_PATH=%s: no such path (plain, graph, "
+               "persistent); using %s",
                path, rp_cuda_path_names[cuda->path]);
 }
 
@@ -325,7 +327,7 @@ static rp_status cuda_step(struct rp_engine *engine, uint32_t count,
         return status;
     for (uint32_t i = 0; i < count; i++)
         write_row(cuda, &cuda->step_in, i, slot[i], &input[i]);
-    status = cuda->path == RP_CUDA_GRAPH
+    status = cuda->path != RP_CUDA_PLAIN
                  ? rp_cuda_launch_graph(cuda, cuda->stream,
                                         &cuda->step_graph[count],
                                         enqueue_step, count)
@@ -365,7 +367,7 @@ static rp_status make_logits(struct rp_cuda *cuda, uint32_t count,
         return RP_OK;
     for (uint32_t i = 0; i < count; i++)
         write_row(cuda, &cuda->heads_in, i, slot[i], &condition[i]);
-    status = cuda->path == RP_CUDA_GRAPH
+    status = cuda->path != RP_CUDA_PLAIN
                  ? rp_cuda_launch_graph(cuda, cuda->stream,
                                         &cuda->head_graph[which],
                                         enqueue_heads, which)

@@ -10,6 +10,8 @@
 enum rp_cuda_path {
     RP_CUDA_PLAIN, /* kernel by kernel */
     RP_CUDA_GRAPH, /* as one graph, made once for each number of rows */
+    RP_CUDA_PERSISTENT, /* graphs, and rollouts of a few candidates by
+                           clusters that keep the weights */
     RP_CUDA_PATHS
 };
 extern const char *const rp_cuda_path_names[RP_CUDA_PATHS];
@@ -43,6 +45,7 @@ struct rp_cuda {
     cudaStream_t behind;  /* of rollouts */
     struct rp_cuda_memory memory;
     float *weights; /* on the device, as weights.c packs them */
+    float *plain;   /* there, as they came; NULL unless persistent */
     struct rp_cuda_layer layer[RP_LAYERS_MAX];
     struct rp_cuda_head head[RP_FIELDS];
     struct rp_cuda_states states;
@@ -93,6 +96,21 @@ struct rp_rollout;
 rp_status rp_cuda_rollout(struct rp_engine *engine,
                           struct rp_rollout *rollout);
 void rp_cuda_rollout_free(struct rp_cuda *cuda);
+
+/* chain.c: up to so many candidates, each by a cluster. */
+enum { RP_CUDA_CHAINS = 16 };
+struct rp_cuda_chains;
+struct rp_cuda_task;
+/* RP_ENONE, said once, where this network or device cannot. */
+rp_status rp_cuda_chains_create(struct rp_cuda *cuda,
+                                struct rp_cuda_chains **chains);
+void rp_cuda_chains_free(struct rp_cuda_chains *chains);
+/* task: sent already; note, rolled: where the device writes them. */
+rp_status rp_cuda_chains_run(struct rp_cuda *cuda,
+                             struct rp_cuda_chains *chains,
+                             const struct rp_rollout *rollout,
+                             const struct rp_cuda_task *task, void *note,
+                             void *rolled);
 
 extern const struct rp_engine_ops rp_engine_cuda;
 

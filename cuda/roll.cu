@@ -1,18 +1,8 @@
 #include "cuda/roll.h"
 
-#include "cuda/shared.cuh"
+#include "cuda/lane.cuh"
 
 using namespace rp;
-
-/* A candidate between two kernels. */
-struct lane {
-    rp_reader reader;
-    rp_turn turn;
-    rp_drawing drawing;
-    rp_cuda_rolled rolled;
-    double logp;
-    uint32_t candidate;
-};
 
 static_assert((int)RP_CUDA_FIELDS == (int)RP_FIELDS, "fields");
 static_assert(sizeof(rp_indices) <= RP_CUDA_INDICES * sizeof(uint16_t),
@@ -34,17 +24,10 @@ RP_DEVICE void join(const rp_cuda_roll &a, uint32_t at, uint32_t candidate)
 
 RP_DEVICE void begin_note(const rp_cuda_roll &a, lane *self, int32_t from)
 {
-    rp_turn_aim(&self->turn, from);
-    rp_draw_begin(&self->drawing, &self->turn);
+    lane_begin_note(self, from);
     rp_draw_condition(&self->drawing, &self->reader,
                       sparse_row(a.condition, self->candidate));
     join(a, RP_DT, self->candidate);
-}
-
-RP_DEVICE void copy_words(void *to, const void *from, size_t bytes)
-{
-    for (size_t i = rp_thread(); i < bytes / 4; i += rp_threads())
-        ((uint32_t *)to)[i] = ((const uint32_t *)from)[i];
 }
 
 /* One block for each candidate. */
@@ -57,19 +40,11 @@ RP_KERNEL begin_kernel(rp_cuda_roll a)
 
     if (candidate >= task->candidates)
         return;
-    copy_words(&self->reader, task->reader, sizeof self->reader);
-    copy_words(&self->turn, task->turn, sizeof self->turn);
     copy_words(a.states.side[0] + candidate * floats, task->state,
                floats * sizeof(float));
-    rp_sync();
-    if (rp_thread())
-        return;
-    self->candidate = candidate;
-    self->turn.candidate += candidate;
-    self->rolled = rp_cuda_rolled();
-    self->rolled.why = RP_DRAWN;
-    self->logp = 0.0;
-    begin_note(a, self, task->from);
+    lane_begin(self, task, candidate);
+    if (!rp_thread())
+        begin_note(a, self, task->from);
 }
 
 RP_DEVICE void finish(const rp_cuda_roll &a, lane *self, uint8_t why)

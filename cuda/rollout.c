@@ -34,6 +34,7 @@ struct rp_cuda_rollout {
     uint32_t *going_device;
     cudaGraphExec_t graph[2]; /* of a note on side 0, on side 1 */
     cudaEvent_t done[AHEAD];
+    struct rp_cuda_chains *chains; /* NULL: this path or device has none */
 };
 
 _Static_assert(sizeof(struct rp_cuda_rolled) == sizeof(struct rp_rolled) &&
@@ -55,6 +56,7 @@ void rp_cuda_rollout_free(struct rp_cuda *cuda)
     for (int i = 0; i < AHEAD; i++)
         if (self->done[i])
             (void)cudaEventDestroy(self->done[i]);
+    rp_cuda_chains_free(self->chains);
     rp_cuda_free(&self->memory);
     free(self);
     cuda->rollout = NULL;
@@ -183,6 +185,11 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
                                "a rollout");
     if (!status)
         status = write_rows(cuda, self);
+    if (!status && cuda->path == RP_CUDA_PERSISTENT) {
+        status = rp_cuda_chains_create(cuda, &self->chains);
+        if (status == RP_ENONE) /* and is made as otherwise */
+            status = RP_OK;
+    }
     if (!status)
         self->roll.task = &self->parcel_device->task;
     else if (!cuda->stuck)
@@ -329,9 +336,12 @@ static bool is_cancelled(const struct rp_rollout *rollout)
 static rp_status run(struct rp_cuda *cuda, const struct rp_rollout *rollout)
 {
     struct rp_cuda_rollout *self = cuda->rollout;
-    rp_status status = RP_OK;
+    rp_status status = clear(cuda, 0, RP_CUDA_FIELDS + 1);
 
-    for (uint32_t n = 0; n < rollout->most + AHEAD; n++) {
+    if (!status)
+        status = rp_cuda_check(
+            cuda, rp_cuda_roll_begin(&self->roll, cuda->behind), "a rollout");
+    for (uint32_t n = 0; !status && n < rollout->most + AHEAD; n++) {
         if (n >= AHEAD) {
             status = rp_cuda_wait_event(cuda, self->done[n % AHEAD],
                                         "a rollout");
@@ -344,7 +354,7 @@ static rp_status run(struct rp_cuda *cuda, const struct rp_rollout *rollout)
         }
         if (n >= rollout->most)
             continue;
-        status = cuda->path == RP_CUDA_GRAPH
+        status = cuda->path != RP_CUDA_PLAIN
                      ? rp_cuda_launch_graph(cuda, cuda->behind,
                                             &self->graph[n % 2], enqueue_note,
                                             n % 2)
@@ -393,13 +403,11 @@ rp_status rp_cuda_rollout(struct rp_engine *engine, struct rp_rollout *rollout)
         status = create(cuda, count, changes < 64 ? 64 : 2 * changes);
     if (!status)
         status = send(cuda, rollout);
-    if (!status)
-        status = clear(cuda, 0, RP_CUDA_FIELDS + 1);
-    if (!status)
-        status = rp_cuda_check(
-            cuda, rp_cuda_roll_begin(&cuda->rollout->roll, cuda->behind),
-            "a rollout");
-    if (!status)
+    if (!status && cuda->rollout->chains && count <= RP_CUDA_CHAINS)
+        status = rp_cuda_chains_run(
+            cuda, cuda->rollout->chains, rollout, cuda->rollout->roll.task,
+            cuda->rollout->roll.note, cuda->rollout->roll.rolled);
+    else if (!status)
         status = run(cuda, rollout);
     if (status)
         return status;

@@ -1,6 +1,6 @@
 /* The sources that say what a network sees and may draw, for the device: the
- * very files of model/, in a namespace so that they do not meet the C ones of
- * the same program. Their statics become the device's, too; C++ has a word
+ * very files of model/, in a namespace of each file that includes this, so that
+ * they do not meet the C ones of the same program. Their statics become the device's, too; C++ has a word
  * that they use as a name. */
 #ifndef RP_CUDA_SHARED_CUH
 #define RP_CUDA_SHARED_CUH
@@ -19,6 +19,7 @@
 /* What they use of model/net/kernels.h. */
 #define RP_KERNELS_H
 namespace rp {
+namespace {
 
 enum { RP_SOFTMAX_MAX = 128 };
 
@@ -68,6 +69,8 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #ifndef __CUDACC__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
 #endif
 #ifdef __CUDACC__
 #define RP_SHARED __device__
@@ -99,5 +102,6 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #undef static
 #endif
 
+} // namespace
 } // namespace rp
 #endif

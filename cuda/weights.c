@@ -135,9 +135,28 @@ rp_status rp_cuda_weights_create(struct rp_cuda *cuda)
 {
     struct packing packing = {0};
 
+    rp_status status;
+
     pack_all(cuda, &packing);
-    return rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->weights,
-                         packing.used * sizeof(float));
+    status = rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->weights,
+                           packing.used * sizeof(float));
+    if (!status && cuda->path == RP_CUDA_PERSISTENT)
+        status = rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->plain,
+                               cuda->layout.size * sizeof(float));
+    return status;
+}
+
+static rp_status send(struct rp_cuda *cuda, float *to, const float *from,
+                      size_t floats)
+{
+    rp_status status = rp_cuda_check(
+        cuda,
+        cudaMemcpyAsync(to, from, floats * sizeof(float),
+                        cudaMemcpyHostToDevice, cuda->stream),
+        "sending weights");
+
+    return status ? status
+                  : rp_cuda_wait(cuda, cuda->stream, "sending weights");
 }
 
 rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
@@ -152,14 +171,9 @@ rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
     packing.params = params;
     packing.used = 0;
     pack_all(cuda, &packing);
-    status = rp_cuda_check(
-        cuda,
-        cudaMemcpyAsync(cuda->weights, packing.to,
-                        packing.used * sizeof(float), cudaMemcpyHostToDevice,
-                        cuda->stream),
-        "sending weights");
-    if (!status)
-        status = rp_cuda_wait(cuda, cuda->stream, "sending weights");
+    status = send(cuda, cuda->weights, packing.to, packing.used);
+    if (!status && cuda->plain)
+        status = send(cuda, cuda->plain, params, cuda->layout.size);
     if (!cuda->stuck) /* else the device may still read them */
         free(packing.to);
     return status;

@@ -211,6 +211,108 @@ static void test_same(void)
     CHECK(drawn > 300);
 }
 
+/* Of the persistent path: sums are split among the lanes of a warp, so a
+ * number may differ in its last bits and, where a random number lies next to
+ * a boundary, a draw; what follows it is another answer. */
+static uint32_t other, worst_at;
+static double worst;
+
+static void compare_chain(const struct thought *a, const struct thought *b,
+                          uint32_t i)
+{
+    const struct rp_rolled *x = &a->rolled[i], *y = &b->rolled[i];
+    bool same = x->notes == y->notes && x->why == y->why &&
+                x->fields == y->fields;
+
+    for (uint32_t k = 0; same && k < x->notes; k++) {
+        const struct rp_note *m = &a->note[i * MOST + k];
+        const struct rp_note *n = &b->note[i * MOST + k];
+        same = m->onset == n->onset && m->duration == n->duration &&
+               m->pitch == n->pitch && m->velocity == n->velocity &&
+               m->offset == n->offset;
+    }
+    candidates++;
+    drawn += x->notes;
+    other += !same;
+    if (same && !(fabs((double)(x->logp - y->logp)) <= worst)) {
+        worst = fabs((double)(x->logp - y->logp));
+        worst_at = i;
+    }
+}
+
+static void check_chain(struct scene *scene, uint32_t many)
+{
+    static struct thought here, there, again;
+    struct rp_rollout a = rollout_of(scene, many, &here);
+    struct rp_rollout b = rollout_of(scene, many, &there);
+    struct rp_rollout c = rollout_of(scene, many, &again);
+
+    CHECK_INT(rp_rollout_run(scene->cpu, 0, SLOTS, &a), RP_OK);
+    CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &b), RP_OK);
+    uint64_t kernels = fake_cuda.kernels;
+    fake_cuda.seed += 10; /* the same bits in whatever order threads run */
+    CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &c), RP_OK);
+    CHECK(device || fake_cuda.kernels - kernels <= 3); /* all in one */
+    CHECK(!memcmp(there.note, again.note, sizeof there.note));
+    CHECK(!memcmp(there.rolled, again.rolled,
+                  many * sizeof *there.rolled));
+    for (uint32_t i = 0; i < many; i++)
+        compare_chain(&here, &there, i);
+}
+
+/* Clusters of several sizes, with room for all weights, for some, for none. */
+static void test_chain(void)
+{
+    static const struct {
+        uint32_t shape, clusters, shared;
+    } way[] = {{0, 8, 227 * 1024}, {1, 4, 60 * 1024}, {2, 16, 12 * 1024},
+               {0, 1, 20 * 1024}};
+
+    setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
+    candidates = drawn = 0;
+    for (uint32_t i = 0; i < sizeof way / sizeof *way; i++) {
+        struct scene scene;
+        fake_cuda_reset();
+        fake_cuda.seed = i + 1;
+        fake_cuda.clusters = way[i].clusters;
+        fake_cuda.shared = way[i].shared;
+        scene_init(&scene, &shapes[way[i].shape]);
+        check_chain(&scene, 1);
+        check_chain(&scene, 6);
+        scene_fini(&scene);
+        CHECK_INT(fake_cuda.live, 0);
+    }
+    unsetenv("RIPOSTE_CUDA_PATH");
+    printf("persistent: %u candidates, %u notes; %u are not the CPU's; of the "
+           "others the log-likelihoods differ by up to %.2g\n",
+           candidates, drawn, other, worst);
+    CHECK(drawn > 60 && other * 100 <= candidates);
+    CHECK(worst <= 1e-4);
+}
+
+/* No clusters here: said once, and done as otherwise. */
+static void test_no_chain(void)
+{
+    struct scene scene;
+
+    fake_cuda_reset();
+    fake_cuda.major = 8;
+    fake_cuda.minor = 6;
+    setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
+    scene_init(&scene, &shapes[0]);
+    rp_log_to(keep_line, NULL);
+    lines = 0;
+    check_same(&scene, 2);
+    check_same(&scene, 2);
+    CHECK_INT(lines, 1);
+    CHECK_TEXT(logged, "cuda: no persistent path here: Fake Device has compute "
+                       "capability 8.6, clusters need 9.0");
+    rp_log_to(NULL, NULL);
+    scene_fini(&scene);
+    unsetenv("RIPOSTE_CUDA_PATH");
+    lines = 0;
+}
+
 /* A live step beside it, a cancel, what cannot be, and what fails. */
 static void test_ends(void)
 {
@@ -280,14 +382,18 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--device")) {
         CHECK_INT(rp_engine_find("cuda", &device), RP_OK);
-        if (device)
+        if (device) {
             test_same();
+            test_chain();
+        }
         return TEST_END();
     }
     if (!fake_cuda_runs())
         SKIP("the fake device's fibers are unknown to TSan");
     setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
     test_same();
+    test_chain();
+    test_no_chain();
     test_ends();
     test_memory();
     return TEST_END();

@@ -1,5 +1,5 @@
 /* The rules of the tree, read from the includes:
- *   rt <- model <- cuda, and tui -> rt, model; nobody includes cuda/;
+ *   rt <- model <- cuda, and tui -> rt, model; only tests include cuda/;
  *   JACK, ALSA and RtMidi headers only in rt/backend_*.c; curses only in
  *   tui/screen_curses.c; liblo only in tui/wire_liblo.c; CUDA only in cuda/.
  * Each breach is one line with file:line. The rules are first tried on a
@@ -23,7 +23,7 @@ static const struct {
     {"model", "rt model"},
     {"cuda", "rt model cuda"},
     {"tui", "rt model tui"},
-    {"tests", "rt model tui tests"},
+    {"tests", "rt model cuda tui tests"},
 };
 
 /* Where the headers of a system may be included: shell patterns over the

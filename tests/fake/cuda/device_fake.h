@@ -11,6 +11,7 @@
 #define RP_KERNEL static void
 #define RP_DEVICE static inline
 #define RP_TABLE static const
+#define RP_CLUSTERS 1
 
 RP_DEVICE uint32_t rp_thread() { return fake_cuda_self->thread; }
 RP_DEVICE uint32_t rp_threads() { return fake_cuda_self->threads; }
@@ -59,6 +60,24 @@ RP_DEVICE void rp_cluster_sync() { fake_cuda_sync(FAKE_CLUSTER); }
 template <class T> T *rp_cluster_at(T *mine, uint32_t rank)
 {
     return static_cast<T *>(fake_cuda_remote(mine, rank));
+}
+
+/* Count, arrived and rounds of a barrier, 16, 16 and 32 bits. */
+RP_DEVICE void rp_barrier_init(uint64_t *barrier, uint32_t count)
+{
+    *barrier = (uint64_t)count << 48;
+}
+RP_DEVICE void rp_barrier_arrive(uint64_t *mine, uint32_t rank)
+{
+    uint64_t *at = rp_cluster_at(mine, rank);
+    *at += (uint64_t)1 << 32;
+    if ((*at >> 32 & 0xffff) == *at >> 48)
+        *at = (*at & ~((uint64_t)0xffff << 32)) + 1;
+}
+RP_DEVICE void rp_barrier_wait(uint64_t *barrier, uint32_t parity)
+{
+    while ((*barrier & 1) == parity)
+        fake_cuda_yield();
 }
 
 typedef uint16_t rp_cell;

@@ -211,6 +211,7 @@ void fake_cuda_sync(enum fake_scope scope)
 {
     struct fiber *self = all.now;
     struct barrier *barrier = barrier_of(self, scope);
+    uint32_t first;
 
     if (++barrier->arrived < barrier->members) {
         self->waits = barrier;
@@ -218,7 +219,14 @@ void fake_cuda_sync(enum fake_scope scope)
         return;
     }
     barrier->arrived = 0;
-    for (uint32_t i = 0; i < all.fibers; i++) {
+    first = (uint32_t)(self - all.fiber);
+    if (scope == FAKE_CLUSTER)
+        first = 0;
+    else if (scope == FAKE_BLOCK)
+        first = self->block * all.launch->threads;
+    else
+        first -= self->self.thread % WARP;
+    for (uint32_t i = first; i < first + barrier->members; i++) {
         if (all.fiber[i].waits != barrier)
             continue;
         all.fiber[i].waits = NULL;
