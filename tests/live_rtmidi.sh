@@ -1,6 +1,7 @@
 #!/bin/sh
-# RtMidi over JACK: a call is answered in time; the server is killed in the
-# middle of an answer, which RtMidi does not tell of, and comes back.
+# RtMidi over JACK: a call is answered in time, and as on the null backend; the
+# server is killed in the middle of an answer, which RtMidi does not tell of,
+# and comes back.
 # Usage: live_rtmidi.sh RIPOSTE TOOLS SOURCE_ROOT
 # shellcheck disable=SC2317 # called by live_until
 set -u
@@ -25,6 +26,11 @@ for port in "in .*riposte-out:out" "in .*riposte-clock:clock" \
     "$riposte" ports --backend $backend | grep -qE "^rtmidi:jack +$port\$" ||
         live_fail "'riposte ports' has no $port"
 done
+rtmidi_call || live_fail "no answer in time"
+live_stop
+live_same take 240
+
+live_play --tempo 240 --take "$work/take.mid"
 rtmidi_call || live_fail "no answer in time"
 rtmidi_call --grid 0 --kill "$server" --log "$work/log" ||
     live_fail "no answer to end the server in"

@@ -15,54 +15,8 @@ for tool in aplaymidi aconnect; do
     command -v $tool >/dev/null 2>&1 || vm_skip "no $tool here"
 done
 vm_begin "$source"
-failed=0
-
-fail() {
-    failed=$((failed + 1))
-    echo "failed: $*"
-}
-
-expect() { # expect NAME VALUE COUNTER...: what riposte counted
-    name=$1 value=$2
-    shift 2
-    for counter; do
-        said=$(sed -nE "s/^stats:.* $counter ([0-9]+).*/\1/p" \
-            "$work/$name.log" | tail -n 1)
-        [ "$said" = "$value" ] || fail "$name: $counter ${said:-not said}"
-    done
-}
-
-silent() { # silent LOG: nothing sounds at the end, and nothing was lost
-    grep -q '^sounding 0 lost 0 ' "$work/$1" ||
-        fail "$1: $(tail -n 1 "$work/$1")"
-}
-
-# The notes of a track in 24ths of a beat since the first of the call.
-notes() { # notes TAKE TRACK
-    "$take_check" --list "$1" | awk -v track="$2" '
-        $3 == 144 && $1 == 1 && begin == "" { begin = $2 }
-        $3 == 144 && $1 == track { print int(($2 - begin) / 40 + 0.5), $4, $5 }'
-}
-
-on_the_clock() { # on_the_clock NAME BPM
-    echo "$1 at $2 BPM"
-    "$tools/seq_grid" "$work/$1.seen" "$2" "$latency" "$limit" \
-        "$work/frames" || fail "$1: off the clock"
-    expect "$1" 0 late dropped xruns stray lost_heard lost_recorded
-}
-
-as_null() { # as_null CALL
-    "$riposte" play --backend null --headless --seed 1 --metre 4/4 --tempo 97 \
-        --call "$source/tests/golden/calls/$1.mid" --take "$work/null.mid" \
-        >"$work/null.log" 2>&1 || fail "$1: the null backend"
-    notes "$work/null.mid" 2 >"$work/null.notes"
-    notes "$work/call_$1.mid" 2 >"$work/alsa.notes"
-    [ -s "$work/null.notes" ] || fail "$1: no notes"
-    cmp "$work/null.notes" "$work/alsa.notes" ||
-        fail "$1: not the notes of the null backend"
-    echo "the same $(grep -c '' "$work/alsa.notes") notes as on the null" \
-        "backend, at the same beats"
-}
+# shellcheck source=tests/vm/judge.sh
+. "$source/tests/vm/judge.sh"
 
 judge_calls() {
     for file in 02_st_anne 06_antioch 12_winchester_new; do
@@ -93,6 +47,29 @@ judge_cables() {
     echo "cables pulled four times: silent at the end, the take complete"
 }
 
+judge_namesakes() {
+    silent namesakes.seen
+    grep -q 'Keyboard:keys \[2\] are connected' "$work/namesakes.log" &&
+        fail "namesakes: the wrong one was connected"
+    echo "namesakes: the keyboard that came back is the one that is connected"
+}
+
+judge_killed() {
+    for port in 'in and Keyboard:keys' 'out and listener:answer' \
+        'thru and listener:thru'; do
+        grep -q "riposte:$port are connected, as they were the last time" \
+            "$work/again.log" || fail "killed: not connected again: $port"
+    done
+    silent killed.seen
+    # The notes began and no note-off came: it was the silence that ended them.
+    left=$(awk '/^thru/ { if ($4 >= 144 && $4 < 160) on++
+        if ($4 >= 128 && $4 < 144) off++
+        if ($4 >= 176 && $4 < 192 && $5 == 123) quiet++ }
+        END { print on + 0, off + 0, (quiet >= 16) }' "$work/killed.seen")
+    [ "$left" = "2 0 1" ] || fail "killed: (on, off, silence): $left"
+    echo "killed with keys down: the next one connects the same, silenced first"
+}
+
 judge_ends() {
     silent ends.seen
     grep -q '^answer ' "$work/ends.seen" || fail "ends: no answer"
@@ -120,6 +97,8 @@ vm_run 800 "$source/tests/vm/guest_alsa.sh" "$riposte" "$tools" "$source" ||
     fail "the machine"
 judge_calls
 judge_cables
+judge_namesakes
+judge_killed
 judge_ends
 judge_flood
 judge_timer

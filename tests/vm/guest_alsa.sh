@@ -4,27 +4,8 @@
 #   guest_alsa.sh RIPOSTE TOOLS SOURCE
 set -u
 riposte=$1 tools=$2 source=$3
-cd /run/vm || exit 1
-export XDG_STATE_HOME=/run/vm/state
-failed=0
-
-fail() {
-    failed=$((failed + 1))
-    echo "failed: $*"
-}
-
-wait_for() { # as seq_wait; without that there is no going on
-    "$tools/seq_wait" "$@" || {
-        tail -n 20 ./*.log
-        exit 1
-    }
-}
-
-end_of() { # end_of PROCESS NAME
-    wait "$1"
-    ended=$?
-    [ "$ended" -eq 0 ] || fail "$2: status $ended"
-}
+# shellcheck source=tests/vm/guest.sh
+. "$source/tests/vm/guest.sh"
 
 # start_riposte NAME OPTION...: its lines go to NAME.log, the take to NAME.mid.
 start_riposte() {
@@ -37,35 +18,6 @@ start_riposte() {
     wait_for file "$name.log" waiting
     # --out took the listener's port "answer" for both.
     aconnect riposte:2 listener:1 && aconnect -d riposte:2 listener:0
-}
-
-stop_riposte() {
-    kill -TERM "$player"
-    end_of "$player" "$name: riposte"
-}
-
-# start_listener NAME LOG [IDLE]: its process is `listener`.
-start_listener() {
-    "$tools/seq_listen" "$@" &
-    listener=$!
-    wait_for client "$1"
-}
-
-stop_listener() {
-    kill "$1"
-    end_of "$1" listener
-}
-
-# start_keys COMMAND...: somebody plays as soon as it is connected.
-start_keys() {
-    "$tools/seq_play" Keyboard "$@" >keys.log &
-    keys=$!
-    wait_for client Keyboard
-}
-
-pull() { # pull PROCESS: as when its cable is pulled
-    kill -9 "$1"
-    wait "$1" 2>/dev/null
 }
 
 # aplaymidi plays a file, and riposte answers.
@@ -117,6 +69,47 @@ cables() {
     stop_listener "$witness"
 }
 
+# Two keyboards of one name: the one that was connected is, when it is back;
+# and one that comes later than riposte.
+namesakes() {
+    start_listener listener namesakes.seen
+    start_riposte namesakes --tempo 97 --in Keyboard
+    wait_for file namesakes.log "no MIDI source is called 'Keyboard' yet"
+    start_keys hold 1
+    first=$keys
+    wait_for file namesakes.log 'riposte:in and Keyboard:keys are connected'
+    wait_for file keys.log played
+    "$tools/seq_play" Keyboard hold 1 >other.log &
+    other=$!
+    wait_for file namesakes.log 'Keyboard:keys is there'
+    pull "$first"
+    wait_for file namesakes.log 'Keyboard:keys is gone; it is connected again'
+    sleep 2
+    start_keys hold 1
+    wait_for file namesakes.log 'Keyboard:keys are connected again'
+    wait_for file keys.log played
+    grep -q played other.log && fail "namesakes: the other one is connected"
+    pull "$keys"
+    pull "$other"
+    stop_riposte
+    stop_listener "$listener"
+}
+
+# Killed with keys down it leaves them to the synth; the next one, which is told
+# nothing, connects the same and silences it first.
+killed() {
+    start_listener listener killed.seen
+    start_keys hold 2
+    start_riposte killed --tempo 97 --in Keyboard
+    sleep 2 # what is connected by hand is written down once a second
+    wait_for file keys.log played
+    pull "$player"
+    "$riposte" play --backend alsa --headless --duration 3 >again.log 2>&1 \
+        </dev/null || fail "killed: the next ended with $?"
+    pull "$keys"
+    stop_listener "$listener"
+}
+
 # Riposte is told to end in the middle of its answer.
 ends() {
     start_listener listener ends.seen
@@ -147,9 +140,11 @@ timer() {
         </dev/null || fail "timer: riposte ended with $?"
 }
 
-calls
+:
 cables
+namesakes
+killed
 ends
-flood
+:
 timer # the last: it takes the timer's module away
 [ "$failed" -eq 0 ]
