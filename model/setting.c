@@ -44,7 +44,7 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
     {"window", "BEATS", "how much of what was played counts",
      "a whole number of beats from 1 to 256", "64"},
     {"echo", "E", "how much of the call comes back in the answer",
-     "a number from 0 to 1", "0.35"},
+     "a number from 0 to 1", "0.45"},
     {"candidates", "N", "answers thought through; 0: what time allows",
      "a whole number from 0 to 4096", "0"},
     {"instrument", "NAME|0-127", "General MIDI sound of the answers",

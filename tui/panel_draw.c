@@ -185,6 +185,10 @@ static void draw_counters(const struct rp_panel *panel,
                        " us  %s %u us a note, %u notes", panel->engine,
                        (panel->performer.step_ns + 999) / 1000,
                        panel->performer.notes);
+    if (panel->performer.thought_short) {
+        x = rp_canvas_text(canvas, x, y, RP_STYLE_WARN, "  thought short %u",
+                           panel->performer.thought_short);
+    }
     draw_osc(&panel->osc, canvas, x, y);
 }
 

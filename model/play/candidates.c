@@ -7,11 +7,10 @@
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
 #define NOT_TONIC 2.0f /* of it, but not the tonic, and the call was open */
-#define NO_STEP 0.5f  /* it is reached neither by step nor from the fifth */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
 #define UNFILLED 1.0f /* more than a beat is left after it */
-#define FOREIGN 10.0f /* if all notes were outside the key */
+#define FOREIGN 6.0f  /* if all notes were outside the key */
 #define CLASH 5.0f    /* if all beats were outside the chords */
 #define SIZE 4.0f     /* if it had no notes or twice too many */
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
@@ -133,7 +132,6 @@ static float judge_cadence(const struct rp_wish *wish,
 {
     const struct rp_dynamics *grid = &turn->dynamics;
     const struct rp_note *last = &note[count - 1];
-    int step = count > 1 ? abs(last->pitch - last[-1].pitch) : 0;
     float points = 0.0f;
 
     if (wish->key >= 0) {
@@ -141,8 +139,6 @@ static float judge_cadence(const struct rp_wish *wish,
             points += AWAY;
         else if (last->pitch % 12 != wish->key % 12 && is_open(wish))
             points += NOT_TONIC;
-        if (count > 1 && step > 2 && step != 5 && step != 7)
-            points += NO_STEP;
     }
     if (grid->beat > 0 && last->duration < grid->beat)
         points += BRIEF;

@@ -554,6 +554,7 @@ void rp_performer_look(struct rp_performer *p, struct rp_performer_view *view)
     view->notes = atomic_load(&p->view_notes);
     view->step_ns = atomic_load(&p->view_step_ns);
     view->decide_ns = atomic_load(&p->view_decide_ns);
+    view->thought_short = atomic_load(&p->view_short);
     view->total_ns = atomic_load(&p->view_total_ns);
     view->engine = atomic_load(&p->view_engine);
     view->lost = atomic_load(&p->view_lost);

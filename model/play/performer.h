@@ -46,6 +46,8 @@ struct rp_performer_view {
     uint32_t notes;   /* generated so far */
     uint32_t step_ns; /* cost of the last generated note */
     uint32_t decide_ns; /* last hand-over: decision to first note planned */
+    uint32_t thought_short; /* hand-overs whose answer was not thought
+                               through in time: one of a few was taken */
     uint64_t total_ns;
     const char *engine; /* name of the one that plays now */
     const char *lost;   /* of the one that was to; NULL: it plays */
