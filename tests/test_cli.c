@@ -8,6 +8,7 @@
 #include "model/net/checkpoint.h"
 #include "test.h"
 #include "tui/cli.h"
+#include "tui/keymap.h"
 
 static char folder[] = "/tmp/riposte-cli-XXXXXX";
 static char out[65536], err[65536];
@@ -332,38 +333,102 @@ static const char *next_option(const char *text, char *name)
     return text;
 }
 
-static char page[65536];
+static char page[1 << 17];
 
 /* The man page writes a hyphen as \- . */
 static bool page_has(const char *name)
 {
     char wanted[160] = "\\-\\-";
+    const char *at = page;
 
     strncat(wanted, name, sizeof(wanted) - 5);
-    return strstr(page, wanted) != NULL;
+    while ((at = strstr(at, wanted))) {
+        at += strlen(wanted);
+        if (*at != '-' && (*at < 'a' || *at > 'z')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every option that --help lists is in the page; how many there are. */
+static int check_options(const char *command)
+{
+    char name[64], args[80];
+    const char *at = out;
+    int options = 0;
+
+    snprintf(args, sizeof(args), "%s --help", command);
+    CHECK_INT(run(args), RP_EXIT_OK);
+    for (; (at = next_option(at, name)); options++) {
+        if (strcmp(name, "help") && !page_has(name)) {
+            printf("riposte.1 does not have --%s of %s\n", name, command);
+            CHECK(0);
+        }
+    }
+    return options;
+}
+
+/* The names in a list as --help prints it, each with all its options. */
+static int check_commands(const char *list, const char *before)
+{
+    static char names[sizeof(out)];
+    char name[32], command[64];
+    int options = 0;
+
+    CHECK_INT(run(list), RP_EXIT_OK);
+    memcpy(names, out, sizeof(names));
+    for (char *line = strtok(names, "\n"); line; line = strtok(NULL, "\n")) {
+        if (!strncmp(line, "  ", 2) && line[2] != ' ' &&
+            sscanf(line, " %31[a-z] ", name) == 1 && strcmp(name, "bench")) {
+            snprintf(command, sizeof(command), "%s%s", before, name);
+            options += check_options(command);
+        }
+    }
+    return options;
+}
+
+/* A name as the help of the panel has it: "Up  Down" is "Up, Down". */
+static void check_key(const char *name)
+{
+    char wanted[64] = "";
+
+    for (const char *at = name; *at; at++) {
+        if (at[0] == ' ' && at[1] == ' ') {
+            strcat(wanted, ", ");
+            at++;
+        } else {
+            strncat(wanted, at, 1);
+        }
+    }
+    strcat(wanted, "\t");
+    if (!strstr(page, wanted)) {
+        printf("riposte.1 does not have the key '%s'\n", wanted);
+        CHECK(0);
+    }
 }
 
 static void test_man_page(void)
 {
     FILE *file = fopen("tui/riposte.1", "r");
-    const char *at;
-    char name[64], row[160];
-    int options = 0;
+    char row[160];
+    size_t size;
 
     CHECK(file != NULL);
     if (!file) {
         return;
     }
-    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    size = fread(page, 1, sizeof(page) - 1, file);
+    CHECK(size < sizeof(page) - 1); /* all of it */
+    page[size] = '\0';
     fclose(file);
-    CHECK_INT(run("play --help"), RP_EXIT_OK);
-    for (at = out; (at = next_option(at, name)); options++) {
-        if (!page_has(name)) {
-            printf("riposte.1 does not have --%s\n", name);
-            CHECK(0);
+    CHECK(check_commands("help", "") >= RP_SETTINGS + 80);
+    CHECK(check_commands("bench --help", "bench ") >= 30);
+    for (const struct rp_key *key = rp_keymap; key->key; key++) {
+        if (key->name && !key->letter) {
+            check_key(key->name);
         }
     }
-    CHECK(options >= RP_SETTINGS + 10);
     for (int i = 0; i < RP_EXITS; i++) {
         snprintf(row, sizeof(row), "\n%d|%s\n", i, rp_exit_meanings[i]);
         CHECK(strstr(page, row) != NULL);
