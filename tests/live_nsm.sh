@@ -17,6 +17,7 @@ idle=$tools/jack_idle said=$work/play.log
 # The controllers that the player has learned already; a synth.
 mkdir -p "$XDG_CONFIG_HOME/riposte"
 echo 'cc22 = temperature' >"$XDG_CONFIG_HOME/riposte/learn.ini"
+: >"$work/synth"
 live_run "$tools/jack_gear" synth synth >"$work/synth" 2>&1 &
 synth=$!
 others="$others $synth"
@@ -25,7 +26,7 @@ live_until 10 grep -q there "$work/synth" || live_fail "no synth"
 # session WHAT: obeys $work/script; a line of it that fails is named.
 session() {
     live_tool "$tools/nsm_server" "$riposte" "$work/log" <"$work/script" ||
-        live_fail "$1: $(tail -n 3 "$said")"
+        live_fail "$1: $(tail -n 3 "$said"; tail -n 3 "$work/jackd.log")"
 }
 
 # All of a first run: a new project, knobs, save, another project and back.
@@ -46,6 +47,7 @@ run grep -q '^cc22 = temperature' $song/learn.ini
 send /riposte/learn cc21=tempo
 send /riposte/temperature 0.6
 send /riposte/mode trade
+send /riposte/tempo 200
 send /riposte/metre 3/4
 send /riposte/temperature
 hear osc /riposte/temperature 0.6
@@ -60,7 +62,7 @@ hear nsm /reply /nsm/client/save saved
 hear nsm /nsm/client/is_clean
 send /riposte/tempo 133
 hear nsm /nsm/client/is_dirty
-send /riposte/tempo 100
+send /riposte/tempo 200
 hear nsm /nsm/client/is_clean
 send /riposte/tempo 133
 hear nsm /nsm/client/is_dirty
@@ -78,7 +80,7 @@ open $song Song riposte.nABCD
 hear nsm /reply /nsm/client/open open
 hear nsm /nsm/client/is_clean
 send /riposte/tempo
-hear osc /riposte/tempo 100
+hear osc /riposte/tempo 200
 send /riposte/mode
 hear osc /riposte/mode trade
 send /riposte/metre
@@ -90,7 +92,7 @@ session "a project, saved, left and opened again"
 # The next day; it is stopped in the middle of an answer.
 cat >"$work/script" <<EOF
 osc $port
-spawn play --backend jack --headless --osc $port --duration 60 --cue '1 call=$source/presets/call.mid' >>$said 2>&1
+spawn play --backend jack --headless --osc $port --duration 60 --cue '1 call=$source/tests/golden/calls/07_duke_street.mid' >>$said 2>&1
 open $song Song riposte.nABCD
 hear nsm /reply /nsm/client/open open
 hear nsm /nsm/client/is_clean
@@ -99,7 +101,6 @@ run grep -q '^cc21 = tempo' $song/learn.ini
 send /riposte/temperature
 hear osc /riposte/temperature 0.6
 send /riposte/mode answer
-send /riposte/tempo 240
 send /riposte/subscribe notes
 hear osc /riposte/subscribed 60
 hear osc /riposte/note call *

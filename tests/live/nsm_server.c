@@ -322,6 +322,7 @@ static void obey(const char *verb, char *args)
 
 int main(int argc, char **argv)
 {
+    int64_t began = now_ms();
     char text[2048], *args;
 
     if (argc != 3 || !(log_file = fopen(argv[2], "w"))) {
@@ -346,6 +347,7 @@ int main(int argc, char **argv)
     if (pid > 0) {
         fail("riposte still runs");
     }
-    printf("%d lines of script, %d messages\n", script_line, lines);
+    printf("%d lines of script, %d messages, %.1f s\n", script_line, lines,
+           (double)(now_ms() - began) / 1000);
     return 0;
 }
