@@ -168,6 +168,72 @@ static void test_learning(void)
     unlink(path);
 }
 
+/* As the panel's keys change it: what is in force then, as text. */
+static void test_change(void)
+{
+    static const struct {
+        enum rp_learn_change change;
+        double tempo; /* of the knob then */
+        const char *text;
+    } steps[] = {
+        {RP_LEARN_FROM, 80, "tempo 80..180"},
+        {RP_LEARN_TO, 80, "tempo 80..180"}, /* two ends: refused */
+        {RP_LEARN_TO, 140, "tempo 80..140"},
+        {RP_LEARN_CURVE, 140, "tempo 80..140 exp"},
+        {RP_LEARN_CURVE, 140, "tempo 80..140 log"},
+        {RP_LEARN_JUMP, 140, "tempo 80..140 log jump"},
+        {RP_LEARN_KIND, 140, "tempo 80..140 toggle jump"}, /* has no curve */
+        {RP_LEARN_CURVE, 140, "tempo 80..140 toggle jump"},
+        {RP_LEARN_KIND, 140, "tempo 80..140 relative-twos jump"},
+        {RP_LEARN_KIND, 140, "tempo 80..140 relative-offset jump"},
+        {RP_LEARN_KIND, 140, "tempo 80..140 relative-sign jump"},
+        {RP_LEARN_KIND, 140, "tempo 80..140 jump"},
+        {RP_LEARN_JUMP, 140, "tempo 80..140"},
+    };
+    char text[160];
+
+    begin();
+    CHECK_INT(rp_learn_line(&learn, "cc21=tempo"), RP_OK);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        knobs.tempo = (uint32_t)(steps[i].tempo * 1000);
+        rp_learn_change(&learn, RP_SET_TEMPO, steps[i].change);
+        rp_mapping_print(&rp_learn_of(&learn, RP_SET_TEMPO)->mapping, text,
+                         sizeof(text));
+        CHECK_TEXT(text, steps[i].text);
+    }
+    CHECK_INT(learn.maps[RP_LEARN_USER], 1); /* it is the user's own now */
+    CHECK_INT(learn.maps[RP_LEARN_LINE], 0);
+    lines = 0;
+    rp_learn_change(&learn, RP_SET_TOP_K, RP_LEARN_KIND); /* has none: said */
+    CHECK_INT(rp_learn_line(&learn, "cc22=panic"), RP_OK);
+    rp_learn_change(&learn, RP_KNOB_PANIC, RP_LEARN_FROM); /* has no range */
+    CHECK_INT(lines, 2);
+    rp_learn_change(&learn, RP_KNOB_PANIC, RP_LEARN_KIND);
+    CHECK_INT(rp_learn_of(&learn, RP_KNOB_PANIC)->mapping.kind,
+              RP_MAP_ABSOLUTE);
+}
+
+/* A layer that is full says so, and nothing is lost. */
+static void test_full(void)
+{
+    char line[32];
+    int refused = 0, n = 0;
+
+    begin();
+    for (int channel = 1; channel <= 4; channel++) {
+        for (int c = 1; c < 120; c++) {
+            if (rp_controls_may_learn((uint8_t)c)) {
+                snprintf(line, sizeof(line), "cc%d/%d=tempo", c, channel);
+                refused += rp_learn_line(&learn, line) != RP_OK;
+                n++;
+            }
+        }
+    }
+    CHECK_INT(n - refused, RP_LEARN_MAPS);
+    CHECK_INT(lines, refused);
+    CHECK(taken(1, 1) && taken(2, 119) && !taken(4, 119));
+}
+
 static void test_others(void)
 {
     begin();
@@ -308,6 +374,8 @@ int main(void)
     rp_log_to(keep, NULL);
     test_layers();
     test_learning();
+    test_change();
+    test_full();
     test_others();
     test_bad_files();
     test_place();
