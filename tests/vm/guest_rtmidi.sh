@@ -14,7 +14,7 @@ start_riposte() {
     "$riposte" play --backend rtmidi:alsa --headless --seed 1 --metre 4/4 \
         --tempo 97 --take "$name.mid" "$@" >"$name.log" 2>&1 </dev/null &
     player=$!
-    wait_for file "$name.log" waiting
+    wait_for file "$name.log" 'tempo 97' # somebody may play at once
 }
 
 # aplaymidi plays a file, and riposte answers on its own ports.
