@@ -58,9 +58,9 @@ RP_RT void rp_sync_locate(struct rp_cycle *cycle, rp_frame frame,
         line = rp_clock_bar_before(clock, now - into);
         line += line + into < now ? bar : 0;
     }
+    rp_cycle_move(cycle, frame, line + into, line);
     cycle->sync.song = line - (position - into);
     cycle->sync.leader = RP_LEADER_ROLLS;
-    rp_cycle_move(cycle, frame, line + into, line);
 }
 
 RP_RT void rp_sync_steer(struct rp_cycle *cycle, rp_frame frame, double mbpm,

@@ -1,0 +1,18 @@
+#!/bin/sh
+# In time with others: riposte follows a MIDI clock with a millisecond of
+# jitter, and JACK's transport under another's bars and tempo; both stop, go on
+# elsewhere and change in the middle of an answer.
+# Usage: live_sync.sh RIPOSTE TOOLS SOURCE_ROOT
+set -u
+# shellcheck source=tests/live/live.sh
+. "$3/tests/live/live.sh"
+live_begin "$@"
+live_server
+live_play --sync midi
+live_tool "$tools/jack_clock" midi 1 || live_fail "a MIDI clock is not followed"
+live_stop
+live_play --sync jack
+live_tool "$tools/jack_clock" transport ||
+    live_fail "the transport is not followed"
+live_stop
+live_close
