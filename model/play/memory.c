@@ -178,17 +178,15 @@ void rp_memory_rest(const struct rp_memory *memory, struct rp_reader *reader,
         reader->onset += (over + length - 1) / length * length;
 }
 
-/* Every state that had begun by then, and by note `newest`, reads note number
- * `number`. */
-static rp_status read_note(struct rp_memory *memory, uint64_t number,
-                           uint64_t newest)
+/* Every state that had begun by then reads note number `number`. */
+static rp_status read_note(struct rp_memory *memory, uint64_t number)
 {
     const struct rp_note *note = &memory->note[number % RP_MEMORY_NOTES];
     uint32_t slot[RP_MEMORY_BARS], count = 0;
 
     for (uint32_t i = 0; i < kept_states(memory); i++) {
         struct rp_memory_state *state = &memory->state[i];
-        if (state->first > number || state->first > newest)
+        if (state->first > number)
             continue;
         rp_memory_rest(memory, &state->reader, note->onset);
         rp_reader_push(&state->reader, note, &memory->input[count]);
@@ -225,7 +223,7 @@ static rp_status set_mark(struct rp_memory *memory)
     return status;
 }
 
-/* From the mark on again, by the states that were there then. */
+/* From the mark on again. What began after it, begins again. */
 static rp_status read_again(struct rp_memory *memory)
 {
     struct rp_memory_mark *mark = &memory->mark;
@@ -234,15 +232,19 @@ static rp_status read_again(struct rp_memory *memory)
     rp_status status = RP_OK;
 
     for (uint32_t i = 0; i < kept_states(memory) && !status; i++) {
-        if (memory->state[i].first > mark->number)
-            continue;
-        memory->state[i].reader = mark->state[i].reader;
-        status = ops->slot_copy(memory->engine, i, MARK + i);
+        struct rp_memory_state *state = &memory->state[i];
+        if (state->first > mark->number) {
+            begin_reader(memory, &state->reader, state->start);
+            status = ops->slot_reset(memory->engine, i);
+        } else {
+            state->reader = mark->state[i].reader;
+            status = ops->slot_copy(memory->engine, i, MARK + i);
+        }
     }
     memory->silent = mark->silent;
     for (uint64_t i = mark->number; i < memory->notes && !status; i++) {
         held = held || !memory->note[i % RP_MEMORY_NOTES].duration;
-        status = read_note(memory, i, mark->number);
+        status = read_note(memory, i);
     }
     mark->set = held && !status;
     return status;
@@ -260,7 +262,7 @@ rp_status rp_memory_push(struct rp_memory *memory, const struct rp_note *note)
     if (status)
         return status;
     memory->note[memory->notes % RP_MEMORY_NOTES] = *note;
-    return read_note(memory, memory->notes++, UINT64_MAX);
+    return read_note(memory, memory->notes++);
 }
 
 /* The last note of a pitch that is kept; NULL when none is. */
@@ -431,7 +433,7 @@ struct rp_engine *rp_memory_switch(struct rp_memory *memory,
     }
     memory->silent = INT32_MIN;
     for (; first < memory->notes && !status; first++)
-        status = read_note(memory, first, UINT64_MAX);
+        status = read_note(memory, first);
     if (status)
         rp_log(RP_ERROR, "memory", "the new model could not read on");
     return before;
