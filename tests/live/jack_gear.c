@@ -1,7 +1,7 @@
 /* A keyboard or a synth whose cable can be pulled (kill -9), beside riposte.
  *
  *   jack_gear keys NAME PITCH COUNT   as hardware: COUNT keys from PITCH on go
- *                                     down, 0.25 s apart, and stay down; that
+ *                                     down, 0.15 s apart, and stay down; that
  *                                     as soon as somebody is connected
  *   jack_gear synth NAME              NAME:in; "echo" after it: sends back on
  *                                     NAME:out what it receives
@@ -62,7 +62,7 @@ static void play(void)
     usleep(100000);
     for (int i = 1; i <= count && !ended; i++) {
         atomic_store(&due, i);
-        usleep(250000);
+        usleep(150000);
     }
     puts("played");
     fflush(stdout);

@@ -81,7 +81,7 @@ namesakes() {
     wait_for file keys.log played
     "$tools/seq_play" Keyboard hold 1 >other.log &
     other=$!
-    wait_for file namesakes.log 'Keyboard:keys is there'
+    sleep 1
     pull "$first"
     wait_for file namesakes.log 'Keyboard:keys is gone; it is connected again'
     sleep 2
@@ -140,11 +140,11 @@ timer() {
         </dev/null || fail "timer: riposte ended with $?"
 }
 
-:
+calls
 cables
 namesakes
 killed
 ends
-:
+flood
 timer # the last: it takes the timer's module away
 [ "$failed" -eq 0 ]
