@@ -14,8 +14,7 @@
 rp_status rp_wire_find(const char *tag, const char *host, const char *port,
                        struct rp_wire_peer *peer)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
-                             .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
     struct addrinfo *list = NULL, *one;
     int error = getaddrinfo(host, port, &hints, &list);
 
