@@ -23,7 +23,7 @@ struct rp_spare_options {
 
 enum {
     RP_SPARE_LATE = 3,    /* so many late calls ... */
-    RP_SPARE_CALLS = 256, /* ... of so many: it is lost */
+    RP_SPARE_CALLS = 32,  /* ... of so many: it is lost */
     RP_SPARE_LOG = 1024   /* single steps that the CPU engine may be behind */
 };
 
