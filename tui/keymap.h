@@ -36,6 +36,7 @@ enum rp_action {
     RP_DO_ROW,    /* argument: -1 or +1 rows */
     RP_DO_STEP,   /* argument: steps of the selected knob */
     RP_DO_SELECT, /* argument: enum rp_setting_id, or the preset's row */
+    RP_DO_TAP,
     RP_DO_TURN,   /* argument: a knob that is stepped round at once */
     RP_DO_PRESET, /* argument: -1 or +1 */
     RP_DO_OCTAVE, /* argument: -1 or +1 */

@@ -49,13 +49,28 @@ static int draw_beat(const struct rp_panel *panel, struct rp_canvas *canvas,
     return rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %-6s", place);
 }
 
+/* The knob's, or as it is when somebody else leads. */
+static void print_tempo(const struct rp_panel *panel, char *text, size_t size)
+{
+    char tempo[32], sync[32];
+
+    if (panel->knobs.sync == RP_SYNC_INTERNAL) {
+        rp_setting_print(RP_SET_TEMPO, &panel->knobs, tempo, sizeof(tempo));
+        snprintf(text, size, "%s BPM", tempo);
+    } else {
+        rp_setting_print(RP_SET_SYNC, &panel->knobs, sync, sizeof(sync));
+        snprintf(text, size, "%s %.1f BPM", sync, panel->clock.mbpm / 1000.0);
+    }
+}
+
 static void draw_header(const struct rp_panel *panel, struct rp_canvas *canvas)
 {
-    char tempo[32], metre[32];
+    char tempo[48], metre[32];
     int x;
 
-    rp_setting_print(RP_SET_TEMPO, &panel->knobs, tempo, sizeof(tempo));
-    rp_setting_print(RP_SET_METRE, &panel->knobs, metre, sizeof(metre));
+    print_tempo(panel, tempo, sizeof(tempo));
+    snprintf(metre, sizeof(metre), "%u/%u", panel->clock.metre.beats,
+             panel->clock.metre.unit);
     for (x = 0; x < canvas->width; x++) {
         rp_canvas_put(canvas, x, 0, ' ', RP_STYLE_BAR);
     }
@@ -67,7 +82,7 @@ static void draw_header(const struct rp_panel *panel, struct rp_canvas *canvas)
                                                                : RP_STYLE_CALL);
     }
     x = draw_beat(panel, canvas, x);
-    x = rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %s BPM  %s  turn %u",
+    x = rp_canvas_text(canvas, x, 0, RP_STYLE_BAR, "  %s  %s  turn %u",
                        tempo, metre, panel->performer.turn);
     /* The name goes first when there is no room for all. */
     if (x + (int)strlen(panel->preset) + 12 < canvas->width) {

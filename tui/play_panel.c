@@ -9,6 +9,7 @@
 #include "tui/keymap.h"
 #include "tui/play.h"
 #include "tui/screen.h"
+#include "tui/tap.h"
 
 enum { FRAME_MS = 33, QUEUED = 32 };
 
@@ -25,6 +26,7 @@ struct mail {
 struct stage {
     struct rp_play *play;
     struct rp_keyboard keyboard;
+    struct rp_tap tap;
     struct rp_canvas canvas;
     struct mail mail;
     bool quit;
@@ -101,6 +103,17 @@ static void play_note(struct stage *stage, int semitones)
                        now_ms(), length);
 }
 
+/* Rounded to a tenth: nobody taps better. Too slow or too fast is let pass. */
+static void tap_tempo(struct stage *stage)
+{
+    double bpm = rp_tap_strike(&stage->tap, now_ms());
+
+    if (bpm > 0) {
+        (void)!rp_setting_put(RP_SET_TEMPO, (int)(bpm * 10 + 0.5) / 10.0,
+                              &stage->play->rig.knobs);
+    }
+}
+
 static void step_row(struct stage *stage, int steps)
 {
     int row = stage->play->panel.selected;
@@ -174,6 +187,9 @@ static void act(struct stage *stage, const struct rp_key *key)
         break;
     case RP_DO_SELECT:
         panel->selected = key->argument;
+        break;
+    case RP_DO_TAP:
+        tap_tempo(stage);
         break;
     case RP_DO_TURN:
         panel->selected = key->argument;
