@@ -71,6 +71,9 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #pragma GCC diagnostic ignored "-Wextra"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-variable"
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wc99-designator"
+#endif
 #endif
 #ifdef __CUDACC__
 #define RP_SHARED __device__
