@@ -100,7 +100,8 @@ static void hear_answer(struct rp_nsm *nsm,
     nsm->announced = !error;
     nsm->refused = error;
     rp_log(error ? RP_WARN : RP_INFO, "nsm", "%s%s: %s",
-           is_text(message, 2) ? message->arg[2].text : "the session manager",
+           !error && is_text(message, 2) ? message->arg[2].text
+                                         : "the session manager",
            error ? " refuses" : "",
            is_text(message, text) ? message->arg[text].text : "");
 }
