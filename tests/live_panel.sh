@@ -57,7 +57,7 @@ start() {
 }
 
 # Another preset beside the shipped one, with the same model.
-export XDG_DATA_HOME="$work"
+export XDG_DATA_HOME="$work" XDG_CONFIG_HOME="$work"
 mkdir -p "$work/riposte/presets"
 "$riposte" presets --json | sed -nE \
     's/.*"model": "([^"]+)", "model_found": true.*/about = test\nmodel = \1/p' |
@@ -75,7 +75,7 @@ whole() {
         { fail "$1: notes that do not end"; cat "$work/list"; }
 }
 
-start first "--take '$work/take.mid'"
+start first "--take '$work/take.mid' --learn cc21=temperature"
 saw '^ waiting .* 160 BPM  4/4'
 saw 'riposte  melody$'
 saw 'null 48000 Hz 128 frames'
@@ -99,13 +99,31 @@ turned() { [ "$(knob)" != "$before" ]; }
 before=$(knob)
 keys Right
 until_true "the knob stays at '$before'" turned
+# What turns it, and how: each key says what it made of it.
+saw '^> temperature .* cc21 '
+keys F5
+saw '^learn: cc21 = temperature exp$'
+keys F7
+saw '^learn: cc21 = temperature exp jump$'
+keys F2
+saw '^move the controller that is to turn temperature'
+keys Escape
+saw '^letters command'
+keys BSpace
+saw '^learn: temperature is forgotten$'
 keys i Right
-saw '^> instrument  0 Acoustic'
+saw '^> instrument +0 Acoustic'
 keys t +
 saw ' 170 BPM '
 keys '?'
 saw '^ riposte: keys'
 saw 'Space +panic'
+for _ in 1 2 3 4; do # as many pages as there are
+    saw '\? (shows more of|closes) this list'
+    shows 'closes this list' && break
+    keys '?'
+    sleep 0.2
+done
 keys '?'
 saw '^> tempo +170'
 for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
