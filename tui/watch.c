@@ -154,10 +154,12 @@ void rp_watch_report(struct rp_watch *watch, FILE *file)
             "stats: cycles %llu, heard %llu, sounded %llu, late %llu, "
             "dropped %llu, xruns %llu, stray %llu, echoes %llu, "
             "lost_heard %llu, lost_recorded %llu, lost_seen %llu, "
-            "lost_controls %llu, panics %llu, reconnects %llu, worst_us %llu, mean_us %.1f\n",
+            "lost_controls %llu, panics %llu, reconnects %llu, "
+            "worst_us %llu, mean_us %.1f\n",
             N(cycles), N(heard), N(sounded), N(late), N(dropped), N(xruns),
             N(stray), N(echoes), N(lost_heard), N(lost_recorded), N(lost_seen),
-            N(lost_controls), N(panics), N(reconnects), (N(worst_ns) + 999) / 1000,
+            N(lost_controls), N(panics), N(reconnects),
+            (N(worst_ns) + 999) / 1000,
             (double)stats->total_ns / (double)cycles / 1000);
 #undef N
     fprintf(file, "notes: %u generated, %.1f us each, by %s\n", view->notes,
