@@ -92,7 +92,9 @@ session "a project, saved, left and opened again"
 # The next day; it is stopped in the middle of an answer.
 cat >"$work/script" <<EOF
 osc $port
-spawn play --backend jack --headless --osc $port --duration 60 --cue '1 call=$source/tests/golden/calls/07_duke_street.mid' >>$said 2>&1
+spawn play --backend jack --headless --osc $port --duration 60 \
+--cue '1 call=$source/tests/golden/calls/07_duke_street.mid' \
+>>$said 2>&1
 open $song Song riposte.nABCD
 hear nsm /reply /nsm/client/open open
 hear nsm /nsm/client/is_clean

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rt/replace.h"
 #include "tui/cli.h"
@@ -27,7 +28,8 @@ void rp_play_attach(struct rp_play *play)
 
 /* ---- a session manager ---- */
 
-/* A new project begins with the controllers that the player has learned. */
+/* A new project begins with the controllers that the player has learned. They
+ * are read, and refused, where the rig is loaded. */
 static rp_status copy_learn(const struct rp_project *project)
 {
     char path[PATH_MAX], text[65536];
@@ -35,6 +37,9 @@ static rp_status copy_learn(const struct rp_project *project)
     FILE *file;
     size_t size;
 
+    if (!access(project->learn, F_OK)) {
+        return RP_OK; /* it was learned in, and never saved */
+    }
     rp_learn_place(path, sizeof(path));
     file = *path ? fopen(path, "re") : NULL;
     if (file) {
@@ -52,7 +57,7 @@ static rp_status open_project(struct rp_play *play, struct rp_project *project)
 
     rp_said_begin(&said);
     status = rp_project_open(project, rp_nsm_folder(play->nsm));
-    if (status == RP_OK && !project->there) {
+    if (status == RP_OK) {
         status = copy_learn(project);
     }
     rp_said_end(&said);
