@@ -350,9 +350,10 @@ static void toggle(const struct rp_mapping *mapping, struct rp_knobs *knobs)
 
     if (mapping->ranged || (rp_setting_form(knob) != RP_FORM_WORD &&
                             rp_setting_form(knob) != RP_FORM_TEXT)) {
-        (void)!rp_setting_put(
-            knob, fabs(now - mapping->from) < 1e-6 ? mapping->to : mapping->from,
-            knobs);
+        bool there = fabs(now - mapping->from) < 1e-6;
+
+        (void)!rp_setting_put(knob, there ? mapping->to : mapping->from,
+                              knobs);
         return;
     }
     rp_knobs_copy(&scratch, knobs);

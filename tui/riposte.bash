@@ -81,7 +81,7 @@ _riposte() {
     fi
     if [[ $option ]]; then
         words=$(_riposte_values "$riposte" "$option" "$help")
-    elif [[ $cur == -* || $help == *"usage: riposte $command [OPTION]..."$'\n'* ]]; then
+    elif [[ $cur == -* || ${help%%$'\n'*} == *'[OPTION]...' ]]; then
         words=$(sed -nE 's/^  (--[a-z0-9-]+).*/\1/p' <<<"$help")
     else
         words=/
