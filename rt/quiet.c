@@ -1,5 +1,6 @@
 #include "rt/quiet.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,12 +8,23 @@
 
 #include "rt/log.h"
 
+/* What a sanitizer has to say is said on stderr all the same. */
+extern void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
+
+static void report_to(int fd)
+{
+    if (__sanitizer_set_report_fd) {
+        __sanitizer_set_report_fd((void *)(intptr_t)fd);
+    }
+}
+
 void rp_quiet_begin(struct rp_quiet *quiet)
 {
     fflush(stderr);
     quiet->kept = dup(2);
     quiet->into = memfd_create("riposte stderr", MFD_CLOEXEC);
     if (quiet->kept >= 0 && quiet->into >= 0 && dup2(quiet->into, 2) == 2) {
+        report_to(quiet->kept);
         return;
     }
     if (quiet->kept >= 0) {
@@ -56,6 +68,7 @@ void rp_quiet_end(struct rp_quiet *quiet, const char *tag, char *last,
     }
     fflush(stderr);
     (void)dup2(quiet->kept, 2);
+    report_to(2);
     close(quiet->kept);
     if (lseek(quiet->into, 0, SEEK_SET) || !(in = fdopen(quiet->into, "r"))) {
         close(quiet->into);

@@ -76,12 +76,15 @@ void fake_rtmidi_leave(const char *name)
 void fake_rtmidi_arrive(const char *from, const uint8_t *bytes, size_t size)
 {
     for (int i = 0; i < DEVICES; i++) {
-        struct device *one = &devices[i];
+        struct device one;
 
-        if (one->used && one->input && one->opened &&
-            !strcmp(one->other, from ? from : "")) {
+        pthread_mutex_lock(&lock);
+        one = devices[i];
+        pthread_mutex_unlock(&lock);
+        if (one.used && one.input && one.opened &&
+            !strcmp(one.other, from ? from : "")) {
             guard_enter();
-            one->call(0, bytes, size, one->self);
+            one.call(0, bytes, size, one.self);
             guard_leave();
         }
     }
@@ -135,7 +138,7 @@ static RtMidiPtr create(enum RtMidiApi api, const char *name, bool input)
 {
     int at = 0;
 
-    guard_forbid("rtmidi create");
+    pthread_mutex_lock(&lock);
     while (devices[at].used) {
         at++;
     }
@@ -148,6 +151,7 @@ static RtMidiPtr create(enum RtMidiApi api, const char *name, bool input)
         complain(&devices[at], "RtMidi: error creating a client");
         devices[at].wrapper.ptr = NULL;
     }
+    pthread_mutex_unlock(&lock);
     return &devices[at].wrapper;
 }
 
@@ -164,9 +168,10 @@ RtMidiOutPtr rtmidi_out_create(enum RtMidiApi api, const char *name)
 
 void rtmidi_in_free(RtMidiInPtr device)
 {
-    guard_forbid("rtmidi_in_free");
+    pthread_mutex_lock(&lock);
     of(device)->used = false;
     fake_rtmidi.open--;
+    pthread_mutex_unlock(&lock);
 }
 
 void rtmidi_out_free(RtMidiOutPtr device)
@@ -183,13 +188,17 @@ void rtmidi_in_ignore_types(RtMidiInPtr device, bool sysex, bool time,
 void rtmidi_in_set_callback(RtMidiInPtr device, RtMidiCCallback call,
                             void *self)
 {
+    pthread_mutex_lock(&lock);
     of(device)->call = call;
     of(device)->self = self;
+    pthread_mutex_unlock(&lock);
 }
 
 void rtmidi_in_cancel_callback(RtMidiInPtr device)
 {
+    pthread_mutex_lock(&lock);
     of(device)->call = NULL;
+    pthread_mutex_unlock(&lock);
 }
 
 /* ---- the library: ports ---- */
@@ -248,24 +257,28 @@ static void open_port(struct device *device, const char *port)
 {
     size_t used = strlen(device->name);
 
-    guard_forbid("rtmidi_open_port");
     if (device->input && !device->call &&
         strcmp(device->name, "riposte-probe") != 0) {
         abort(); /* messages would pile up in RtMidi */
     }
+    pthread_mutex_lock(&lock);
     snprintf(device->name + used, sizeof(device->name) - used, ":%s", port);
     device->opened = true;
+    pthread_mutex_unlock(&lock);
 }
 
 void rtmidi_open_port(RtMidiPtr device, unsigned number, const char *port)
 {
     struct device *self = of(device);
+    char other[80] = "";
 
-    if (fake_rtmidi.fails ||
-        !name_of(self, number, self->other, sizeof(self->other))) {
+    if (fake_rtmidi.fails || !name_of(self, number, other, sizeof(other))) {
         complain(self, "RtMidi::openPort: it cannot be connected");
         return;
     }
+    pthread_mutex_lock(&lock);
+    memcpy(self->other, other, sizeof(other));
+    pthread_mutex_unlock(&lock);
     open_port(self, port);
 }
 
@@ -276,8 +289,9 @@ void rtmidi_open_virtual_port(RtMidiPtr device, const char *port)
 
 void rtmidi_close_port(RtMidiPtr device)
 {
-    guard_forbid("rtmidi_close_port");
+    pthread_mutex_lock(&lock);
     of(device)->opened = false;
+    pthread_mutex_unlock(&lock);
 }
 
 /* ---- the library: messages ---- */
@@ -319,7 +333,7 @@ int rtmidi_out_send_message(RtMidiOutPtr device, const unsigned char *bytes,
     if (!self->opened || size > 3) {
         abort();
     }
-    if (fake_rtmidi.dead) {
+    if (atomic_load(&fake_rtmidi.dead)) {
         if (++fake_rtmidi.unheard > RING) {
             abort(); /* it would wait for ever */
         }

@@ -6,6 +6,7 @@
 #define FAKE_RTMIDI_H
 
 #include <rtmidi_c.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ struct fake_message {
 
 extern struct fake_rtmidi {
     bool works[RTMIDI_API_NUM]; /* systems that answer */
-    bool dead;       /* it takes messages and delivers none */
+    _Atomic bool dead; /* it takes messages and delivers none */
     bool fails;      /* no port can be connected to */
     int open;        /* devices */
     int unheard;     /* messages that no dead server has taken */

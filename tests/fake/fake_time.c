@@ -74,9 +74,8 @@ static void wait_until(uint64_t until)
 
     pthread_mutex_lock(&lock);
     at = place();
-    atomic_store(&thread[at].asleep, until);
-    pthread_cond_broadcast(&changed);
     while (atomic_load(&now) < until && !atomic_load(&pumping)) {
+        atomic_store(&thread[at].asleep, until);
         pthread_cond_wait(&changed, &lock);
     }
     atomic_store(&thread[at].asleep, 0);
