@@ -137,6 +137,22 @@ static void test_actions(void)
     expect("/riposte/state", "/riposte/state si waiting 0");
 }
 
+/* What counts is when the packets came: main looks at them all at once. */
+static void test_tap(void)
+{
+    struct timespec beat = {.tv_nsec = 250000000};
+
+    rig.knobs.tempo = 100000;
+    for (int i = 0; i < 4; i++) {
+        send_text("/riposte/tap", NULL);
+        send_number("/riposte/tap", 'i', 0); /* the button is let go */
+        nanosleep(&beat, NULL);
+    }
+    expect("/riposte/state", "/riposte/state si waiting 0");
+    CHECK_NEAR(rig.knobs.tempo, 240000, 24000); /* a busy machine sleeps long */
+    CHECK(rig.knobs.tempo % 100 == 0);
+}
+
 /* ---- subscribers ---- */
 
 static void sound(uint8_t kind, struct rp_event event, double beat)
@@ -264,6 +280,7 @@ int main(void)
     test_forms();
     test_refused();
     test_actions();
+    test_tap();
     test_subscribers();
     test_topics();
     test_expiry();

@@ -9,6 +9,7 @@
 #include "rt/log.h"
 #include "tui/osc_hub.h"
 #include "tui/said.h"
+#include "tui/tap.h"
 
 enum {
     AT_ONCE = 2048, /* messages obeyed in one poll: main has more to do */
@@ -20,6 +21,7 @@ struct rp_osc {
     struct rp_hub hub;
     struct rp_rig *rig;           /* during a poll */
     const struct rp_panel *panel; /* during a poll */
+    struct rp_tap tap;
     bool quits;
     uint64_t refused;
     uint64_t said_at, unsaid;    /* ns; refused since then, and not said */
@@ -133,6 +135,21 @@ static void set_or_get(struct rp_osc *osc,
 static void act_rig(struct rp_osc *osc, const struct rp_wire_message *message)
 {
     turn(osc, message, strrchr(message->path, '/') + 1, "1");
+}
+
+/* By when the packet came, not by when main has its turn. The tempo is rounded
+ * as the panel does; one that is too slow or too fast is let pass. */
+static void act_tap(struct rp_osc *osc, const struct rp_wire_message *message)
+{
+    double bpm = rp_tap_strike(&osc->tap, (int64_t)(message->ns / 1000000));
+    struct rp_knobs knobs;
+    char text[32];
+
+    rp_knobs_init(&knobs);
+    if (bpm > 0 && rp_setting_put(RP_SET_TEMPO, bpm, &knobs) == RP_OK) {
+        snprintf(text, sizeof(text), "%.1f", bpm);
+        turn(osc, message, rp_settings[RP_SET_TEMPO].key, text);
+    }
 }
 
 static void act_preset(struct rp_osc *osc,
@@ -303,6 +320,7 @@ static void act_help(struct rp_osc *osc, const struct rp_wire_message *message)
 static const struct action actions[] = {
     {"panic", "everything is silenced", true, act_rig},
     {"hand-over", "the turn ends now", true, act_rig},
+    {"tap", "once a beat: the tempo", true, act_tap},
     {"preset", "which it is, or another", false, act_preset},
     {"presets", "those that can be found", false, act_presets},
     {"learn", "the next controller turns this knob", false, act_learn},
