@@ -16,7 +16,8 @@ enum {
     NOTES = 512,
     BEATS_LEAST = 3,
     WAIT_BEATS = 12, /* until a call must have been handed over */
-    SAME = 4         /* notes of a figure that two answers share */
+    SAME = 4,        /* notes of a figure that two answers share */
+    WORSE = 2        /* standard errors */
 };
 static const float echoes[] = { 0.0f, 0.25f, 0.5f, 0.75f, 1.0f };
 enum { ECHOES = sizeof echoes / sizeof echoes[0] };
@@ -25,6 +26,7 @@ enum { ECHOES = sizeof echoes / sizeof echoes[0] };
 struct row {
     struct rp_bench_choice *choice;
     struct rp_bench_traits traits;
+    struct rp_bench_traits *each; /* of every call */
 };
 
 /* The answers of one row to one call. */
@@ -125,7 +127,7 @@ static double shared(const struct answer *a, const struct answer *b)
     return a->count ? (double)covered / a->count : 0.0;
 }
 
-static void look_at(struct row *row, const struct rp_note *call,
+static void look_at(struct row *row, uint32_t at, const struct rp_note *call,
                     uint32_t calls, const struct answer *answer, int32_t line,
                     int32_t bar, int32_t resolution)
 {
@@ -136,6 +138,8 @@ static void look_at(struct row *row, const struct rp_note *call,
     if (!answer->count)
         return;
     rp_bench_traits_add(&row->traits, call, calls, answer->note,
+                        answer->count, line, bar, resolution);
+    rp_bench_traits_add(&row->each[at], call, calls, answer->note,
                         answer->count, line, bar, resolution);
     for (uint32_t i = 0; i < answer->count; i++)
         foreign += !rp_key_has(key, answer->note[i].pitch);
@@ -169,7 +173,7 @@ static void choose(struct bench *bench, struct row *row, uint32_t candidates,
            answer->count * sizeof *answer->note);
     if (rolled->fields)
         row->choice->logp += (double)rolled->logp / rolled->fields;
-    look_at(row, wish.call, wish.notes, answer, question->turn.dynamics.line,
+    look_at(row, bench->result->foreseen, wish.call, wish.notes, answer, question->turn.dynamics.line,
             question->turn.dynamics.bar, question->reader.vocabulary.resolution);
 }
 
@@ -225,7 +229,7 @@ static void look_at_written(struct bench *bench,
     (void)rp_bench_metre(call->piece, resolution, note[call->count].onset,
                          &line);
     memcpy(answer.note, note + call->count, answer.count * sizeof *note);
-    look_at(&bench->written, note, call->count, &answer, line, bar,
+    look_at(&bench->written, bench->result->foreseen, note, call->count, &answer, line, bar,
             resolution);
     rp_bench_traits_add(&half->traits, note, call->count, answer.note,
                         answer.count, line, bar, resolution);
@@ -243,11 +247,11 @@ static rp_status run_call(struct bench *bench,
     if (status || !foreseen)
         return status;
     look_at_written(bench, call, written, bar);
-    bench->result->foreseen++;
     for (uint32_t turn = 0; turn < RP_BENCH_TURNS && !status; turn++)
         status = think(bench, turn);
     if (!status)
         compare_turns(bench);
+    bench->result->foreseen++;
     return status;
 }
 
@@ -262,6 +266,11 @@ static void finish(struct bench *bench, struct row *row)
     for (int t = 0; t < RP_TRAITS; t++)
         choice->distance[t] = rp_bench_traits_distance(
             &row->traits, &bench->written.traits, (enum rp_bench_trait)t);
+    for (int t = 0; t < RP_TRAITS; t++)
+        choice->worse[t] = rp_bench_traits_worse(
+            bench->written.each, bench->count[0].each, row->each,
+            bench->result->foreseen, (enum rp_bench_trait)t,
+            bench->options->seed);
     choice->echo /= answers;
     choice->tonic /= answers;
     choice->home /= answers;
@@ -280,10 +289,34 @@ static void finish_all(struct bench *bench)
     for (uint32_t i = 0; i < ECHOES; i++)
         finish(bench, &bench->echo[i]);
     finish(bench, &bench->written);
+    memset(result->written.worse, 0, sizeof result->written.worse);
     for (int t = 0; t < RP_TRAITS; t++)
         result->written.distance[t] = rp_bench_traits_distance(
             &bench->half[0].traits, &bench->half[1].traits,
             (enum rp_bench_trait)t);
+}
+
+/* Row number i of all of them; NULL past the last. */
+static struct row *row_at(struct bench *bench, uint32_t i)
+{
+    if (i == 0)
+        return &bench->written;
+    if (--i < RP_BENCH_CHOICES)
+        return &bench->count[i];
+    i -= RP_BENCH_CHOICES;
+    return i < ECHOES ? &bench->echo[i] : NULL;
+}
+
+static bool begin_rows(struct bench *bench)
+{
+    struct row *row;
+
+    for (uint32_t i = 0; (row = row_at(bench, i)); i++) {
+        row->each = calloc(bench->options->count, sizeof *row->each);
+        if (!row->each)
+            return false;
+    }
+    return true;
 }
 
 static rp_status begin(struct bench *bench)
@@ -329,7 +362,7 @@ static rp_status begin(struct bench *bench)
         bench->echo[i].choice->wished = echoes[i];
     }
     return bench->question.state && bench->order && bench->set.note &&
-                   bench->set.rolled
+                   bench->set.rolled && begin_rows(bench)
                ? RP_OK
                : RP_EMEM;
 }
@@ -339,6 +372,8 @@ static void end(struct bench *bench)
     if (bench->engine)
         bench->engine->ops->destroy(bench->engine);
     rp_rollout_room_destroy(bench->room);
+    for (uint32_t i = 0; row_at(bench, i); i++)
+        free(row_at(bench, i)->each);
     free(bench->question.state);
     free(bench->order);
     free(bench->set.note);
@@ -408,7 +443,8 @@ static void print_row(FILE *out, const char *name, const char *of,
 {
     fprintf(out, "%-8s %5s", name, of);
     for (int t = 0; t < RP_TRAITS; t++)
-        fprintf(out, " %8.4f", c->distance[t]);
+        fprintf(out, " %8.4f%s", c->distance[t],
+                c->worse[t] > WORSE ? "*" : " ");
     fprintf(out, " %6.3f %6.1f %% %5.1f %% %6.1f %% %6.1f %% %6u %7.3f\n",
             c->echo, 100.0 * c->tonic, 100.0 * c->home, 100.0 * c->foreign,
             100.0 * c->same, c->loops, c->logp);
@@ -427,7 +463,7 @@ void rp_bench_candidates_print(
                           : 0.0);
     fprintf(out, "%-8s %5s", "", "");
     for (int t = 0; t < RP_TRAITS; t++)
-        fprintf(out, " %8s", rp_bench_trait_names[t]);
+        fprintf(out, " %8s ", rp_bench_trait_names[t]);
     fprintf(out, "   echo    tonic    home  foreign     same  loops  logp/cl\n");
     print_row(out, "written", "", &result->written);
     for (uint32_t i = 0; i < RP_BENCH_CHOICES; i++) {
@@ -440,4 +476,6 @@ void rp_bench_candidates_print(
         snprintf(of, sizeof of, "%.2f", (double)result->by_echo[i].wished);
         print_row(out, "echo", of, &result->by_echo[i]);
     }
+    fprintf(out, "* farther than with the fewest, by more than %d standard "
+                 "errors over the calls\n", WORSE);
 }

@@ -45,6 +45,8 @@ struct rp_bench_choice {
     uint32_t answers, loops;
     double distance[RP_TRAITS]; /* to the written continuations:
                                    Jensen-Shannon, bits, 0..1 */
+    double worse[RP_TRAITS]; /* than the fewest candidates', in standard
+                                errors over the calls */
     double echo, tonic, home, foreign; /* means, 0..1 */
     double same; /* share of notes that the other answer to the same call has
                     in the same figures of four */

@@ -2,7 +2,10 @@
 
 #include <math.h>
 
+#include "model/net/rng.h"
 #include "model/play/key.h"
+
+enum { RESAMPLES = 200 };
 
 const char *const rp_bench_trait_names[RP_TRAITS] = {
     "degree", "interval", "duration", "place", "density"
@@ -81,4 +84,42 @@ double rp_bench_traits_distance(const struct rp_bench_traits *a,
             sum += q * log2(q / middle) / 2.0;
     }
     return sum;
+}
+
+static void add(struct rp_bench_traits *sum, const struct rp_bench_traits *one,
+                enum rp_bench_trait trait)
+{
+    for (int i = 0; i < RP_TRAIT_BINS; i++)
+        sum->count[trait][i] += one->count[trait][i];
+}
+
+double rp_bench_traits_worse(const struct rp_bench_traits *written,
+                             const struct rp_bench_traits *a,
+                             const struct rp_bench_traits *b, uint32_t count,
+                             enum rp_bench_trait trait, uint32_t seed)
+{
+    double sum = 0.0, squares = 0.0, all = 0.0, deviation;
+    struct rp_rng rng;
+
+    rp_rng_init(&rng, seed, (uint32_t)trait);
+    for (int r = 0; r <= RESAMPLES && count; r++) {
+        struct rp_bench_traits w = { 0 }, x = { 0 }, y = { 0 };
+        double worse;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t at = r ? rp_rng_below(&rng, count) : i;
+            add(&w, &written[at], trait);
+            add(&x, &a[at], trait);
+            add(&y, &b[at], trait);
+        }
+        worse = rp_bench_traits_distance(&y, &w, trait) -
+                rp_bench_traits_distance(&x, &w, trait);
+        if (!r) {
+            all = worse; /* all calls once */
+            continue;
+        }
+        sum += worse;
+        squares += worse * worse;
+    }
+    deviation = squares / RESAMPLES - sum / RESAMPLES * (sum / RESAMPLES);
+    return deviation > 0.0 ? all / sqrt(deviation) : 0.0;
 }

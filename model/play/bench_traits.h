@@ -24,4 +24,11 @@ double rp_bench_traits_distance(const struct rp_bench_traits *a,
                                 const struct rp_bench_traits *b,
                                 enum rp_bench_trait trait);
 
+/* How much farther `b` is from `written` than `a` is, in standard errors: all
+ * three are of the same `count` calls, drawn again and again by `seed`. */
+double rp_bench_traits_worse(const struct rp_bench_traits *written,
+                             const struct rp_bench_traits *a,
+                             const struct rp_bench_traits *b, uint32_t count,
+                             enum rp_bench_trait trait, uint32_t seed);
+
 #endif

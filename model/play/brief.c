@@ -181,7 +181,7 @@ struct rp_sight rp_brief_sight(const struct rp_performer *p, rp_beat begins,
 
 /* ---- what candidates are judged by ---- */
 
-/* -1 where there is none, or too little was heard to tell. */
+/* -1 where there is none, or what was heard does not tell. */
 static int find_key(const struct rp_memory *memory)
 {
     const char *role = rp_card_get(&memory->model->card, "role");
@@ -193,7 +193,7 @@ static int find_key(const struct rp_memory *memory)
         return -1;
     for (uint64_t i = memory->notes - kept; i < memory->notes; i++)
         heard[count++] = memory->note[i % RP_MEMORY_NOTES];
-    return rp_key_find(heard, count);
+    return rp_key_is_clear(heard, count) ? rp_key_find(heard, count) : -1;
 }
 
 static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,

@@ -6,7 +6,7 @@
 
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
-#define NOT_TONIC 2.0f /* of it, but not the tonic, and the call was open */
+#define NOT_TONIC 3.0f /* of it, but not the tonic, and the call was open */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
 #define UNFILLED 1.0f /* more than a beat is left after it */
@@ -16,7 +16,7 @@
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
 #define NEAR_ECHO 0.1f /* so near is near enough */
 #define NEAR_SIZE 0.5f /* half as many notes or twice as many */
-#define NEAR_KEY 0.25f /* so many notes outside the key are none too many */
+#define NEAR_KEY 0.4f /* so many notes outside the key are none too many */
 enum {
     FIGURE = 4, /* notes of a figure that can come back */
     LOOP = 12,  /* notes of the longest figure that counts as a loop */
@@ -25,16 +25,17 @@ enum {
 
 /* ---- what comes back ---- */
 
-/* Even below the knob and even above it, in such shares that the mean is the
- * knob. The key is of no note that is drawn. */
+/* Even below the knob and even above it, as far as half-way to the ends, in
+ * such shares that the mean is the knob. The key is of no note that is
+ * drawn. */
 float rp_wish_echo(float echo, uint32_t seed, uint32_t turn)
 {
     struct rp_draw_key key = { seed, turn, UINT32_MAX, 0, 0 };
     float u = rp_rng_uniform(key), below = 1.0f - echo;
 
     if (u < below)
-        return echo * (u / below);
-    return echo > 0.0f ? echo + below * ((u - below) / echo) : 0.0f;
+        return 0.5f * (echo + echo * (u / below));
+    return echo > 0.0f ? echo + 0.5f * below * ((u - below) / echo) : 0.0f;
 }
 
 static int32_t dt_of(const struct rp_note *note, uint32_t i)

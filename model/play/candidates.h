@@ -20,8 +20,8 @@ struct rp_wish {
     struct rp_note call[RP_WISH_NOTES];
 };
 
-/* Not every answer brings back as much: the wish for one turn of a seed, from 0
- * to 1, is `echo` on average; always 0 and always 1 at the ends. */
+/* Not every answer brings back as much: the wish for one turn of a seed is
+ * around `echo`, and `echo` on average; always 0 and always 1 at the ends. */
 float rp_wish_echo(float echo, uint32_t seed, uint32_t turn);
 
 /* How good one answer is. Lower is better, 0 is good enough in all. */

@@ -1,6 +1,9 @@
 #include "model/play/key.h"
 
+#include <math.h>
+
 #define LONGEST 4.0 /* means: a longer note says no more */
+#define CLEAR 1.0   /* nats between the best key and the next */
 
 /* ln P of each degree of the scale, C being the tonic, counted in 1,450 songs,
  * hymn tunes and lead sheets that end on their tonic: any note, by its length;
@@ -41,26 +44,54 @@ static void weigh(const struct rp_note *note, uint32_t count,
     }
 }
 
-int rp_key_find(const struct rp_note *note, uint32_t count)
+/* The likeliest key; *lead is how much likelier it is than any with another
+ * tonic, in nats. */
+static int find(const struct rp_note *note, uint32_t count, double *lead)
 {
-    double weight[12] = { 0 }, best = 0.0;
+    double weight[12] = { 0 }, best = 0.0, second = 0.0, sum;
     int key = 0;
 
-    if (!count)
-        return 0;
     weigh(note, count, weight);
-    for (int k = 0; k < 24; k++) {
-        int m = k / 12, up = 12 - k % 12;
-        double sum = mode[m] + first[m][(note[0].pitch + up) % 12] +
-                     last[m][(note[count - 1].pitch + up) % 12];
-        for (int i = 0; i < 12; i++)
-            sum += weight[i] * any[m][(i + up) % 12];
-        if (k == 0 || sum > best) {
-            best = sum;
-            key = k;
+    for (int tonic = 0; tonic < 12; tonic++) {
+        double likely = 0.0;
+        int better = 0;
+        for (int m = 0; m < 2; m++) {
+            int up = 12 - tonic;
+            sum = mode[m] + first[m][(note[0].pitch + up) % 12] +
+                  last[m][(note[count - 1].pitch + up) % 12];
+            for (int i = 0; i < 12; i++)
+                sum += weight[i] * any[m][(i + up) % 12];
+            if (!m || sum > likely) {
+                likely = sum;
+                better = m;
+            }
+        }
+        if (!tonic || likely > best) {
+            second = tonic ? best : -INFINITY;
+            best = likely;
+            key = 12 * better + tonic;
+        } else if (likely > second) {
+            second = likely;
         }
     }
+    *lead = best - second;
     return key;
+}
+
+int rp_key_find(const struct rp_note *note, uint32_t count)
+{
+    double lead;
+
+    return count ? find(note, count, &lead) : 0;
+}
+
+bool rp_key_is_clear(const struct rp_note *note, uint32_t count)
+{
+    double lead = 0.0;
+
+    if (count)
+        (void)find(note, count, &lead);
+    return lead >= CLEAR;
 }
 
 bool rp_key_has(int key, uint8_t pitch)

@@ -9,6 +9,8 @@
  * songs it finds the tonic in one call half of the time, in 64 notes three
  * quarters (the profiles of Krumhansl and Kessler, 1982: 35 and 49 %). */
 int rp_key_find(const struct rp_note *note, uint32_t count);
+/* Whether no other tonic is nearly as likely. */
+bool rp_key_is_clear(const struct rp_note *note, uint32_t count);
 /* Minor counts both sixths and both sevenths. */
 bool rp_key_has(int key, uint8_t pitch);
 /* Whether the pitch belongs to the tonic triad. */
