@@ -147,6 +147,8 @@ static void test_learning(void)
     hear(7, 98, 10);
     CHECK(!taken(7, 99) && taken(7, 98));
     rp_learn_begin(&learn, RP_KNOB_PANIC);
+    hear(7, 98, 127); /* learned, not pressed */
+    CHECK_INT(presses, 0);
     hear(7, 98, 0);
     CHECK(rp_learn_of(&learn, RP_SET_TEMPO) == NULL);
     hear(7, 98, 127);

@@ -414,16 +414,21 @@ void rp_learn_hear(struct rp_learn *learn, struct rp_event event)
 {
     uint8_t channel = (uint8_t)((event.data[0] & 15) + 1);
     struct rp_learn_map *map;
+    bool learned = false;
 
     if ((event.data[0] & 0xf0) != RP_CONTROL) {
         return;
     }
     if (learn->learning >= 0) {
         learn_it(learn, channel, event.data[1]);
+        learned = true;
     }
     map = (struct rp_learn_map *)rp_learn_find(learn, channel, event.data[1]);
     if (!map) {
         return; /* it was on its way when it was forgotten */
+    }
+    if (learned) { /* that press was meant to be learned, no more */
+        map->hand.was = event.data[2];
     }
     if (map->mapping.knob < RP_SETTINGS) {
         map->wait = rp_mapping_turn(&map->mapping, &map->hand, event.data[2],

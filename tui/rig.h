@@ -27,6 +27,7 @@ struct rp_rig {
      * a model is not loaded for each. */
     int chosen; /* place of a preset; -1: none */
     int steps;
+    uint32_t missing; /* place of the last one that is not there */
 };
 
 /* The preset (its model, unless `model` names another) and its settings.

@@ -77,7 +77,8 @@ void rp_rig_preset_at(struct rp_rig *rig, uint32_t place)
 
     if (place < names.count) {
         choose(rig, names.name[place]);
-    } else {
+    } else if (place != rig->missing) { /* said once, not 30 times a second */
+        rig->missing = place;
         rp_log(RP_INFO, "rig", "program %u: there %s %u preset%s", place + 1,
                names.count == 1 ? "is" : "are", names.count,
                names.count == 1 ? "" : "s");
