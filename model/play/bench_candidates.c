@@ -173,8 +173,9 @@ static void choose(struct bench *bench, struct row *row, uint32_t candidates,
            answer->count * sizeof *answer->note);
     if (rolled->fields)
         row->choice->logp += (double)rolled->logp / rolled->fields;
-    look_at(row, bench->result->foreseen, wish.call, wish.notes, answer, question->turn.dynamics.line,
-            question->turn.dynamics.bar, question->reader.vocabulary.resolution);
+    look_at(row, bench->result->foreseen, wish.call, wish.notes, answer,
+            question->turn.dynamics.line, question->turn.dynamics.bar,
+            question->reader.vocabulary.resolution);
 }
 
 static rp_status think(struct bench *bench, uint32_t turn)
@@ -229,8 +230,8 @@ static void look_at_written(struct bench *bench,
     (void)rp_bench_metre(call->piece, resolution, note[call->count].onset,
                          &line);
     memcpy(answer.note, note + call->count, answer.count * sizeof *note);
-    look_at(&bench->written, bench->result->foreseen, note, call->count, &answer, line, bar,
-            resolution);
+    look_at(&bench->written, bench->result->foreseen, note, call->count,
+            &answer, line, bar, resolution);
     rp_bench_traits_add(&half->traits, note, call->count, answer.note,
                         answer.count, line, bar, resolution);
 }
@@ -464,7 +465,8 @@ void rp_bench_candidates_print(
     fprintf(out, "%-8s %5s", "", "");
     for (int t = 0; t < RP_TRAITS; t++)
         fprintf(out, " %8s ", rp_bench_trait_names[t]);
-    fprintf(out, "   echo    tonic    home  foreign     same  loops  logp/cl\n");
+    fprintf(out,
+            "   echo    tonic    home  foreign     same  loops  logp/cl\n");
     print_row(out, "written", "", &result->written);
     for (uint32_t i = 0; i < RP_BENCH_CHOICES; i++) {
         const struct rp_bench_choice *c = &result->by_count[i];

@@ -1,6 +1,6 @@
 /* What an answer is asked to be, as the call, the knobs and its place say:
- * where it ends, how it is steered, what candidates are judged by. All of it can be
- * asked while the call still goes on, as if it ended here. */
+ * where it ends, how it is steered, what candidates are judged by. All of it
+ * can be asked while the call still goes on, as if it ended here. */
 #include <string.h>
 
 #include "model/play/key.h"
