@@ -28,7 +28,7 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
 
 /* A stream, or an event where that is not NULL. */
 static rp_status wait(struct rp_cuda *cuda, cudaStream_t stream,
-                      cudaEvent_t event, const char *what)
+                      cudaEvent_t event, uint32_t most_ms, const char *what)
 {
     uint64_t until = 0;
 
@@ -41,11 +41,10 @@ static rp_status wait(struct rp_cuda *cuda, cudaStream_t stream,
             continue;
         uint64_t now = rp_cuda_now_ms();
         if (!until)
-            until = now + cuda->deadline_ms;
+            until = now + most_ms;
         if (now < until)
             continue;
-        rp_log(RP_ERROR, "cuda", "%s: not done after %u ms", what,
-               cuda->deadline_ms);
+        rp_log(RP_ERROR, "cuda", "%s: not done after %u ms", what, most_ms);
         cuda->lost = cuda->stuck = true;
         return RP_ELOST;
     }
@@ -54,13 +53,18 @@ static rp_status wait(struct rp_cuda *cuda, cudaStream_t stream,
 rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what)
 {
-    return wait(cuda, stream, NULL, what);
+    return wait(cuda, stream, NULL, cuda->deadline_ms, what);
 }
 
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what)
 {
-    return wait(cuda, NULL, event, what);
+    return wait(cuda, NULL, event, cuda->deadline_ms, what);
+}
+
+rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what)
+{
+    return wait(cuda, cuda->stream, NULL, cuda->live_ms, what);
 }
 
 rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,

@@ -6,7 +6,9 @@
 #include "cuda/instance.h"
 #include "rt/log.h"
 
-enum { DEADLINE_MS = 500 };
+/* An answer's notes are drawn 50 ms before they sound, of which the CPU engine
+ * needs a few where the device is lost. */
+enum { DEADLINE_MS = 500, LIVE_MS = 20 };
 
 const char *const rp_cuda_path_names[RP_CUDA_PATHS] = {
     "plain", "graph", "persistent"};
@@ -28,6 +30,7 @@ static void read_settings(struct rp_cuda *cuda)
     bool found = !path || !*path;
 
     cuda->deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
+    cuda->live_ms = deadline ? cuda->deadline_ms : LIVE_MS;
     for (int i = 0; !found && i < RP_CUDA_PATHS; i++) {
         found = !strcmp(path, rp_cuda_path_names[i]);
         if (found)
@@ -322,7 +325,7 @@ static rp_status cuda_step(struct rp_engine *engine, uint32_t count,
     if (!count)
         return RP_OK;
     /* The last step may still be reading what this one is to write. */
-    status = rp_cuda_wait(cuda, cuda->stream, "a step");
+    status = rp_cuda_wait_live(cuda, "a step");
     if (status)
         return status;
     for (uint32_t i = 0; i < count; i++)
@@ -372,7 +375,7 @@ static rp_status make_logits(struct rp_cuda *cuda, uint32_t count,
                                         &cuda->head_graph[which],
                                         enqueue_heads, which)
                  : enqueue_heads(cuda, which);
-    return status ? status : rp_cuda_wait(cuda, cuda->stream, "a head");
+    return status ? status : rp_cuda_wait_live(cuda, "a head");
 }
 
 static rp_status cuda_logits(struct rp_engine *engine, uint32_t slot,
@@ -411,7 +414,7 @@ static rp_status move_state(struct rp_cuda *cuda, void *to, const void *from)
         "moving a state");
 
     if (!status)
-        status = rp_cuda_wait(cuda, cuda->stream, "moving a state");
+        status = rp_cuda_wait_live(cuda, "moving a state");
     return status;
 }
 

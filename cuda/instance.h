@@ -39,7 +39,8 @@ struct rp_cuda {
     struct rp_layout layout;
     uint32_t slots, inputs;
     enum rp_cuda_path path;
-    uint32_t deadline_ms; /* what takes longer is lost */
+    uint32_t deadline_ms; /* what takes longer is lost; */
+    uint32_t live_ms;     /* the same of what notes wait for */
     bool lost, stuck;     /* stuck: it may still be at work, for ever */
     cudaStream_t stream;  /* of live steps: before all else on the device */
     cudaStream_t behind;  /* of rollouts */
@@ -68,6 +69,8 @@ rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what);
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what);
+/* For `stream`, on which the next note waits: by the deadline of that. */
+rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what);
 /* Launches what `enqueue` enqueues, as a graph that is made the first time:
  * nothing in it may change, but for what lies in memory. */
 rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
