@@ -422,8 +422,8 @@ static void say_made(struct rp_patchbay *bay, const struct rp_link *link)
         [RP_LINK_SEEN] = "are connected again",
         [RP_LINK_ASKED] = "are connected",
         [RP_LINK_REMEMBERED] = "are connected, as they were the last time",
-        [RP_LINK_FIRST] = "are connected: the first keyboard there is (--in "
-                          "chooses another, --in none none)",
+        [RP_LINK_FIRST] = ("are connected: the first keyboard there is (--in "
+                           "chooses another, --in none none)"),
     };
 
     if (link->why != RP_LINK_ASKED || bay->settled) {
