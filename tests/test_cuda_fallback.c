@@ -1,0 +1,123 @@
+/* A performance on the CUDA module, whose device is lost, hangs or has no
+ * memory left: the answer goes on, and as the module computes what the CPU
+ * does, with the very notes that the CPU alone would have played. */
+#include "fake/cuda/fake_cuda.h"
+#include "model/net/module.h"
+#include "model/play/stage.h"
+#include "play.h"
+#include "rt/log.h"
+#include "test.h"
+
+enum { RATE = 48000, BEAT = RATE / 2, PERIOD = 256 };
+
+static struct rp_model model; /* its engine is set by each test */
+static char logged[500];
+static int lines;
+
+static void keep_line(void *self, enum rp_level level, const char *tag,
+                      const char *text)
+{
+    if (level < RP_WARN)
+        return;
+    snprintf(logged, sizeof logged, "%s: %s", tag, text);
+    lines++;
+}
+
+/* One turn; `candidates` 1: nobody thinks beside. */
+static void play(struct rp_stage *stage, uint32_t candidates)
+{
+    static const uint8_t tune[] = {60, 62, 64, 65, 67, 65, 64, 62};
+
+    CHECK_INT(rp_stage_init(stage, &model, RATE, PERIOD), RP_OK);
+    if (!stage->performer)
+        exit(TEST_END());
+    atomic_store(&stage->knobs.tempo, 120000);
+    atomic_store(&stage->knobs.mode, RP_MODE_ANSWER);
+    atomic_store(&stage->knobs.seed, 11);
+    atomic_store(&stage->knobs.instrument, -1);
+    atomic_store(&stage->knobs.candidates, candidates);
+    stage->clock.mbpm = 120000;
+    for (uint32_t i = 0; i < 8; i++) {
+        rp_frame on = (rp_frame)(4 + i) * BEAT;
+        CHECK_INT(rp_stage_note(stage, on, on + BEAT - BEAT / 16, tune[i], 70),
+                  RP_OK);
+    }
+    CHECK_INT(rp_stage_run(stage, 26 * BEAT), RP_OK);
+}
+
+static void check_plan(const struct rp_stage *got, const struct rp_stage *want)
+{
+    CHECK_INT(got->planned, want->planned);
+    for (uint32_t i = 0; i < got->planned && i < want->planned; i++)
+        CHECK(!memcmp(&got->plan[i], &want->plan[i], sizeof got->plan[i]) &&
+              got->plan_frame[i] == want->plan_frame[i] &&
+              got->decided[i] == want->decided[i]);
+}
+
+/* How it goes wrong, from the so many-th kernel or allocation on. */
+enum fault { LAUNCH, STALL, MEMORY, FAULTS };
+
+/* Whether it went wrong at all. */
+static bool play_lost(enum fault fault, uint32_t number, uint32_t candidates,
+                      const struct rp_stage *want)
+{
+    static const char *const said[FAULTS] = {"", "not done after 25 ms",
+                                             "out of memory"};
+    struct rp_performer_view view;
+    struct rp_stage stage;
+    bool lost;
+
+    fake_cuda_reset();
+    lines = 0;
+    setenv("RIPOSTE_CUDA_DEADLINE", fault == STALL ? "25" : "60000", 1);
+    if (fault == LAUNCH)
+        fake_cuda.fail_launch = number;
+    else if (fault == STALL)
+        fake_cuda.stall = (uint32_t)fake_cuda.kernels + number;
+    else
+        fake_cuda.fail_memory = number;
+    play(&stage, candidates);
+    rp_performer_look(stage.performer, &view);
+    lost = view.lost != NULL;
+    CHECK_TEXT(view.engine, lost ? "cpu" : "cuda");
+    CHECK_INT(lines, lost);
+    if (lost)
+        CHECK(strstr(logged, "cuda is lost: ") && strstr(logged, said[fault]));
+    check_plan(&stage, want);
+    rp_stage_fini(&stage);
+    fake_cuda_reset();
+    return lost;
+}
+
+int main(void)
+{
+    static const char *const names[FAULTS] = {"lost", "hung", "no memory"};
+    struct rp_stage want, thought;
+
+    if (!fake_cuda_runs())
+        SKIP("no CUDA: the fake device's fibers are unknown to TSan");
+    rp_log_to(keep_line, NULL);
+    model = random_model(7, 32);
+    play(&want, 1);
+    play(&thought, 4);
+    CHECK(want.planned > 10);
+    CHECK_INT(lines, 0);
+    model.ops = rp_engine_module.ops;
+    for (int f = 0; f < FAULTS; f++) {
+        uint32_t number = 1, losses = 0;
+        while (play_lost((enum fault)f, number, 1, &want)) {
+            losses++;
+            number += 1 + number / 2;
+        }
+        CHECK(losses > 2);
+        printf("%s: in %u places, the last before %u\n", names[f], losses,
+               number);
+    }
+    /* Thinking on it, too, and undisturbed. */
+    CHECK(!play_lost(LAUNCH, 1000000, 4, &thought));
+    CHECK(play_lost(LAUNCH, 60, 4, &thought));
+    rp_stage_fini(&want);
+    rp_stage_fini(&thought);
+    free(model.params);
+    return TEST_END();
+}
