@@ -1,8 +1,10 @@
 #include "rt/chase.h"
 
 enum {
-    MEMORY = 32, /* ticks that the jitter is measured over */
-    SETTLED = 12 /* ticks after which the line can be trusted */
+    MEMORY = 32,  /* ticks that the jitter is measured over */
+    SETTLED = 12, /* ticks after which the line can be trusted */
+    FASTEST = 800,
+    SLOWEST = 2 /* ticks a second: 2000 and 5 BPM */
 };
 
 /* How much a tempo may wander from tick to tick, as a share of the step. */
@@ -65,6 +67,9 @@ static double correct(const struct rp_chase *chase, struct rp_line *line,
 
     line->at += k0 * off * heed;
     line->step += k1 * off * heed;
+    line->step = line->step < chase->rate / FASTEST   ? chase->rate / FASTEST
+                 : line->step > chase->rate / SLOWEST ? chase->rate / SLOWEST
+                                                      : line->step;
     line->p11 -= k1 * line->p01;
     line->p01 -= k0 * line->p01;
     line->p00 -= k0 * line->p00;
@@ -286,10 +291,12 @@ static void begin(struct rp_chase *chase, double at)
 static void bridge(struct rp_chase *chase, double off)
 {
     struct rp_line *line = &chase->believed;
+    int64_t gap = (int64_t)(off + 0.5);
 
     *line = chase->now;
     chase->trials = 0;
-    predict(line, line->tick + (int64_t)(off + 0.5));
+    line->tick += gap;
+    line->at += (double)gap * line->step;
     line->p00 = chase->noise + 0.05 * line->step * line->step;
     line->p01 = 0.0;
     chase->now = *line;

@@ -80,6 +80,8 @@ static void finish(struct rp_cycle *cycle, struct rp_io *io, bool all_sent)
     atomic_store_explicit(&cycle->stats.frame, end, memory_order_relaxed);
     atomic_store_explicit(&cycle->released, cycle->stopped && all_sent,
                           memory_order_release);
+    atomic_store_explicit(&cycle->leading, rp_sync_state(cycle),
+                          memory_order_relaxed);
     atomic_store(&cycle->end, end);
     if (!cycle->owe_panic) {
         atomic_store(&cycle->silences, cycle->silenced);

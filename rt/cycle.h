@@ -67,6 +67,7 @@ struct rp_cycle {
                                    server is back) */
     _Atomic uint32_t unplugged; /* counts up: end the notes of the call (any
                                    thread of the backend) */
+    _Atomic uint32_t leading;   /* rp_sync_state, of this period */
     _Atomic uint32_t stopping;  /* 1: silence everything, play nothing more */
     _Atomic uint32_t released;  /* 1: stopping was obeyed and all of it sent */
     bool recording;             /* to_recorder has a reader; set before start */

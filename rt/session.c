@@ -10,6 +10,7 @@
 
 #include "rt/backend.h"
 #include "rt/log.h"
+#include "rt/sync_report.h"
 #include "rt/take.h"
 
 enum {
@@ -42,6 +43,7 @@ struct rp_session {
     uint32_t calls;
     struct rp_stats_view told; /* main: what poll has logged */
     uint64_t told_at;          /* ns */
+    uint32_t told_leading;
 };
 
 /* ---- the performer's turn ---- */
@@ -468,6 +470,16 @@ static void report(uint64_t now, uint64_t *told, enum rp_level level,
     }
 }
 
+static void report_leader(struct rp_session *session)
+{
+    uint32_t now = atomic_load(&session->cycle->leading);
+    struct rp_clock clock;
+
+    rp_cycle_clock(session->cycle, &clock);
+    rp_sync_report(session->told_leading, now, &clock);
+    session->told_leading = now;
+}
+
 void rp_session_poll(struct rp_session *session)
 {
     struct rp_stats_view now, *told = &session->told;
@@ -496,6 +508,7 @@ void rp_session_poll(struct rp_session *session)
     report(now.lost_recorded, &told->lost_recorded, RP_ERROR,
            "events missing from the take: the disk is behind");
     report(now.panics, &told->panics, RP_INFO, "panic: all notes off");
+    report_leader(session);
 }
 
 bool rp_session_seen(struct rp_session *session, struct rp_seen *seen)

@@ -16,6 +16,16 @@ RP_RT bool rp_sync_rolls(const struct rp_cycle *cycle)
     }
 }
 
+RP_RT uint32_t rp_sync_state(const struct rp_cycle *cycle)
+{
+    const struct rp_sync *sync = &cycle->sync;
+    bool heard =
+        sync->chase.ticks >= RP_TICKS / 2 &&
+        rp_chase_silence(&sync->chase, cycle->io->frame) < 2 * RP_TICKS;
+
+    return sync->by | (uint32_t)sync->leader << 8 | (uint32_t)heard << 16;
+}
+
 /* The beat and the tempo go on as they are. */
 static void change_leader(struct rp_cycle *cycle, uint32_t by)
 {
@@ -33,6 +43,7 @@ RP_RT void rp_sync_turn(struct rp_cycle *cycle, const struct rp_io *io)
     uint32_t by =
         atomic_load_explicit(&cycle->knobs->sync, memory_order_relaxed);
 
+    cycle->sync.heard = 0;
     if (by != cycle->sync.by) {
         change_leader(cycle, by);
     }

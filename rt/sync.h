@@ -48,6 +48,7 @@ struct rp_sync {
     bool counted;     /* the ticks have beats: tick 0 would be ... */
     rp_beat zero;     /* ... this one of ours */
     rp_frame steered; /* no need to look before */
+    uint32_t heard;   /* ticks in this period */
 
     /* JACK's transport. */
     int64_t expected;    /* frame of the song, if nothing happens */
@@ -56,6 +57,12 @@ struct rp_sync {
 };
 
 /* ---- sync.c ---- */
+
+/* For main: who leads, what it does, and whether a MIDI clock is heard. */
+RP_RT uint32_t rp_sync_state(const struct rp_cycle *cycle);
+#define RP_SYNC_STATE_BY(state) ((state) & 255)
+#define RP_SYNC_STATE_LEADER(state) ((state) >> 8 & 255)
+#define RP_SYNC_STATE_HEARD(state) ((state) >> 16)
 
 /* Whether a beat runs that others may follow. */
 RP_RT bool rp_sync_rolls(const struct rp_cycle *cycle);

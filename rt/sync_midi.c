@@ -6,6 +6,7 @@
 enum {
     KNOWN = 6,    /* ticks after which the tempo can be followed */
     PATIENCE = 3, /* ticks between two looks at small errors */
+    MOST = 64,    /* ticks heard in a period: more is a flood, no clock */
     SIXTEENTH = RP_TICKS / 4
 };
 
@@ -83,6 +84,10 @@ static void hear_tick(struct rp_cycle *cycle, rp_frame frame)
     struct rp_sync *sync = &cycle->sync;
     bool follow;
 
+    if (sync->heard++ == MOST) {
+        sync->heard--;
+        return;
+    }
     if (!sync->chase.ticks) {
         rp_chase_init(&sync->chase, cycle->clock.rate,
                       (double)cycle->clock.rate * 60000.0 /

@@ -11,6 +11,9 @@ live_server
 live_play --sync midi
 live_tool "$tools/jack_clock" midi 1 || live_fail "a MIDI clock is not followed"
 live_stop
+for said in 'the MIDI clock rolls' 'the MIDI clock stands'; do
+    grep -q "$said" "$work/play.log" || live_fail "not said: $said"
+done
 live_play --sync jack
 live_tool "$tools/jack_clock" transport ||
     live_fail "the transport is not followed"

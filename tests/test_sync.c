@@ -1,6 +1,7 @@
 /* Following a MIDI clock: simulated senders in ten minutes of virtual time, and
  * by hand what Start, Stop, Continue and a song position do. */
 #include "model/play/bench_sync.h"
+#include "rt/log.h"
 #include "tests/bench.h"
 
 enum { TICK = BENCH_RATE / 2 / RP_TICKS, BEAT = RP_TICKS * TICK }; /* 120 BPM */
@@ -238,6 +239,53 @@ static void test_internal(void)
     bench_destroy(bench);
 }
 
+/* Bytes that make no sense, at any pace, over every switch of leader: the beat
+ * goes on, forwards. */
+static void test_nonsense(void)
+{
+    static const uint8_t status[] = {RP_CLOCK,   RP_CLOCK,    RP_CLOCK,
+                                     RP_START,   RP_CONTINUE, RP_STOP,
+                                     RP_POSITION};
+    struct bench *bench = follower();
+    struct rp_transport transport = {.metre = {4, 4}, .mbpm = 90000};
+    rp_beat last = INT64_MIN;
+
+    srand(7);
+    bench->knobs.clock_out = 1;
+    bench->transport = &transport;
+    for (int i = 0; i < 20000; i++) {
+        struct rp_arrival in[40];
+        uint32_t n = (uint32_t)rand() % (rand() % 8 ? 3 : 40), period = 128;
+        rp_beat now;
+
+        for (uint32_t k = 0; k < n; k++) {
+            in[k] = (struct rp_arrival){
+                k, rp_event_make(status[rand() % 7], 0, (uint8_t)(rand() & 127),
+                                 (uint8_t)(rand() & 127))};
+        }
+        if (rand() % 500 == 0) {
+            bench->knobs.sync = (uint32_t)rand() % 3;
+            bench->now += rand() % 2 ? 0 : (rp_frame)rand();
+            transport.frame = rand();
+        }
+        transport.rolling = rand() % 20 != 0;
+        transport.led = rand() % 100 > 30;
+        transport.bar = rand() % 100 ? transport.bar : rand();
+        transport.into = rand() % 4 * RP_BEAT;
+        bench_run(bench, period, in, n);
+        now = rp_clock_beat(&bench->cycle->clock, bench->now - 1);
+        if (bench->cycle->clock.anchored) {
+            CHECK(now >= last);
+            last = now;
+        }
+        if (i % 100 == 0) {
+            bench->outs = 0;
+            bench_obey(bench);
+        }
+    }
+    bench_destroy(bench);
+}
+
 /* The size of the period changes nothing. */
 static void test_periods(void)
 {
@@ -251,6 +299,7 @@ static void test_periods(void)
 
 int main(void)
 {
+    rp_log_level(RP_WARN);
     test_senders();
     test_rough();
     test_start();
@@ -260,6 +309,7 @@ int main(void)
     test_no_start();
     test_coast();
     test_internal();
+    test_nonsense();
     test_periods();
     return TEST_END();
 }
