@@ -1,10 +1,10 @@
 #!/bin/sh
 # The panel in a real terminal (tmux): start, play on the computer keyboard,
 # be answered, turn knobs, read the help, resize, panic, leave.
-# Usage: live_panel.sh RIPOSTE TAKE_CHECK
+# Usage: live_panel.sh RIPOSTE TAKE_CHECK [NSM_SERVER]
 # shellcheck disable=SC2317 # called by trap and until_true
 set -u
-riposte=$1 take_check=$2
+riposte=$1 take_check=$2 nsm_server=${3-}
 skip() {
     echo "skipped: $*"
     exit 77
@@ -166,6 +166,43 @@ xargs kill -TERM <"/proc/$pid/task/$pid/children"
 saw '^ended with 0'
 whole "$work/second.mid"
 tmux -S "$socket" kill-server
+
+# A session manager turns the panel to another project and back.
+if [ -x "$nsm_server" ]; then
+    socket=$work/third port=$((20000 + $$ % 20000))
+    cat >"$work/look" <<'EOF'
+tries=300
+until tmux -S "$1" capture-pane -p -t panel | grep -qE -- "$2"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || exit 1
+    sleep 0.1
+done
+EOF
+    look="run sh $work/look $socket"
+    cat >"$work/script" <<EOF
+osc $port
+spawn play --osc $port </dev/tty >/dev/tty 2>$work/err
+open $work/one One riposte.nAAAA
+hear nsm /reply /nsm/client/open open
+send /riposte/temperature 0.6
+$look 'temperature +0.6'
+save
+$look '^nsm: saved in .*/one'
+open $work/two Two riposte.nBBBB
+hear nsm /reply /nsm/client/open open
+$look 'temperature +1 '
+open $work/one One riposte.nAAAA
+hear nsm /reply /nsm/client/open open
+$look 'temperature +0.6'
+term
+EOF
+    tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
+        "LC_ALL=C.UTF-8 '$nsm_server' '$riposte' '$work/log' \
+        <'$work/script' >'$work/out' 2>&1; echo \"ended with \$?\"; sleep 30"
+    saw '^ended with'
+    shows '^ended with 0' || { fail "a session manager:"; cat "$work/out"; }
+    tmux -S "$socket" kill-server
+fi
 
 # A terminal that nobody knows is one line and no panel.
 TERM=dumb "$riposte" play --headless --duration 0.3 >/dev/null 2>"$work/err" ||
