@@ -30,7 +30,7 @@ static double price(const struct guess *guess)
 {
     static const double prices[] = {[NOTHING] = 0.0,
                                     [LOST] = 25.0,
-                                    [DRIFT] = 18.0,
+                                    [DRIFT] = 24.0,
                                     [TEMPO] = 50.0,
                                     [SHIFT] = 60.0};
 

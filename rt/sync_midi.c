@@ -5,7 +5,7 @@
 
 enum {
     KNOWN = 6,    /* ticks after which the tempo can be followed */
-    PATIENCE = 3, /* ticks between two looks at small errors */
+    PATIENCE = 6, /* ticks between two looks at small errors */
     MOST = 64,    /* ticks heard in a period: more is a flood, no clock */
     SIXTEENTH = RP_TICKS / 4
 };

@@ -23,7 +23,10 @@ void rp_sync_report(uint32_t was, uint32_t now, const struct rp_clock *clock)
         rp_log(RP_INFO, "sync", "%s rolls, %.1f BPM", who, bpm);
     } else if (leader == RP_LEADER_STANDS) {
         rp_log(RP_INFO, "sync", "%s stands", who);
-    } else {
+    } else if (by == RP_SYNC_MIDI) {
         rp_log(RP_INFO, "sync", "%s is there, %.1f BPM", who, bpm);
+    } else {
+        rp_log(RP_WARN, "sync",
+               "there is no transport but JACK's: the tempo here leads");
     }
 }
