@@ -322,6 +322,15 @@ static void lose_server(struct rp_jack *jack, uint64_t now)
     rp_patchbay_lose(jack->patchbay);
 }
 
+/* PipeWire makes connections in its own time after it has said that they are
+ * made: what was sent at once would reach nobody. */
+static void wait_for_links(void)
+{
+    const struct timespec time = {.tv_nsec = 200000000};
+
+    nanosleep(&time, NULL);
+}
+
 static void find_server(struct rp_jack *jack)
 {
     char why[300];
@@ -340,6 +349,7 @@ static void find_server(struct rp_jack *jack)
     }
     rp_jack_look(jack);
     rp_patchbay_settle(jack->patchbay, now_ns(), false);
+    wait_for_links();
     /* First of all what sounded when it went ends at its receivers. */
     atomic_fetch_add(&jack->base.cycle->unplugged, 1);
     atomic_fetch_add(&jack->base.cycle->release, 1);

@@ -178,6 +178,23 @@ static void draw_osc(const struct rp_osc_view *osc, struct rp_canvas *canvas,
     }
 }
 
+/* What never is, on a good day. */
+static int draw_losses(const struct rp_stats_view *stats,
+                       struct rp_canvas *canvas, int x, int y)
+{
+    uint64_t lost = stats->lost_heard + stats->lost_recorded;
+
+    if (lost) {
+        x = rp_canvas_text(canvas, x, y, RP_STYLE_WARN, "  lost %llu",
+                           (unsigned long long)lost);
+    }
+    if (stats->stray) {
+        x = rp_canvas_text(canvas, x, y, RP_STYLE_WARN, "  stray %llu",
+                           (unsigned long long)stats->stray);
+    }
+    return x;
+}
+
 static void draw_counters(const struct rp_panel *panel,
                           struct rp_canvas *canvas, int y)
 {
@@ -189,6 +206,7 @@ static void draw_counters(const struct rp_panel *panel,
         "late %llu  dropped %llu  xruns %llu", (unsigned long long)stats->late,
         (unsigned long long)stats->dropped, (unsigned long long)stats->xruns);
 
+    x = draw_losses(stats, canvas, x, y);
     x = rp_canvas_text(canvas, x, y, RP_STYLE_DIM, "  cycle %llu",
                        (unsigned long long)(stats->worst_ns + 999) / 1000);
     if (panel->period && panel->clock.rate) {
