@@ -57,6 +57,8 @@ static bool choose(struct rp_cuda *cuda, uint32_t bytes,
         *best = plan;
         found = true;
     }
+    if (found) /* what was tried last may have asked for less */
+        found = rp_cuda_chain_clusters(best) > 0;
     if (found)
         rp_log(RP_DEBUG, "cuda",
                "clusters of %u keep %llu of %llu bytes of weights",

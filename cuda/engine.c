@@ -11,7 +11,7 @@
 enum { DEADLINE_MS = 500, LIVE_MS = 20 };
 
 const char *const rp_cuda_path_names[RP_CUDA_PATHS] = {
-    "plain", "graph", "persistent"};
+    "plain", "graph", "persistent", "bf16"};
 
 /* Instances whose device memory may still be written: not freed, but not
  * forgotten. */
@@ -39,7 +39,7 @@ static void read_settings(struct rp_cuda *cuda)
     if (!found)
         rp_log(RP_WARN, "cuda",
                "RIPOSTE_CUDA_PATH=%s: no such path (plain, graph, "
-               "persistent); using %s",
+               "persistent, bf16); using %s",
                path, rp_cuda_path_names[cuda->path]);
 }
 

@@ -12,6 +12,7 @@ enum rp_cuda_path {
     RP_CUDA_GRAPH, /* as one graph, made once for each number of rows */
     RP_CUDA_PERSISTENT, /* graphs, and rollouts of a few candidates by
                            clusters that keep the weights */
+    RP_CUDA_BF16, /* graphs, and rollouts' products by tensor cores */
     RP_CUDA_PATHS
 };
 extern const char *const rp_cuda_path_names[RP_CUDA_PATHS];
@@ -47,6 +48,7 @@ struct rp_cuda {
     struct rp_cuda_memory memory;
     float *weights; /* on the device, as weights.c packs them */
     float *plain;   /* there, as they came; NULL unless persistent */
+    uint16_t *cells; /* there, as bf16; NULL unless bf16 */
     struct rp_cuda_layer layer[RP_LAYERS_MAX];
     struct rp_cuda_head head[RP_FIELDS];
     struct rp_cuda_states states;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cuda/instance.h"
+#include "cuda/mma.h"
 #include "cuda/roll.h"
 #include "rt/log.h"
 
@@ -289,7 +290,10 @@ static rp_status enqueue_field(struct rp_cuda *cuda, uint32_t side,
         .active = self->active,
         .logits = (float *)self->roll.logits};
     rp_status status = rp_cuda_check(
-        cuda, rp_cuda_heads_enqueue(&heads, cuda->behind), "a rollout");
+        cuda,
+        cuda->cells ? rp_cuda_mma_heads(&heads, cuda->behind)
+                    : rp_cuda_heads_enqueue(&heads, cuda->behind),
+        "a rollout");
 
     self->roll.field = field;
     if (!status)
@@ -314,7 +318,10 @@ static rp_status enqueue_note(struct rp_cuda *cuda, uint32_t side)
         step.number = l;
         step.layer = cuda->layer[l];
         status = rp_cuda_check(
-            cuda, rp_cuda_step_enqueue(&step, cuda->behind), "a rollout");
+            cuda,
+            cuda->cells ? rp_cuda_mma_step(&step, cuda->behind)
+                        : rp_cuda_step_enqueue(&step, cuda->behind),
+            "a rollout");
     }
     if (!status)
         status = clear(cuda, RP_CUDA_FIELDS, 1);

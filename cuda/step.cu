@@ -1,29 +1,12 @@
 #include "cuda/step.h"
 
-#include "cuda/math.cuh"
+#include "cuda/rows.cuh"
 
 /* A block makes a strip of columns for a few rows; the strip's weights and the
  * rows go through shared memory TILE of K at a time, the next ones on their
  * way while these are summed. Thread (c, r) owns column c of rows r, r + ROWS,
  * ...; each sum is one thread's, in order. */
 constexpr uint32_t TILE = 32, ROWS = 4, STAGES = 2;
-
-/* One row after another of something, through a list or not. */
-RP_DEVICE uint32_t rows_count(const rp_cuda_rows &rows)
-{
-    return rows.count ? *rows.count : rows.most;
-}
-RP_DEVICE uint32_t rows_at(const rp_cuda_rows &rows, uint32_t i)
-{
-    return rows.list ? rows.list[i] : i;
-}
-
-RP_DEVICE float *state_at(const rp_cuda_states &states, uint32_t side,
-                          uint32_t slot, uint32_t layer)
-{
-    return states.side[side] +
-           ((size_t)slot * states.layers + layer) * states.hidden;
-}
 
 /* Shared memory of tile_sums: STAGES of weights (TILE, W) and of rows
  * (R, TILE). */
@@ -87,17 +70,6 @@ RP_DEVICE void tile_sums(const float *weights, const float *const *x,
         }
         rp_sync();
     }
-}
-
-/* start, then the rows of the table that `at` lists, in that order. */
-RP_DEVICE float sparse_sum(float start, const float *table, uint32_t ld,
-                           uint32_t column, const uint16_t *at)
-{
-    const uint32_t count = at[0];
-
-    for (uint32_t i = 1; i <= count; i++)
-        start = rp_add(start, table[(size_t)at[i] * ld + column]);
-    return start;
 }
 
 template <int R> RP_DEVICE uint32_t first_row()

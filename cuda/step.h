@@ -37,6 +37,8 @@ struct rp_cuda_layer {
     const float *input;  /* layer 0: (I, 3H) as it is; else strips */
     const float *hidden; /* strips */
     const float *bias_ih, *bias_hh; /* (3H) */
+    /* As bf16, (3H, K) as they came; for mma.h. */
+    const uint16_t *input_cells, *hidden_cells;
 };
 
 struct rp_cuda_states {
@@ -59,6 +61,8 @@ struct rp_cuda_head {
     uint32_t condition; /* C_f */
     const float *hidden, *bias, *cond; /* cond: (C_f, E) */
     const float *out, *out_bias;
+    /* As bf16: (E, H), (classes rounded up to 16, E). */
+    const uint16_t *hidden_cells, *out_cells;
 };
 
 struct rp_cuda_heads {

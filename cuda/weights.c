@@ -131,10 +131,60 @@ static void pack_all(struct rp_cuda *cuda, struct packing *packing)
         pack_head(cuda, packing, (enum rp_field)f);
 }
 
+/* ---- the same as bf16 ---- */
+
+struct cells {
+    const float *params;
+    uint16_t *to; /* NULL: only measured */
+    const uint16_t *device;
+    size_t used; /* cells */
+};
+
+/* To nearest, ties to even. */
+static uint16_t cell_from(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
+/* As it came, rows rounded up to 16 with zeros. */
+static const uint16_t *pack_cells(struct cells *cells,
+                                  const struct rp_view *view)
+{
+    const size_t count = (size_t)view->rows * view->columns, at = cells->used;
+
+    cells->used += padded(round_slice(view->rows) * view->columns);
+    for (size_t i = 0; cells->to && i < count; i++)
+        cells->to[at + i] = cell_from(cells->params[view->offset + i]);
+    return cells->device ? cells->device + at : NULL;
+}
+
+static void pack_all_cells(struct rp_cuda *cuda, struct cells *cells)
+{
+    const struct rp_layout *at = &cuda->layout;
+
+    for (uint32_t l = 0; l < cuda->shape.layers; l++) {
+        struct rp_cuda_layer *layer = &cuda->layer[l];
+        layer->hidden_cells = pack_cells(cells, &at->view[at->weight_hh[l]]);
+        if (l)
+            layer->input_cells =
+                pack_cells(cells, &at->view[at->weight_ih[l]]);
+    }
+    for (int f = 0; f < RP_FIELDS; f++) {
+        struct rp_cuda_head *head = &cuda->head[f];
+        if (!head->classes)
+            continue;
+        head->hidden_cells = pack_cells(cells, &at->view[at->head_hidden[f]]);
+        head->out_cells = pack_cells(cells, &at->view[at->head_out[f]]);
+    }
+}
+
 rp_status rp_cuda_weights_create(struct rp_cuda *cuda)
 {
     struct packing packing = {0};
-
+    struct cells cells = {0};
     rp_status status;
 
     pack_all(cuda, &packing);
@@ -143,20 +193,42 @@ rp_status rp_cuda_weights_create(struct rp_cuda *cuda)
     if (!status && cuda->path == RP_CUDA_PERSISTENT)
         status = rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->plain,
                                cuda->layout.size * sizeof(float));
+    pack_all_cells(cuda, &cells);
+    if (!status && cuda->path == RP_CUDA_BF16)
+        status = rp_cuda_alloc(cuda, &cuda->memory, (void **)&cuda->cells,
+                               cells.used * sizeof(uint16_t));
     return status;
 }
 
-static rp_status send(struct rp_cuda *cuda, float *to, const float *from,
-                      size_t floats)
+static rp_status send(struct rp_cuda *cuda, void *to, const void *from,
+                      size_t size)
 {
     rp_status status = rp_cuda_check(
         cuda,
-        cudaMemcpyAsync(to, from, floats * sizeof(float),
-                        cudaMemcpyHostToDevice, cuda->stream),
+        cudaMemcpyAsync(to, from, size, cudaMemcpyHostToDevice,
+                        cuda->stream),
         "sending weights");
 
     return status ? status
                   : rp_cuda_wait(cuda, cuda->stream, "sending weights");
+}
+
+static rp_status set_cells(struct rp_cuda *cuda, const float *params)
+{
+    struct cells cells = {.device = cuda->cells};
+    rp_status status;
+
+    pack_all_cells(cuda, &cells);
+    cells.to = calloc(cells.used, sizeof *cells.to);
+    if (!cells.to)
+        return RP_EMEM;
+    cells.params = params;
+    cells.used = 0;
+    pack_all_cells(cuda, &cells);
+    status = send(cuda, cuda->cells, cells.to, cells.used * sizeof *cells.to);
+    if (!cuda->stuck)
+        free(cells.to);
+    return status;
 }
 
 rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
@@ -171,10 +243,12 @@ rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
     packing.params = params;
     packing.used = 0;
     pack_all(cuda, &packing);
-    status = send(cuda, cuda->weights, packing.to, packing.used);
+    status = send(cuda, cuda->weights, packing.to,
+                  packing.used * sizeof(float));
     if (!status && cuda->plain)
-        status = send(cuda, cuda->plain, params, cuda->layout.size);
+        status = send(cuda, cuda->plain, params,
+                      cuda->layout.size * sizeof(float));
     if (!cuda->stuck) /* else the device may still read them */
         free(packing.to);
-    return status;
+    return status || !cuda->cells ? status : set_cells(cuda, params);
 }

@@ -290,6 +290,37 @@ static void test_chain(void)
     CHECK(worst <= 1e-4);
 }
 
+/* By tensor cores: weights and states have 8 bits there, so draws near a
+ * boundary differ; most do not. */
+static void test_bf16(void)
+{
+    static struct thought here, there;
+
+    setenv("RIPOSTE_CUDA_PATH", "bf16", 1);
+    candidates = drawn = other = 0;
+    worst = 0.0;
+    for (uint32_t s = 0; s < 2; s++) {
+        struct scene scene;
+        fake_cuda_reset();
+        fake_cuda.seed = s + 5;
+        scene_init(&scene, &shapes[s]);
+        struct rp_rollout a = rollout_of(&scene, MANY, &here);
+        struct rp_rollout b = rollout_of(&scene, MANY, &there);
+        CHECK_INT(rp_rollout_run(scene.cpu, 0, SLOTS, &a), RP_OK);
+        CHECK_INT(rp_rollout_run(scene.cuda, 0, SLOTS, &b), RP_OK);
+        for (uint32_t i = 0; i < MANY; i++)
+            compare_chain(&here, &there, i);
+        scene_fini(&scene);
+        CHECK_INT(fake_cuda.live, 0);
+    }
+    unsetenv("RIPOSTE_CUDA_PATH");
+    printf("bf16: %u candidates, %u notes; %u are not the CPU's; of the others "
+           "the log-likelihoods differ by up to %.2g\n",
+           candidates, drawn, other, worst);
+    CHECK(drawn > 100 && other * 2 < candidates);
+    CHECK(worst > 1e-6 && worst <= 0.5);
+}
+
 /* No clusters here: said once, and done as otherwise. */
 static void test_no_chain(void)
 {
@@ -385,6 +416,7 @@ int main(int argc, char **argv)
         if (device) {
             test_same();
             test_chain();
+            test_bf16();
         }
         return TEST_END();
     }
@@ -394,6 +426,7 @@ int main(int argc, char **argv)
     test_same();
     test_chain();
     test_no_chain();
+    test_bf16();
     test_ends();
     test_memory();
     return TEST_END();

@@ -231,7 +231,7 @@ static rp_status add_cpu(struct rp_bench_engine *bench,
 const char *const *rp_bench_engine_paths(const struct rp_engine_ops *ops)
 {
     static const char *const cuda[] = {"plain", "graph", "persistent",
-                                       NULL};
+                                       "bf16", NULL};
     static const char *const one[] = {"", NULL};
 
     return strcmp(ops->name, "cuda") ? one : cuda;

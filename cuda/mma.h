@@ -1,0 +1,21 @@
+/* The products of step.h by tensor cores: weights and what they are multiplied
+ * with as bf16, sums and all else in fp32. For many rows at once. Kernels in
+ * mma.cu; called from C. */
+#ifndef RP_CUDA_MMA_H
+#define RP_CUDA_MMA_H
+
+#include "cuda/step.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+cudaError_t rp_cuda_mma_step(const struct rp_cuda_step *step,
+                             cudaStream_t stream);
+cudaError_t rp_cuda_mma_heads(const struct rp_cuda_heads *heads,
+                              cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
