@@ -71,34 +71,47 @@ static void forget(struct rp_performer *p)
     rp_ponder_forget(p->ponder);
 }
 
+/* Whether all that the expected answer follows from is as it was. */
+static bool is_seen(const struct rp_performer *p,
+                    const struct rp_expected *expected)
+{
+    return expected->seen && expected->revision == p->memory.revision &&
+           expected->held == rp_listen_holds(&p->listen) &&
+           expected->last_off == p->listen.call.last_off &&
+           same_clock(&expected->clock, &p->clock) &&
+           same_settings(&expected->settings, &p->settings);
+}
+
 void rp_answer_expect(struct rp_performer *p)
 {
     struct rp_expected *expected = &p->expected;
-    rp_beat start = 0, end;
+    struct rp_expected now = { .seen = true,
+                               .revision = p->memory.revision,
+                               .held = rp_listen_holds(&p->listen),
+                               .last_off = p->listen.call.last_off,
+                               .frame = p->now,
+                               .settings = p->settings,
+                               .clock = p->clock };
     bool begins;
 
     if (p->state != RP_LISTENING || p->settings.candidates == 1 ||
-        p->listen.pending || rp_listen_holds(&p->listen) ||
-        (expected->seen && expected->revision == p->memory.revision &&
-         same_clock(&expected->clock, &p->clock) &&
-         same_settings(&expected->settings, &p->settings)))
+        p->listen.pending || is_seen(p, expected))
         return;
-    begins = p->listen.call.notes && rp_brief_start(p, &start);
-    end = begins ? rp_brief_end(p, start) : 0;
-    if (begins && is_about(p, expected, start, end)) {
-        expected->clock = p->clock;
-        return;
+    begins = p->listen.call.notes && rp_brief_start(p, &now.start);
+    if (begins) {
+        now.end = rp_brief_end(p, now.start);
+        if (is_about(p, expected, now.start, now.end)) {
+            /* Asked already. */
+            now.asked = true;
+            now.frame = expected->frame;
+            *expected = now;
+            return;
+        }
     }
     forget(p);
-    *expected = (struct rp_expected){ .seen = true,
-                                      .revision = p->memory.revision,
-                                      .start = start,
-                                      .end = end,
-                                      .frame = p->now,
-                                      .settings = p->settings,
-                                      .clock = p->clock };
+    *expected = now;
     expected->asked =
-        begins && !rp_brief_question(p, p->turns + 1, start, end,
+        begins && !rp_brief_question(p, p->turns + 1, now.start, now.end,
                                      rp_ponder_question(p->ponder));
     if (expected->asked)
         rp_ponder_ask(p->ponder);

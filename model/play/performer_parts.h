@@ -30,6 +30,8 @@ struct rp_expected {
     bool seen;  /* what is below was looked at, */
     bool asked; /* and asked about: */
     uint64_t revision; /* of the memory */
+    bool held;         /* something was, */
+    rp_frame last_off; /* as of the call */
     rp_beat start, end;
     rp_frame frame; /* when it was asked */
     struct rp_settings settings;
