@@ -2,6 +2,7 @@
  * what is kept, and files that are refused; and, in virtual time, that a knob
  * turns at the controller's own frame. */
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rt/log.h"
@@ -313,6 +314,60 @@ static void test_place(void)
     CHECK_TEXT(got, "");
 }
 
+/* ---- the command ---- */
+
+static char said[4096];
+
+/* Its exit code; what it says on both is in `said`. */
+static int run(const char *args)
+{
+    char line[512];
+    FILE *pipe;
+    size_t got;
+    int code;
+
+    snprintf(line, sizeof(line), "XDG_CONFIG_HOME=%s %s learn %s 2>&1", folder,
+             getenv("RIPOSTE"), args);
+    pipe = popen(line, "r");
+    CHECK(pipe != NULL);
+    if (!pipe) {
+        return -1;
+    }
+    got = fread(said, 1, sizeof(said) - 1, pipe);
+    said[got] = '\0';
+    code = pclose(pipe);
+    return WIFEXITED(code) ? WEXITSTATUS(code) : -1;
+}
+
+static void test_command(void)
+{
+    snprintf(path, sizeof(path), "%s/riposte/learn.ini", folder);
+    if (!getenv("RIPOSTE")) {
+        printf("RIPOSTE is not set: the command is left out\n");
+        return;
+    }
+    CHECK_INT(run(""), 0);
+    CHECK(strstr(said, "nothing is learned yet") && strstr(said, path));
+    CHECK_INT(run("'cc21/3 = temperature 0.5..1.5 exp' cc22=panic"), 0);
+    CHECK(strstr(said, "cc21/3   = temperature 0.5..1.5 exp\n") &&
+          strstr(said, "cc22     = panic\n"));
+    CHECK(strstr(file_text(), "\ncc21/3 = temperature 0.5..1.5 exp\n"));
+    CHECK_INT(run("--json"), 0);
+    CHECK_TEXT(said,
+               "[{\"controller\": 21, \"channel\": 3, \"knob\": "
+               "\"temperature\", \"text\": \"temperature 0.5..1.5 exp\"},\n "
+               "{\"controller\": 22, \"channel\": 0, \"knob\": \"panic\", "
+               "\"text\": \"panic\"}]\n");
+    CHECK_INT(run("cc64=tempo"), 2);
+    CHECK(strstr(said, "'cc64=tempo': expected another controller"));
+    CHECK_INT(run("--forget cc21/3 --forget panic --json"), 0);
+    CHECK(strstr(said, "\n[]\n"));
+    put("cc21 = nothing\n");
+    CHECK_INT(run("cc22=panic"), 3);
+    CHECK(strstr(said, "learn.ini:1: cc21 = 'nothing': expected tempo,"));
+    CHECK_TEXT(file_text(), "cc21 = nothing\n");
+}
+
 /* ---- through the null backend ---- */
 
 static struct rp_session *session;
@@ -382,6 +437,7 @@ int main(void)
     test_bad_files();
     test_place();
     test_frames();
+    test_command();
     rp_log_to(NULL, NULL);
     CHECK_INT(system("rm -r /tmp/riposte-learn-??????"), 0);
     return TEST_END();
