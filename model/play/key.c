@@ -3,7 +3,7 @@
 #include <math.h>
 
 #define LONGEST 4.0 /* means: a longer note says no more */
-#define CLEAR 1.0   /* nats between the best key and the next */
+#define CLEAR 1.5   /* nats between the best key and the next */
 
 /* ln P of each degree of the scale, C being the tonic, counted in 1,450 songs,
  * hymn tunes and lead sheets that end on their tonic: any note, by its length;
