@@ -49,6 +49,23 @@ cmp -s "$work/128-1.mid" "$work/seed.mid" && {
     echo "failed: another seed changes nothing"
     failed=$((failed + 1))
 }
+# A controller that turns a knob, and a pedal that ends the turn: at their own
+# frames. Here the knob's curve and the pedal must be heard, too.
+turned='cc21=temperature 0.5..1.5 exp jump'
+for period in 128 777; do
+    take "learn-$period" --period "$period" --call "$calls/controls.mid" \
+        --learn "$turned" --end-turn cc66
+    same "learn-$period" learn-128
+done
+take linear --call "$calls/controls.mid" --learn "${turned% exp jump} jump" \
+    --end-turn cc66
+take late --call "$calls/controls.mid" --learn "$turned"
+for other in linear late; do
+    cmp -s "$work/learn-128.mid" "$work/$other.mid" && {
+        echo "failed: $other is heard no more than learn-128"
+        failed=$((failed + 1))
+    }
+done
 
 paths=portable
 for path in avx2 avx512; do

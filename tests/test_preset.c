@@ -206,8 +206,14 @@ static void test_good_preset(void)
                              "about = Slow; and low # said twice\n"
                              "  tempo=72.5\r\n"
                              "instrument = Cello ; the bow\n"
-                             "window = 32\n");
+                             "window = 32\n"
+                             "cc21/2 = tempo 60..120 exp # a knob\n"
+                             "cc22 = panic\n");
     CHECK_INT(rp_preset_find("good", &preset), RP_OK);
+    CHECK_INT(preset.mappings, 2);
+    CHECK_INT(preset.mapping[0].channel, 2);
+    CHECK_NEAR(preset.mapping[0].to, 120, 0);
+    CHECK_INT(preset.mapping[1].knob, RP_KNOB_PANIC);
     CHECK_TEXT(preset.name, "good");
     CHECK_TEXT(preset.about, "Slow; and low");
     snprintf(want, sizeof(want), "%s/good.safetensors", folder);
