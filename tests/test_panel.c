@@ -99,6 +99,22 @@ static void draw_scenes(FILE *file)
     scene("keys", 80, 24, file);
 }
 
+/* What is lost and what is no message is told as soon as there is any. */
+static void test_losses(void)
+{
+    FILE *file = open_memstream(&text, &size);
+
+    panel.keys = false;
+    panel.help = 0;
+    panel.stats.lost_heard = 3;
+    panel.stats.lost_recorded = 4;
+    panel.stats.stray = 12;
+    scene("losses", 100, 24, file);
+    fclose(file);
+    CHECK(strstr(text, "xruns 1  lost 7  stray 12  cycle 13") != NULL);
+    free(text);
+}
+
 static void test_golden(void)
 {
     FILE *file = open_memstream(&text, &size);
@@ -241,6 +257,7 @@ static void test_place(void)
 int main(void)
 {
     test_golden();
+    test_losses();
     test_osc();
     test_help_pages();
     test_sizes();
