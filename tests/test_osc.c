@@ -132,6 +132,8 @@ static void test_actions(void)
     send_text("/riposte/preset", "two"); /* the last counts alone */
     CHECK(strstr(receive(fd),
                  "/riposte/error ss /riposte/preset no preset 'two'") != NULL);
+    send_text("/riposte/preset", "/etc/adduser.conf");
+    expect_error("/riposte/preset", "expected the name of a preset");
     send_text("/riposte/learn", NULL);
     expect_error("/riposte/learn", "expected a knob, a controller or both");
     expect("/riposte/state", "/riposte/state si waiting 0");

@@ -95,6 +95,7 @@ static void set(struct rp_osc *osc, const struct rp_wire_message *message,
                 enum rp_setting_id id)
 {
     const struct rp_wire_arg *arg = message->arg;
+    const char *value = arg[0].text;
     struct rp_knobs knobs;
     char text[64], why[SAID];
     bool good = true;
@@ -102,16 +103,17 @@ static void set(struct rp_osc *osc, const struct rp_wire_message *message,
     if (message->args == 2 && rp_setting_form(id) == RP_FORM_TEXT &&
         arg[0].type == RP_WIRE_NUMBER && arg[1].type == RP_WIRE_NUMBER) {
         snprintf(text, sizeof(text), "%.6g/%.6g", arg[0].number, arg[1].number);
-    } else if (message->args == 1 && arg[0].type == RP_WIRE_TEXTUAL) {
-        snprintf(text, sizeof(text), "%s", arg[0].text);
-    } else {
+        value = text;
+    } else if (message->args != 1) {
+        good = false;
+    } else if (!value) {
         rp_knobs_init(&knobs);
-        good = message->args == 1 &&
-               rp_setting_put(id, arg[0].number, &knobs) == RP_OK;
+        good = rp_setting_put(id, arg[0].number, &knobs) == RP_OK;
         rp_setting_print(id, &knobs, text, sizeof(text));
+        value = text;
     }
     if (good) {
-        turn(osc, message, rp_settings[id].key, text);
+        turn(osc, message, rp_settings[id].key, value);
     } else {
         snprintf(why, sizeof(why), "expected %s", rp_settings[id].want);
         refuse(osc, message, why);
@@ -152,13 +154,24 @@ static void act_tap(struct rp_osc *osc, const struct rp_wire_message *message)
     }
 }
 
+/* A preset by name alone: what is wrong in a file is told to who asked, and
+ * that may be somebody who is not to read the files of this machine. */
+static bool is_path(const char *name)
+{
+    size_t length = strlen(name);
+
+    return strchr(name, '/') ||
+           (length > 4 && !strcmp(name + length - 4, ".ini"));
+}
+
 static void act_preset(struct rp_osc *osc,
                        const struct rp_wire_message *message)
 {
     if (!message->args) {
         rp_wire_send(osc->wire, &message->from, 1, "/riposte/preset", "s",
                      osc->rig->preset.name);
-    } else if (message->args == 1 && message->arg[0].text) {
+    } else if (message->args == 1 && message->arg[0].text &&
+               !is_path(message->arg[0].text)) {
         osc->preset = *message;
         osc->preset.arg[0].text = osc->preset.text;
     } else {
