@@ -8,12 +8,15 @@ set -u
 . "$3/tests/live/live.sh"
 live_begin "$@"
 live_server
-live_play --sync midi
+live_play --sync midi --take "$work/take.mid"
 live_tool "$tools/jack_clock" midi 1 || live_fail "a MIDI clock is not followed"
 live_stop
 for said in 'the MIDI clock rolls' 'the MIDI clock stands'; do
     grep -q "$said" "$work/play.log" || live_fail "not said: $said"
 done
+"$tools/take_check" --list "$work/take.mid" >"$work/list" ||
+    live_fail "the take cannot be read"
+[ "$(grep -c '' "$work/list")" -gt 30 ] || live_fail "the take is short"
 live_play --sync jack
 live_tool "$tools/jack_clock" transport ||
     live_fail "the transport is not followed"

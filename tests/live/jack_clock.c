@@ -274,7 +274,7 @@ static void lead_clock(void)
     begin_grid(next_tick, 0);
     send(next_tick - 100, 1, 0xfa, 0, 0);
     last_sent = next_tick;
-    wait_for(0.7, true);
+    wait_for(0.4, true);
     call_tick = 0;
     if (!wait_onsets(3, true, 12))
         FAIL("no answer under a MIDI clock\n");
@@ -282,9 +282,9 @@ static void lead_clock(void)
     stopped = last_sent + 1;
     send(stopped, 1, 0xfc, 0, 0);
     last_sent = stopped;
-    wait_for(0.3, true);
+    wait_for(0.2, true);
     was = atomic_load(&onsets);
-    wait_for(0.7, true);
+    wait_for(0.5, true);
     check_silence("Stop", was, stopped);
 
     next_tick += 0.37 * rate * 60 / bpm / TICKS; /* somewhere else */
@@ -310,7 +310,7 @@ static void lead_transport(void)
         FAIL("nobody may say bars\n");
     jack_transport_locate(leader, 0);
     jack_transport_start(leader);
-    usleep(300000);
+    usleep(200000);
     next_tick = (double)atomic_load(&reached) + rate / 4;
     call_tick = 0;
     if (!wait_onsets(3, false, 12))
@@ -326,7 +326,7 @@ static void lead_transport(void)
     jack_transport_locate(leader, (jack_nframes_t)(30 * rate));
     wait_for(0.3, false);
     was = atomic_load(&onsets);
-    wait_for(0.5, false);
+    wait_for(0.3, false);
     check_silence("locate", was, 0);
 
     call_tick = 0;
@@ -336,7 +336,7 @@ static void lead_transport(void)
     jack_transport_stop(leader);
     double stopped = (double)atomic_load(&reached) + rate / 20;
     was = atomic_load(&onsets);
-    wait_for(0.8, false);
+    wait_for(0.5, false);
     check_silence("transport stopped", was, stopped);
 }
 
