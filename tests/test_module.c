@@ -93,6 +93,7 @@ static void test_folders(void)
     check_missing("cuda", "in /nowhere/at/all", "");
     find("");
     CHECK_INT(count, 2);
+    check_missing("cuda", "cuda.so: RIPOSTE_MODULES names no folder", "");
     CHECK(mkdtemp(mine) != NULL);
     snprintf(bogus[0], PATH_MAX, "%s/riposte-.so", mine);
     snprintf(bogus[1], PATH_MAX, "%s/riposte-far-too-long-a-name.so", mine);

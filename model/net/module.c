@@ -51,6 +51,7 @@ refuse(struct rp_engine_entry *entry, const char *path, const char *format, ...)
     va_end(list);
 }
 
+/* Whether the module is one of ours; if not, the entry says why. */
 static bool accept(const struct rp_engine_module *module, const char *path,
                    struct rp_engine_entry *entry)
 {
@@ -194,9 +195,11 @@ void rp_module_find(struct rp_engine_entry *entry, uint32_t *count,
     }
     for (int i = 0; known[i]; i++) {
         struct rp_engine_entry *missing = add_entry(&search, known[i]);
+        const char *where = search.folders;
         if (missing)
             snprintf(missing->missing, sizeof missing->missing,
-                     "no module " PREFIX "%s" SUFFIX " in %.300s", known[i],
-                     search.folders);
+                     "no module " PREFIX "%s" SUFFIX "%s %.300s", known[i],
+                     *where ? " in" : ":",
+                     *where ? where : "RIPOSTE_MODULES names no folder");
     }
 }
