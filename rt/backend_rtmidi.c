@@ -105,8 +105,7 @@ static void backend_close(struct rp_backend *backend)
 static rp_status create(struct rp_rtmidi **rtmidi,
                         const struct rp_backend_options *options)
 {
-    struct rp_rtmidi *made =
-        aligned_alloc(64, (sizeof(*made) + 63) / 64 * 64);
+    struct rp_rtmidi *made = aligned_alloc(64, (sizeof(*made) + 63) / 64 * 64);
     rp_status status = RP_OK;
 
     if (!made) {
@@ -126,8 +125,8 @@ static rp_status create(struct rp_rtmidi **rtmidi,
                               sizeof(struct rp_rtmidi_event));
     }
     for (int w = 0; w < RP_RTMIDI_OWN && status == RP_OK; w++) {
-        status = rp_ring_init(&made->sent[w], SENT,
-                              sizeof(struct rp_rtmidi_event));
+        status =
+            rp_ring_init(&made->sent[w], SENT, sizeof(struct rp_rtmidi_event));
     }
     if (status) {
         backend_close(&made->base);
@@ -229,6 +228,18 @@ static void lose_system(struct rp_rtmidi *rtmidi)
     rp_patchbay_lose(rtmidi->patchbay);
 }
 
+/* What came in before it went is no news. No thread runs. */
+static void forget_input(struct rp_rtmidi *rtmidi)
+{
+    for (int i = 0; i < RP_RTMIDI_INS; i++) {
+        while (rp_ring_pop(&rtmidi->in[i].ring, NULL)) {
+        }
+    }
+    rtmidi->arrivals.count = 0;
+    rtmidi->unplug = false;
+    atomic_store(&rtmidi->pulled, false);
+}
+
 static void find_again(struct rp_rtmidi *rtmidi)
 {
     struct rp_cycle *cycle = rtmidi->base.cycle;
@@ -240,6 +251,7 @@ static void find_again(struct rp_rtmidi *rtmidi)
     }
     rp_rtmidi_look(rtmidi);
     rp_patchbay_settle(rtmidi->patchbay, rp_pace_now(), false);
+    forget_input(rtmidi);
     /* First of all what sounded when it went ends at its receivers. */
     atomic_fetch_add(&cycle->unplugged, 1);
     atomic_fetch_add(&cycle->release, 1);

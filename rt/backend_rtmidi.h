@@ -64,8 +64,8 @@ struct rp_rtmidi {
     int api; /* enum RtMidiApi */
 
     struct rp_rtmidi_in in[RP_RTMIDI_INS];
-    _Atomic bool ready;  /* main: what comes in is heard */
-    _Atomic bool pulled; /* an input has gone, or lost something */
+    _Atomic bool ready;     /* main: what comes in is heard */
+    _Atomic bool pulled;    /* an input has gone, or lost something */
     _Atomic uint64_t alive; /* ns; the last active sensing that came in */
 
     /* The pace's thread alone while it runs. */
@@ -91,7 +91,7 @@ struct rp_rtmidi {
     uint64_t begun;              /* ns; when the thread began */
     uint64_t pulsed;             /* ns; when the last was sent; 0: none yet */
     uint32_t since;              /* messages sent since then */
-    uint32_t unconfirmed; /* since the last that came back was sent */
+    uint32_t unconfirmed;        /* since the last that came back was sent */
 
     /* Main alone. */
     struct RtMidiWrapper *watch; /* an output without a port: it looks */
@@ -128,7 +128,8 @@ RP_MUST rp_status rp_rtmidi_patch(struct rp_rtmidi *rtmidi,
                                   const struct rp_backend_options *options);
 /* Who is there now; what leads to those who are not is closed. */
 void rp_rtmidi_look(struct rp_rtmidi *rtmidi);
-/* Every port of a system, for `riposte ports`. */
+/* Every port of a system, for `riposte ports`; as for `play`, without those of
+ * any riposte, so that the numbers are the same. */
 void rp_rtmidi_each(int api, const char *backend,
                     void (*each)(void *self, const struct rp_port *port),
                     void *self);

@@ -7,12 +7,12 @@
 #include "rt/trust.h"
 
 enum {
-    PULSE = 250000000,    /* ns between two pulses, or fewer after */
-    PULSE_SENT = 250,     /* messages */
+    PULSE = 250000000,      /* ns between two pulses, or fewer after */
+    PULSE_SENT = 250,       /* messages */
     PULSE_LOST = 800000000, /* ns until one that is lost is sent anew */
-    SILENCE = 2000000000, /* ns without any: the system is gone */
-    UNCONFIRMED = 1000,   /* messages; half of what RtMidi's ring holds */
-    NAP = 250000          /* ns; the pace is late: look again soon */
+    SILENCE = 2000000000,   /* ns without any: the system is gone */
+    UNCONFIRMED = 1000,     /* messages; half of what RtMidi's ring holds */
+    NAP = 250000            /* ns; the pace is late: look again soon */
 };
 
 RP_TRUST_BEGIN
@@ -59,8 +59,7 @@ static RP_RT struct rp_rtmidi_in *earliest(struct rp_rtmidi *rtmidi)
     uint64_t least = UINT64_MAX;
 
     for (int i = 0; i < RP_RTMIDI_INS; i++) {
-        const struct rp_rtmidi_event *next =
-            rp_ring_peek(&rtmidi->in[i].ring);
+        const struct rp_rtmidi_event *next = rp_ring_peek(&rtmidi->in[i].ring);
 
         if (next && next->ns < least) {
             least = next->ns;
@@ -92,8 +91,8 @@ static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
     struct rp_rtmidi *rtmidi = io->self;
     struct rp_rtmidi_event item = {.event = event};
 
-    item.ns = rp_pace_ns(&rtmidi->pace,
-                         io->frame + rtmidi->base.period + offset);
+    item.ns =
+        rp_pace_ns(&rtmidi->pace, io->frame + rtmidi->base.period + offset);
     return rp_ring_push(&rtmidi->sent[way], &item, NULL);
 }
 
@@ -142,8 +141,8 @@ static void pulse(struct rp_rtmidi *rtmidi, uint64_t now)
     if (answered) {
         rtmidi->unconfirmed = rtmidi->since;
     }
-    if (!answered && now - (alive > rtmidi->begun ? alive : rtmidi->begun) >=
-                         SILENCE) {
+    if (!answered &&
+        now - (alive > rtmidi->begun ? alive : rtmidi->begun) >= SILENCE) {
         atomic_store(&rtmidi->gone, true);
     } else if (now - rtmidi->pulsed >= (answered ? PULSE : PULSE_LOST) ||
                (answered && rtmidi->unconfirmed >= PULSE_SENT)) {
@@ -209,8 +208,8 @@ static void send_event(struct rp_rtmidi *rtmidi, enum rp_way way,
  * first of what it then sends is due. */
 static uint64_t next_look(const struct rp_rtmidi *rtmidi, uint64_t now)
 {
-    uint64_t period = (uint64_t)rtmidi->base.period * 1000000000u /
-                      rtmidi->base.rate;
+    uint64_t period =
+        (uint64_t)rtmidi->base.period * 1000000000u / rtmidi->base.rate;
     uint64_t look = atomic_load(&rtmidi->until) - period / 2;
 
     return look > now && look < now + 2 * period ? look : now + NAP;
@@ -248,8 +247,7 @@ rp_status rp_rtmidi_send_start(struct rp_rtmidi *rtmidi)
     rtmidi->begun = rp_pace_now();
     rtmidi->pulsed = 0;
     rtmidi->unconfirmed = rtmidi->since = 0;
-    if ((errno =
-             pthread_create(&rtmidi->sender, NULL, send_all, rtmidi))) {
+    if ((errno = pthread_create(&rtmidi->sender, NULL, send_all, rtmidi))) {
         rp_log(RP_ERROR, "rtmidi", "no thread: %m");
         return RP_EIO;
     }

@@ -445,13 +445,12 @@ void rp_rtmidi_each(int api, const char *backend,
         list.count = 0;
         if (is_good(device[input])) {
             rp_quiet_begin(&quiet);
-            list_peers(device[input], api, NULL, input, &list);
+            list_peers(device[input], api, "riposte", input, &list);
             rp_quiet_end(&quiet, "rtmidi", NULL, 0);
         }
         for (int i = 0; i < list.count; i++) {
-            struct rp_port port = {.backend = backend,
-                                   .name = list.peer[i].name,
-                                   .input = input};
+            struct rp_port port = {
+                .backend = backend, .name = list.peer[i].name, .input = input};
 
             each(self, &port);
         }

@@ -245,9 +245,9 @@ static void test_plugging(void)
     fake_rtmidi.fails = false;
     poll_ports(session);
     CHECK_INT(fake_rtmidi_connected("Keys:Keys MIDI 1 24:0"), 1);
-    CHECK(strstr(logged,
-                 "riposte:in and Keys:Keys MIDI 1 are connected again") !=
-          NULL);
+    CHECK(
+        strstr(logged, "riposte:in and Keys:Keys MIDI 1 are connected again") !=
+        NULL);
     finish(session);
 }
 
@@ -322,8 +322,8 @@ static void test_clock(void)
     pass(2ull * SECOND);
     for (uint32_t i = 1; i < fake_rtmidi.sents[CLOCK]; i++) {
         if (tick[i].bytes[0] == 0xf8 && tick[i - 1].bytes[0] == 0xf8) {
-            double off = (double)(int64_t)(tick[i].at - tick[i - 1].at) -
-                         60e9 / 97 / 24;
+            double off =
+                (double)(int64_t)(tick[i].at - tick[i - 1].at) - 60e9 / 97 / 24;
 
             worst = fabs(off) > worst ? fabs(off) : worst;
             ticks++;

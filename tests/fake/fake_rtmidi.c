@@ -59,8 +59,8 @@ void fake_rtmidi_come(const char *name, bool source, bool destination)
     fake_rtmidi.peer[at].used = true;
     fake_rtmidi.peer[at].source = source;
     fake_rtmidi.peer[at].destination = destination;
-    snprintf(fake_rtmidi.peer[at].name, sizeof(fake_rtmidi.peer[at].name),
-             "%s", name);
+    snprintf(fake_rtmidi.peer[at].name, sizeof(fake_rtmidi.peer[at].name), "%s",
+             name);
     pthread_mutex_unlock(&lock);
 }
 
@@ -248,9 +248,8 @@ int rtmidi_get_port_name(RtMidiPtr device, unsigned number, char *name,
                          int *size)
 {
     guard_forbid("rtmidi_get_port_name");
-    return name_of(of(device), number, name, (size_t)*size)
-               ? (int)strlen(name)
-               : -1;
+    return name_of(of(device), number, name, (size_t)*size) ? (int)strlen(name)
+                                                            : -1;
 }
 
 static void open_port(struct device *device, const char *port)

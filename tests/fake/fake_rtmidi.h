@@ -20,10 +20,10 @@ struct fake_message {
 
 extern struct fake_rtmidi {
     bool works[RTMIDI_API_NUM]; /* systems that answer */
-    _Atomic bool dead; /* it takes messages and delivers none */
-    bool fails;      /* no port can be connected to */
-    int open;        /* devices */
-    int unheard;     /* messages that no dead server has taken */
+    _Atomic bool dead;          /* it takes messages and delivers none */
+    bool fails;                 /* no port can be connected to */
+    int open;                   /* devices */
+    int unheard;                /* messages that no dead server has taken */
     bool ignores;    /* some input leaves out SysEx, clock or sensing */
     uint32_t linked; /* messages to ports we are connected to */
     uint32_t sounding, disorder;

@@ -16,7 +16,7 @@ enum { SECOND = 1000000000, THREADS = 4 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Atomic bool ours, pumping;
-static _Atomic bool guards; /* the pace from when it wakes */
+static _Atomic bool guards;  /* the pace from when it wakes */
 static _Atomic uint64_t now; /* ns */
 static struct {
     _Atomic int id;          /* 0: not seen yet */
