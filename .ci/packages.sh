@@ -5,8 +5,8 @@
 rp_build_packages='gcc|clang libc6-dev meson ninja-build pkgconf|pkg-config
 libjack-jackd2-dev|libjack-dev libasound2-dev libncurses-dev liblo-dev
 librtmidi-dev'
-rp_test_packages='jackd2|jackd1 shellcheck tmux python3-mido procps man-db
-desktop-file-utils'
+rp_test_packages='g++|clang jackd2|jackd1 shellcheck tmux python3-mido procps
+man-db desktop-file-utils'
 # For the ALSA sequencer in a virtual machine; .ci/run installs them.
 rp_vm_packages='qemu-system-x86 busybox-static alsa-utils cpio kmod binutils
 python3 file zstd xz-utils'

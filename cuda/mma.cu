@@ -4,7 +4,7 @@
 
 /* A block makes a strip of columns for ROWS rows, a warp 16 of them; what is
  * multiplied goes through shared memory DEEP of K at a time, as bf16. */
-constexpr uint32_t ROWS = 64, DEEP = 64, WARPS = ROWS / 16, THREADS = 32 * WARPS;
+constexpr uint32_t ROWS = 64, DEEP = 64, THREADS = 32 * (ROWS / 16);
 constexpr uint32_t LD = DEEP + 8; /* cells; rows begin in different banks */
 constexpr uint32_t GATES = RP_CUDA_STRIP, UNITS = RP_CUDA_UNITS;
 constexpr uint32_t SLICE = RP_CUDA_SLICE;

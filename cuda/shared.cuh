@@ -1,7 +1,7 @@
 /* The sources that say what a network sees and may draw, for the device: the
- * very files of model/, in a namespace of each file that includes this, so that
- * they do not meet the C ones of the same program. Their statics become the device's, too; C++ has a word
- * that they use as a name. */
+ * very files of model/, in a namespace of each file that includes this, so
+ * that they do not meet the C ones of the same program. Their statics become
+ * the device's, too; C++ has a word that they use as a name. */
 #ifndef RP_CUDA_SHARED_CUH
 #define RP_CUDA_SHARED_CUH
 
