@@ -64,7 +64,9 @@ static int find_word(const char *const *word, int count, const char *text)
 
 bool rp_mapping_is_key(const char *key)
 {
-    return !strncmp(key, "cc", 2) && key[2] >= '0' && key[2] <= '9';
+    int at = !strncmp(key, "cc", 2) ? 2 : !strncmp(key, "note", 4) ? 4 : 0;
+
+    return at && key[at] >= '0' && key[at] <= '9';
 }
 
 rp_status rp_mapping_read_controller(const char *text,
@@ -73,20 +75,22 @@ rp_status rp_mapping_read_controller(const char *text,
 {
     unsigned controller, channel = 0;
     int used = 0, more = 0;
+    bool note = *text == 'n';
 
     if (!rp_mapping_is_key(text) ||
-        sscanf(text, "cc%3u%n", &controller, &used) != 1 ||
+        sscanf(text, note ? "note%3u%n" : "cc%3u%n", &controller, &used) != 1 ||
         (text[used] && (sscanf(text + used, "/%2u%n", &channel, &more) != 1 ||
                         text[used + more] || channel < 1 || channel > 16)) ||
         controller > 127) {
         return refuse(why, size, "a controller such as cc21, or cc21/3 on "
-                                 "channel 3 alone");
+                                 "channel 3 alone, or a key such as note36");
     }
-    if (!rp_controls_may_learn((uint8_t)controller)) {
+    if (!note && !rp_controls_may_learn((uint8_t)controller)) {
         return refuse(why, size, "another controller: 0, 32, 64 and 120 to "
                                  "127 have meanings of their own");
     }
-    mapping->controller = (uint8_t)controller;
+    mapping->controller = (uint8_t)(controller + (note ? RP_CONTROL_NOTE : 0));
+    mapping->kind = note ? RP_MAP_TOGGLE : RP_MAP_ABSOLUTE;
     mapping->channel = (uint8_t)channel;
     return RP_OK;
 }
@@ -168,6 +172,10 @@ static rp_status read_word(char *word, struct rp_mapping *mapping, char *why,
 
 static rp_status check(const struct rp_mapping *mapping, char *why, size_t size)
 {
+    if (mapping->controller >= RP_CONTROL_NOTE &&
+        mapping->kind != RP_MAP_TOGGLE) {
+        return refuse(why, size, "a key to be pressed (toggle), not turned");
+    }
     if (mapping->kind != RP_MAP_ABSOLUTE && mapping->curve != RP_MAP_LINEAR) {
         return refuse(why, size, "a curve with an absolute controller only");
     }
@@ -235,13 +243,17 @@ rp_status rp_mapping_read_line(const char *line, struct rp_mapping *mapping,
 void rp_mapping_print_controller(const struct rp_mapping *mapping, char *text,
                                  size_t size)
 {
-    snprintf(text, size, mapping->channel ? "cc%u/%u" : "cc%u",
-             mapping->controller, mapping->channel);
+    bool note = mapping->controller >= RP_CONTROL_NOTE;
+
+    snprintf(text, size, mapping->channel ? "%s%u/%u" : "%s%u",
+             note ? "note" : "cc", mapping->controller % RP_CONTROL_NOTE,
+             mapping->channel);
 }
 
 void rp_mapping_print(const struct rp_mapping *mapping, char *text, size_t size)
 {
     char range[64] = "", from[24], to[24];
+    bool says_kind = mapping->kind && mapping->controller < RP_CONTROL_NOTE;
     struct rp_knobs scratch;
 
     if (mapping->ranged) {
@@ -253,8 +265,8 @@ void rp_mapping_print(const struct rp_mapping *mapping, char *text, size_t size)
         snprintf(range, sizeof(range), " %s..%s", from, to);
     }
     snprintf(text, size, "%s%s%s%s%s%s%s", rp_knob_name(mapping->knob), range,
-             mapping->kind ? " " : "",
-             mapping->kind ? kind_words[mapping->kind] : "",
+             says_kind ? " " : "",
+             says_kind ? kind_words[mapping->kind] : "",
              mapping->curve ? " " : "",
              mapping->curve ? curve_words[mapping->curve] : "",
              mapping->jump ? " jump" : "");

@@ -38,8 +38,8 @@ enum rp_mapping_curve {
 };
 
 struct rp_mapping {
-    uint8_t controller;
-    uint8_t channel; /* 1..16; 0: any */
+    uint8_t controller; /* or a key, see RP_CONTROL_NOTE */
+    uint8_t channel;    /* 1..16; 0: any */
     uint8_t kind, curve;
     bool jump; /* else the knob waits until the controller passes its value */
     bool ranged;
@@ -47,8 +47,8 @@ struct rp_mapping {
     int knob;
 };
 
-/* "cc21" or "cc21/3", and "temperature 0.5..1.5 exp jump". On RP_EARG `why`
- * says what was expected. */
+/* "cc21", "cc21/3" or "note36", and "temperature 0.5..1.5 exp jump". On RP_EARG
+ * `why` says what was expected. */
 RP_MUST rp_status rp_mapping_read(const char *controller, const char *text,
                                   struct rp_mapping *mapping, char *why,
                                   size_t size);

@@ -89,7 +89,8 @@ static void list_keys(char *text, size_t size)
                          rp_settings[i].key);
     }
     if (used < (int)size) {
-        snprintf(text + used, size - (size_t)used, ", cc1 to cc119");
+        snprintf(text + used, size - (size_t)used,
+                 ", cc1 to cc119, note0 to note127");
     }
 }
 

@@ -6,27 +6,51 @@ RP_RT bool rp_controls_may_learn(uint8_t controller)
            controller < RP_CC_SOUND_OFF;
 }
 
-RP_RT bool rp_controls_taken(const struct rp_taken *taken,
-                             struct rp_event event)
+RP_RT int rp_controls_number(struct rp_event event)
 {
-    uint8_t channel = event.data[0] & 15, number = event.data[1] & 127;
+    uint8_t number = event.data[1] & 127;
 
-    if (!taken || (event.data[0] & 0xf0) != RP_CONTROL || event.size != 3 ||
-        !rp_controls_may_learn(number)) {
-        return false;
+    if (event.size == 3 && (event.data[0] & 0xf0) == RP_CONTROL) {
+        return number;
     }
-    return atomic_load_explicit(&taken->learning, memory_order_relaxed) ||
-           atomic_load_explicit(&taken->controller[channel][number / 32],
-                                memory_order_relaxed) >>
-                   number % 32 &
-               1;
+    return rp_event_is_on(event) || rp_event_is_off(event)
+               ? RP_CONTROL_NOTE + number
+               : -1;
 }
 
-void rp_controls_take(struct rp_taken *taken, uint8_t channel,
-                      uint8_t controller, bool take)
+RP_RT uint8_t rp_controls_value(struct rp_event event)
 {
-    _Atomic uint32_t *word = &taken->controller[channel & 15][controller / 32];
-    uint32_t bit = 1u << controller % 32;
+    return rp_event_is_on(event)    ? 127
+           : rp_event_is_off(event) ? 0
+                                    : event.data[2] & 127;
+}
+
+RP_RT bool rp_controls_taken(const struct rp_taken *taken,
+                             const struct rp_held *held, struct rp_event event)
+{
+    uint8_t channel = event.data[0] & 15;
+    int number = rp_controls_number(event);
+    bool note = number >= RP_CONTROL_NOTE;
+
+    if (!taken || number < 0 ||
+        (!note && !rp_controls_may_learn((uint8_t)number)) ||
+        (note && held && rp_event_is_off(event) &&
+         held->count[RP_SOURCE_CALL][channel][number - RP_CONTROL_NOTE])) {
+        return false;
+    }
+    return (!note && atomic_load_explicit(&taken->learning,
+                                          memory_order_relaxed)) ||
+           (atomic_load_explicit(&taken->control[channel][number / 32],
+                                 memory_order_relaxed) >>
+                number % 32 &
+            1);
+}
+
+void rp_controls_take(struct rp_taken *taken, uint8_t channel, uint8_t control,
+                      bool take)
+{
+    _Atomic uint32_t *word = &taken->control[channel & 15][control / 32];
+    uint32_t bit = 1u << control % 32;
 
     if (take) {
         atomic_fetch_or(word, bit);

@@ -11,8 +11,8 @@
 
 /* Written by main alone, read by the audio thread. Zeroed: nothing. */
 struct rp_taken {
-    _Atomic uint32_t controller[16][4]; /* a bit per controller */
-    _Atomic uint32_t learning; /* 1: any that may be learned is taken */
+    _Atomic uint32_t control[16][8]; /* a bit each, see RP_CONTROL_NOTE */
+    _Atomic uint32_t learning; /* 1: any controller that may be is taken */
 };
 
 /* audio -> main, ring control_to_main. */
@@ -21,13 +21,21 @@ struct rp_controlled {
     struct rp_event event;
 };
 
+/* A control is a controller's number, or this and a key's: pads send notes. */
+enum { RP_CONTROL_NOTE = 128 };
+/* Of a control change or a note, -1 of others; how far it is down. */
+RP_RT int rp_controls_number(struct rp_event event);
+RP_RT uint8_t rp_controls_value(struct rp_event event);
+
 /* Not bank select (0, 32), the pedal (64), channel mode (120 and above). */
 RP_RT bool rp_controls_may_learn(uint8_t controller);
+/* `held`: a note of the call that sounds still ends as one; NULL: none does. */
 RP_RT bool rp_controls_taken(const struct rp_taken *taken,
+                             const struct rp_held *held,
                              struct rp_event event);
 /* Main. */
-void rp_controls_take(struct rp_taken *taken, uint8_t channel,
-                      uint8_t controller, bool take);
+void rp_controls_take(struct rp_taken *taken, uint8_t channel, uint8_t control,
+                      bool take);
 
 /* The knob end_turn: 0 is none, else the status and the number of what ends
  * a turn. */

@@ -35,7 +35,7 @@ static bool take(struct rp_cycle *cycle, rp_frame frame, struct rp_event event)
     if (ending == RP_ENDING) {
         rp_cycle_tell_or_begin_anew(cycle, frame, RP_HEARD_END, event);
     } else if (ending == RP_ENDING_NOT &&
-               rp_controls_taken(cycle->taken, event)) {
+               rp_controls_taken(cycle->taken, &cycle->outbox.held, event)) {
         control(cycle, frame, event);
     } else {
         return ending != RP_ENDING_NOT;

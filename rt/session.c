@@ -298,7 +298,7 @@ static rp_frame cut_short(struct rp_session *session, rp_frame until)
     }
     for (uint32_t i = 0;
          i < session->calls && session->call[i].frame + 1 < until; i++) {
-        if (rp_controls_taken(session->controlling.taken,
+        if (rp_controls_taken(session->controlling.taken, NULL,
                               session->call[i].event)) {
             return session->call[i].frame + 1;
         }

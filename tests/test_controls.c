@@ -91,6 +91,33 @@ static void test_taken(void)
     end(bench);
 }
 
+/* A pad that sends notes; one that sounds when it becomes a control, ends. */
+static void test_taken_note(void)
+{
+    struct bench *bench = begin();
+    struct rp_controlled got;
+    rp_frame frame = -1;
+
+    bench_one(bench, 128, 0, bench_on(9, 36));
+    rp_controls_take(&taken, 9, RP_CONTROL_NOTE + 36, true);
+    bench_one(bench, 128, 0, bench_off(9, 36));
+    CHECK_INT(bench_sounding(bench), 0);
+    CHECK(!rp_ring_pop(&bench->cycle->control_to_main, &got));
+    CHECK_INT(told(bench, RP_HEARD_MIDI, &frame), 2);
+    bench_one(bench, 128, 0, bench_on(9, 36));
+    bench_one(bench, 128, 0, bench_off(9, 36));
+    CHECK_INT(bench->outs, 2);
+    CHECK_INT(told(bench, RP_HEARD_MIDI, &frame), 0);
+    CHECK(rp_ring_pop(&bench->cycle->control_to_main, &got) &&
+          rp_controls_value(got.event) == 127);
+    CHECK(rp_ring_pop(&bench->cycle->control_to_main, &got) &&
+          rp_controls_value(got.event) == 0);
+    taken.learning = 1; /* keys are played on meanwhile */
+    bench_one(bench, 128, 0, bench_on(9, 37));
+    CHECK_INT(bench->outs, 3);
+    end(bench);
+}
+
 /* A full ring is counted; nothing is passed on by mistake. */
 static void test_full(void)
 {
@@ -194,6 +221,7 @@ int main(void)
 {
     test_may_learn();
     test_taken();
+    test_taken_note();
     test_full();
     test_program();
     test_end_pedal();

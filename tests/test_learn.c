@@ -51,7 +51,7 @@ static void hear(int channel, int controller, int value)
 
 static bool taken(int channel, int controller)
 {
-    return rp_controls_taken(&learn.taken, rp_event_make(RP_CONTROL,
+    return rp_controls_taken(&learn.taken, NULL, rp_event_make(RP_CONTROL,
                                                          channel - 1,
                                                          controller, 0));
 }
@@ -259,6 +259,17 @@ static void test_others(void)
     CHECK_INT(lines, 1);
     rp_learn_hear(&learn, rp_event_make(RP_NOTE_ON, 0, 1, 127));
     CHECK_INT(presses, 200);
+    /* a pad that sends notes; softly is pressed, too */
+    CHECK_INT(rp_learn_line(&learn, "note36/10=panic"), RP_OK);
+    CHECK_INT(rp_learn_line(&learn, "note37=metronome"), RP_OK);
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_ON, 9, 36, 5));
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_OFF, 9, 36, 0));
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_ON, 8, 36, 5));
+    CHECK_INT(presses, 201);
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_ON, 3, 37, 5));
+    rp_learn_hear(&learn, rp_event_make(RP_NOTE_OFF, 3, 37, 0));
+    CHECK_INT(knobs.metronome, 1);
+    CHECK(!taken(10, 36) && taken(1, 1));
 }
 
 static void test_bad_files(void)
@@ -354,9 +365,9 @@ static void test_command(void)
     CHECK(strstr(file_text(), "\ncc21/3 = temperature 0.5..1.5 exp\n"));
     CHECK_INT(run("--json"), 0);
     CHECK_TEXT(said,
-               "[{\"controller\": 21, \"channel\": 3, \"knob\": "
-               "\"temperature\", \"text\": \"temperature 0.5..1.5 exp\"},\n "
-               "{\"controller\": 22, \"channel\": 0, \"knob\": \"panic\", "
+               "[{\"control\": \"cc21/3\", \"knob\": \"temperature\", "
+               "\"text\": \"temperature 0.5..1.5 exp\"},\n "
+               "{\"control\": \"cc22\", \"knob\": \"panic\", "
                "\"text\": \"panic\"}]\n");
     CHECK_INT(run("cc64=tempo"), 2);
     CHECK(strstr(said, "'cc64=tempo': expected another controller"));

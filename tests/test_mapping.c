@@ -41,6 +41,7 @@ static void test_text(void)
         "cc9 = preset relative-twos", "cc66 = panic",
         "cc67 = hand-over",         "cc3 = window 8..64 relative-offset",
         "cc4 = tempo 90..120 log jump", "cc5 = metre",
+        "note36/10 = panic",        "note0 = temperature 0.8..1.4",
     };
     char controller[16], knob[160], line[180];
 
@@ -78,7 +79,10 @@ static void test_bad_text(void)
         {"cc21/0=tempo", "expected a controller such as"},
         {"cc21x=tempo", "expected a controller such as"},
         {"cc-1=tempo", "expected a controller such as"},
-        {"note3=tempo", "expected a controller such as"},
+        {"note128=tempo", "expected a controller such as"},
+        {"note=tempo", "expected a controller such as"},
+        {"note36=tempo relative-twos", "expected a key to be pressed"},
+        {"note36=tempo exp", "expected a curve with an absolute"},
         {"cc21", "expected CONTROLLER=KNOB"},
         {"cc21=", "expected tempo, metre,"},
         {"cc21=tempi", "expected tempo, metre,"},

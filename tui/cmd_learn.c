@@ -62,10 +62,10 @@ static void print(const struct rp_learn *learn, bool json)
         rp_mapping_print_controller(mapping, controller, sizeof(controller));
         rp_mapping_print(mapping, knob, sizeof(knob));
         if (json) {
-            printf("%s{\"controller\": %u, \"channel\": %u, \"knob\": \"%s\", "
+            printf("%s{\"control\": \"%s\", \"knob\": \"%s\", "
                    "\"text\": \"%s\"}",
-                   i ? ",\n " : "[", mapping->controller, mapping->channel,
-                   rp_knob_name(mapping->knob), knob);
+                   i ? ",\n " : "[", controller, rp_knob_name(mapping->knob),
+                   knob);
         } else {
             printf("%-8s = %s\n", controller, knob);
         }

@@ -72,10 +72,13 @@ const struct rp_learn_map *rp_learn_of(const struct rp_learn *learn, int knob)
 /* The audio thread takes out what is in force, and nothing else. */
 static void publish(struct rp_learn *learn)
 {
-    for (uint8_t channel = 0; channel < 16; channel++) {
-        for (uint8_t c = 0; c < 128; c++) {
-            rp_controls_take(&learn->taken, channel, c,
-                             rp_learn_find(learn, channel + 1, c) != NULL);
+    for (int channel = 0; channel < 16; channel++) {
+        for (int c = 0; c < 2 * RP_CONTROL_NOTE; c++) {
+            bool taken = rp_learn_find(learn, (uint8_t)(channel + 1),
+                                       (uint8_t)c) != NULL;
+
+            rp_controls_take(&learn->taken, (uint8_t)channel, (uint8_t)c,
+                             taken);
         }
     }
 }
@@ -355,7 +358,10 @@ void rp_learn_change(struct rp_learn *learn, int knob,
     switch (change) {
     case RP_LEARN_KIND:
         mapping.kind = (mapping.kind + 1) % RP_MAP_KINDS;
-        mapping.kind = rp_knob_is_press(knob) ? RP_MAP_ABSOLUTE : mapping.kind;
+        if (rp_knob_is_press(knob) ||
+            mapping.controller >= RP_CONTROL_NOTE) { /* there is no other */
+            mapping.kind = map->mapping.kind;
+        }
         mapping.curve = RP_MAP_LINEAR;
         break;
     case RP_LEARN_CURVE:
@@ -413,29 +419,31 @@ static void turn_preset(struct rp_learn *learn, struct rp_learn_map *map,
 void rp_learn_hear(struct rp_learn *learn, struct rp_event event)
 {
     uint8_t channel = (uint8_t)((event.data[0] & 15) + 1);
+    int control = rp_controls_number(event);
+    uint8_t value = rp_controls_value(event);
     struct rp_learn_map *map;
-    bool learned = false;
+    bool learned = learn->learning >= 0 && control < RP_CONTROL_NOTE;
 
-    if ((event.data[0] & 0xf0) != RP_CONTROL) {
+    if (control < 0) {
         return;
     }
-    if (learn->learning >= 0) {
-        learn_it(learn, channel, event.data[1]);
-        learned = true;
+    if (learned) {
+        learn_it(learn, channel, (uint8_t)control);
     }
-    map = (struct rp_learn_map *)rp_learn_find(learn, channel, event.data[1]);
+    map = (struct rp_learn_map *)rp_learn_find(learn, channel,
+                                               (uint8_t)control);
     if (!map) {
         return; /* it was on its way when it was forgotten */
     }
     if (learned) { /* that press was meant to be learned, no more */
-        map->hand.was = event.data[2];
+        map->hand.was = value;
     }
     if (map->mapping.knob < RP_SETTINGS) {
-        map->wait = rp_mapping_turn(&map->mapping, &map->hand, event.data[2],
-                                    learn->knobs);
+        map->wait =
+            rp_mapping_turn(&map->mapping, &map->hand, value, learn->knobs);
     } else if (map->mapping.knob == RP_KNOB_PRESET) {
-        turn_preset(learn, map, event.data[2]);
-    } else if (rp_mapping_pressed(&map->hand, event.data[2])) {
+        turn_preset(learn, map, value);
+    } else if (rp_mapping_pressed(&map->hand, value)) {
         learn->press(learn->self, map->mapping.knob);
     }
 }
@@ -447,7 +455,11 @@ void rp_learn_label(const struct rp_learn *learn, int knob, char *text,
 
     *text = '\0';
     if (map) {
-        snprintf(text, size, "%scc%u%s", map->wait < 0 ? "<" : "",
-                 map->mapping.controller, map->wait > 0 ? ">" : "");
+        bool note = map->mapping.controller >= RP_CONTROL_NOTE;
+
+        snprintf(text, size, "%s%s%u%s", map->wait < 0 ? "<" : "",
+                 note ? "note" : "cc",
+                 map->mapping.controller % RP_CONTROL_NOTE,
+                 map->wait > 0 ? ">" : "");
     }
 }

@@ -50,7 +50,7 @@ RP_MUST rp_status rp_learn_line(struct rp_learn *learn, const char *line);
 /* Another preset's lines instead of the last one's. */
 void rp_learn_preset(struct rp_learn *learn, const struct rp_preset *preset);
 
-/* A controller was moved; channel messages that are none are passed over. */
+/* A controller was moved or a key pressed; others are passed over. */
 void rp_learn_hear(struct rp_learn *learn, struct rp_event event);
 
 /* The next controller turns this knob; -1: none does. */
