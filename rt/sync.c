@@ -8,7 +8,8 @@ RP_RT bool rp_sync_rolls(const struct rp_cycle *cycle)
 
     switch (sync->by) {
     case RP_SYNC_JACK:
-        return sync->leader == RP_LEADER_ROLLS;
+        return sync->leader == RP_LEADER_ROLLS || /* or there is none */
+               (sync->leader == RP_LEADER_NONE && cycle->clock.anchored);
     case RP_SYNC_MIDI:
         return cycle->clock.anchored && sync->leader != RP_LEADER_STANDS;
     default:

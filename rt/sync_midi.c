@@ -32,11 +32,27 @@ static double led_mbpm(const struct rp_cycle *cycle)
 static void count(struct rp_cycle *cycle, rp_frame frame)
 {
     struct rp_sync *sync = &cycle->sync;
-    rp_beat ours = rp_clock_beat(&cycle->clock, frame), theirs;
+    rp_beat off;
 
     sync->zero = 0;
-    theirs = led_beat(cycle, frame);
-    sync->zero = (ours - theirs + RP_TICK / 2) / RP_TICK * RP_TICK;
+    off = rp_clock_beat(&cycle->clock, frame) - led_beat(cycle, frame);
+    off += off < 0 ? -(RP_TICK / 2) : RP_TICK / 2;
+    sync->zero = off / RP_TICK * RP_TICK;
+    sync->counted = true;
+}
+
+/* Too far to make up for: on with the next of our beats that has the ticks'
+ * place in the bar. */
+static void jump(struct rp_cycle *cycle, rp_frame frame)
+{
+    struct rp_sync *sync = &cycle->sync;
+    rp_beat place = led_beat(cycle, frame) - sync->song;
+    rp_beat bar = rp_metre_bar(cycle->clock.metre);
+    uint8_t leader = sync->leader;
+
+    rp_sync_locate(cycle, frame, place, (place % bar + bar) % bar);
+    sync->leader = leader;
+    sync->zero += rp_clock_beat(&cycle->clock, frame) - led_beat(cycle, frame);
     sync->counted = true;
 }
 
@@ -51,14 +67,8 @@ static void steer(struct rp_cycle *cycle, rp_frame frame)
         return;
     }
     sync->steered = frame + (rp_frame)(PATIENCE * sync->chase.now.step);
-    if (size > RP_BEAT / 2) { /* no way but to jump */
-        rp_beat place = led_beat(cycle, frame) - sync->song;
-        rp_beat bar = rp_metre_bar(cycle->clock.metre);
-
-        rp_sync_locate(cycle, frame, place, (place % bar + bar) % bar);
-        sync->zero +=
-            rp_clock_beat(&cycle->clock, frame) - led_beat(cycle, frame);
-        sync->counted = true;
+    if (size > RP_BEAT / 2) {
+        jump(cycle, frame);
         return;
     }
     rp_sync_steer(cycle, frame, led_mbpm(cycle), error);
