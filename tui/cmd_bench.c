@@ -112,7 +112,8 @@ static const struct rp_option answers_options[] = {
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL,
      1 << RP_SET_MODE | 1 << RP_SET_TRADE | 1 << RP_SET_LENGTH |
          1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P | 1 << RP_SET_TOP_K |
-         1 << RP_SET_WINDOW | 1 << RP_SET_SEED},
+         1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
+         1 << RP_SET_CANDIDATES | 1 << RP_SET_SEED},
     {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
      0, 0, "train|valid|test"},
     {"count", "N", "calls (100)", RP_OPTION_COUNT, AT(count), 1, 100000},
