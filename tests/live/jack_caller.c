@@ -11,11 +11,11 @@
  * --log writes "in FRAME BYTES" and "out FRAME BYTES" for take_check.
  * --seconds repeats the calls for that long. --grid 0: something else set the
  * phase of the beat, so onsets are not compared with it. --flood 1: what is on
- * channel 16 is somebody else's. --rtmidi 1: the ports are called as RtMidi has them. --off: so
- * far from the grid, and thru from what is usual, an event may be: RtMidi over
- * JACK knows periods, not frames; how far they were is said. --kill ends the
- * server in the middle of an answer and logs what sounded: "held CHANNEL
- * PITCH".
+ * channel 16 is somebody else's. --rtmidi 1: the ports are called as RtMidi has
+ * them. --off: so far from the grid, and thru from what is usual, an event may
+ * be: RtMidi over JACK knows periods, not frames; how far they were is said.
+ * --kill ends the server in the middle of an answer and logs what sounded:
+ * "held CHANNEL PITCH".
  *
  * Two JACK clients, so that the graph has no loop: caller -> riposte ->
  * listener, all in one period. */

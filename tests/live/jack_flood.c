@@ -1,6 +1,6 @@
 /* Floods the input of riposte over JACK: RATE events a second, all on channel
- * 16, for some seconds or until SIGTERM, and checks that every one of them comes out of thru, in
- * order.
+ * 16, for some seconds or until SIGTERM, and checks that every one of them
+ * comes out of thru, in order.
  *   jack_flood KIND SECONDS RATE [rtmidi]
  * KIND notes: note-ons and note-offs. KIND mixed: pitch bends, and between them
  * whole SysEx, SysEx in pieces, bytes without a status, messages cut short; how

@@ -185,14 +185,14 @@ live_server() {
 # `backend`, "jack" unless the test sets it.
 live_play() {
     case ${backend:=jack} in
-    rtmidi*) live_in=riposte-in:in live_outs='riposte-out:out riposte-thru:thru' ;;
-    *) live_in=riposte:in live_outs='riposte:out riposte:thru' ;;
+    rtmidi*) live_ports='riposte-in:in riposte-out:out riposte-thru:thru' ;;
+    *) live_ports='riposte:in riposte:out riposte:thru' ;;
     esac
     live_run "$riposte" play --backend "$backend" --headless --tempo 97 \
         --metre 4/4 --seed 1 "$@" >"$work/play.log" 2>&1 </dev/null &
     player=$!
-    # shellcheck disable=SC2086 # two names
-    "$tools/jack_idle" --wait 20 $live_in $live_outs || {
+    # shellcheck disable=SC2086 # three names
+    "$tools/jack_idle" --wait 20 $live_ports || {
         sed 's/^/riposte: /' "$work/play.log"
         live_fail "riposte did not come up"
         exit 1
