@@ -62,7 +62,9 @@ static double correct(const struct rp_chase *chase, struct rp_line *line,
                       double at)
 {
     double s = spread(chase, line), off = at - line->at;
-    double heed = off * off > OUTLIER * s ? OUTLIER * s / (off * off) : 1.0;
+    double heed = chase->heard && off * off > OUTLIER * s
+                      ? OUTLIER * s / (off * off)
+                      : 1.0;
     double k0 = line->p00 / s, k1 = line->p01 / s;
 
     line->at += k0 * off * heed;
@@ -281,7 +283,7 @@ static void begin(struct rp_chase *chase, double at)
     line->p00 = chase->noise;
     line->p01 = 0.0;
     line->p11 =
-        chase->ticks < SETTLED ? 0.1 * line->step * line->step : chase->now.p11;
+        chase->ticks < SETTLED ? line->step * line->step : chase->now.p11;
     chase->trials = 0;
     chase->now = *line;
     chase->ticks += chase->ticks < UINT32_MAX;

@@ -34,6 +34,23 @@ static void test_senders(void)
     }
 }
 
+/* Whatever the knob says (100), from a quarter of it to three times. */
+static void test_range(void)
+{
+    static const double bpm[] = {25, 40, 75, 200, 300};
+
+    for (int i = 0; i < 10; i++) {
+        struct rp_bench_sync_case what = {"", bpm[i / 2], i % 2, 0, 0, 0, 0, 0};
+        struct rp_bench_sync_result r;
+
+        CHECK_INT(rp_bench_sync_run(&what, 30, 1, 0, &r), RP_OK);
+        CHECK(r.locked < 6.0);
+        CHECK(r.p99 < 4.0);
+        CHECK(fabs(r.drift) < 0.5);
+        CHECK_INT(r.displaced, 0);
+    }
+}
+
 /* 5 ms are a quarter of a tick: a loss can only be told from chance by what
  * comes after it. Without losses nothing is miscounted. */
 static void test_rough(void)
@@ -306,6 +323,7 @@ int main(void)
 {
     rp_log_level(RP_WARN);
     test_senders();
+    test_range();
     test_rough();
     test_start();
     test_continue();
