@@ -126,6 +126,8 @@ static void test_usage(void)
     refused("generate --count 0", 2, "--count '0'");
     refused("bench", 2, "expected one of ");
     refused("bench phrases", 2, "expected DIR...");
+    refused("bench candidates --of 16,1 .", 2, "character 4: expected up to");
+    refused("bench candidates --of 1, .", 2, "character 3: expected up to");
     refused("play --headless --backend null --cue 'soon tempo=90'", 2,
             "--cue 'soon tempo=90': expected \"SECONDS key=value\"");
     refused("play --headless --backend null --cue '1 tempo=9'", 2,

@@ -407,7 +407,7 @@ static rp_status read_counts(const char *text,
     char *end;
 
     options->choices = 0;
-    for (; *at; at = *end == ',' ? end + 1 : end) {
+    do {
         count = strtoul(at, &end, 10);
         if (end == at || (*end && *end != ',') || count <= before ||
             count > RP_ROLLOUT_CANDIDATES ||
@@ -421,8 +421,9 @@ static rp_status read_counts(const char *text,
         }
         options->candidates[options->choices++] = (uint32_t)count;
         before = count;
-    }
-    return options->choices ? RP_OK : RP_EARG;
+        at = end + 1;
+    } while (*end);
+    return RP_OK;
 }
 
 static int bench_candidates(int argc, char **argv)
