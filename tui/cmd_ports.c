@@ -34,7 +34,7 @@ static const struct rp_cli cli = {
     .about = "Lists MIDI ports: `in` can be read from (play --in), `out` can "
              "be sent to (play\n--out). A part of the name is enough there, or "
              "its number. Behind an arrow\nstands what of riposte it is "
-             "connected to. Then come the ports that `riposte play`\nconnects "
+             "connected to. Then come the ports that `riposte\nplay` connects "
              "again by itself.",
     .args = "[PART...]",
     .most_args = 64,
