@@ -1,10 +1,10 @@
 #include "rt/chase.h"
 
 enum {
-    MEMORY = 32,  /* ticks that the jitter is measured over */
-    SETTLED = 12, /* ticks after which the line can be trusted */
-    FASTEST = 800,
-    SLOWEST = 2 /* ticks a second: 2000 and 5 BPM */
+    MEMORY = 32,   /* ticks that the jitter is measured over */
+    SETTLED = 12,  /* ticks after which the line can be trusted */
+    FASTEST = 800, /* ticks a second: 2000 BPM */
+    SLOWEST = 2    /* the same: 5 BPM */
 };
 
 /* How much a tempo may wander from tick to tick, as a share of the step. */
@@ -14,10 +14,10 @@ static const double FIRST_MS = 4.0, LEAST_MS = 0.1;
 /* An innovation is an outlier beyond three deviations. */
 static const double OUTLIER = 9.0;
 
-/* What explains the ticks on trial: nothing happened, one or two were lost, or
- * from one of them on it is another tempo, or all come later than they did.
- * Each costs so much that chance does not pay it within hours; a sum of
- * squares of unit variance is what it saves. */
+/* What explains the ticks on trial: nothing happened; one or more were lost; or
+ * from one of them on the tempo drifts, or is another, or all come later than
+ * they did. Each costs so much that chance seldom pays it; what it saves is a
+ * sum of squares of unit variance. */
 enum cause { NOTHING, LOST, DRIFT, TEMPO, SHIFT };
 struct guess {
     enum cause cause;
