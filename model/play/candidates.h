@@ -9,7 +9,7 @@
 
 #include "model/play/rollout.h"
 
-enum { RP_WISH_NOTES = 64, RP_WISH_FEW = 8 };
+enum { RP_WISH_NOTES = 64 };
 
 /* What answers are judged by. */
 struct rp_wish {
