@@ -19,6 +19,7 @@ saw() {
     live_until 20 wanted && return
     page
     live_fail "never shown: $1"
+    tmux -S "$socket" kill-server
     exit 1
 }
 # sent BACK MESSAGE...: so many come back from thru
