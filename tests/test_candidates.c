@@ -16,7 +16,7 @@ static void begin(void)
     turn.steer.end = BAR;
     turn.dynamics.bar = BAR;
     turn.dynamics.beat = 24;
-    wish = (struct rp_wish){ .key = 0, .expected = 2, .echo = 0.0f };
+    wish = (struct rp_wish){ .key = 0, .clear = true, .expected = 2 };
 }
 
 static float judge(const struct rp_note *note, uint32_t count)

@@ -181,8 +181,8 @@ struct rp_sight rp_brief_sight(const struct rp_performer *p, rp_beat begins,
 
 /* ---- what candidates are judged by ---- */
 
-/* -1 where there is none, or what was heard does not tell. */
-static int find_key(const struct rp_memory *memory)
+/* -1 where there is none, or too little was heard to tell. */
+static int find_key(const struct rp_memory *memory, bool *clear)
 {
     const char *role = rp_card_get(&memory->model->card, "role");
     struct rp_note heard[HEARD];
@@ -193,7 +193,8 @@ static int find_key(const struct rp_memory *memory)
         return -1;
     for (uint64_t i = memory->notes - kept; i < memory->notes; i++)
         heard[count++] = memory->note[i % RP_MEMORY_NOTES];
-    return rp_key_is_clear(heard, count) ? rp_key_find(heard, count) : -1;
+    *clear = rp_key_is_clear(heard, count);
+    return rp_key_find(heard, count);
 }
 
 static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
@@ -205,7 +206,8 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
                                                  : RP_LISTEN_CALL;
     uint32_t from = kept > RP_WISH_NOTES ? kept - RP_WISH_NOTES : 0;
 
-    wish->key = find_key(&p->memory);
+    wish->clear = false;
+    wish->key = find_key(&p->memory, &wish->clear);
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);

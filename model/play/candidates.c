@@ -138,7 +138,8 @@ static float judge_cadence(const struct rp_wish *wish,
     if (wish->key >= 0) {
         if (!rp_key_home(wish->key, last->pitch))
             points += AWAY;
-        else if (last->pitch % 12 != wish->key % 12 && is_open(wish))
+        else if (last->pitch % 12 != wish->key % 12 && wish->clear &&
+                 is_open(wish))
             points += NOT_TONIC;
     }
     if (grid->beat > 0 && last->duration < grid->beat)
@@ -187,7 +188,7 @@ static float judge_tones(const struct rp_wish *wish,
 {
     float points = CLASH * count_clashes(turn, note, count), near = NEAR_KEY;
 
-    if (wish->key < 0)
+    if (wish->key < 0 || !wish->clear)
         return points;
     if (wish->notes)
         near += (float)count_foreign(wish->key, wish->call, wish->notes) /

@@ -14,6 +14,7 @@ enum { RP_WISH_NOTES = 64 };
 /* What answers are judged by. */
 struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
+    bool clear;        /* there is no doubt of it */
     uint32_t expected; /* notes an answer should have, about; 0: any */
     float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
