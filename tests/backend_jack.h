@@ -5,6 +5,7 @@
 #include <jack/types.h>
 #include <time.h>
 
+#include "rt/backend.h"
 #include "tests/backend_log.h"
 #include "tests/fake/fake_jack.h"
 

@@ -1,7 +1,5 @@
 /* The JACK backend over a JACK library within this program. The process
  * callback runs under a guard that aborts on anything that may block. */
-#include "rt/backend.h"
-
 #include "tests/backend_jack.h"
 
 static void test_offsets(void)
