@@ -31,6 +31,7 @@ static void test_judge(void)
 {
     struct rp_note good[] = { { 0, 24, 62, 80 }, { 48, 48, 60, 80 } };
     struct rp_note half[] = { { 0, 24, 65, 80 }, { 48, 48, 67, 80 } };
+    struct rp_note third[] = { { 0, 24, 65, 80 }, { 48, 48, 64, 80 } };
     struct rp_note away[] = { { 0, 24, 60, 80 }, { 48, 48, 62, 80 } };
     struct rp_note brief[] = { { 0, 24, 62, 80 }, { 48, 12, 60, 80 } };
     struct rp_note early[] = { { 0, 12, 62, 80 }, { 0, 24, 60, 80 } };
@@ -40,9 +41,11 @@ static void test_judge(void)
     begin();
     CHECK(judge(good, 2) == 0.0f);
     CHECK(judge(half, 2) > 0.0f); /* on the fifth: not home yet, */
+    CHECK(judge(third, 2) > 0.0f); /* nor on the third */
     wish.call[0] = (struct rp_note){ 0, 24, 60, 80 };
     wish.notes = 1;
-    CHECK(judge(half, 2) == 0.0f); /* which the call was already */
+    CHECK(judge(third, 2) == 0.0f); /* which the call was already, */
+    CHECK(judge(half, 2) > 0.0f);   /* and that asks again */
     wish.notes = 0;
     CHECK(judge(away, 2) > judge(half, 2));
     CHECK(judge(brief, 2) > 0.0f);

@@ -6,7 +6,7 @@
 
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
-#define NOT_TONIC 3.0f /* of it, but not the tonic, and the call was open */
+#define NOT_TONIC 3.0f /* of it, but leaves open what should be closed */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
 #define UNFILLED 1.0f /* more than a beat is left after it */
@@ -120,11 +120,16 @@ static float past(float value, float near)
     return value > near ? value - near : 0.0f;
 }
 
-/* A call that does not close on the tonic asks for an answer that does. */
-static bool is_open(const struct rp_wish *wish)
+/* A call that does not close on the tonic asks for an answer that does; one
+ * that does may be answered on the third, but the fifth asks again. */
+static bool is_open(const struct rp_wish *wish, uint8_t last)
 {
-    return !wish->notes ||
-           wish->call[wish->notes - 1].pitch % 12 != wish->key % 12;
+    int tonic = wish->key % 12;
+
+    if (last % 12 == tonic)
+        return false;
+    return last % 12 == (tonic + 7) % 12 || !wish->notes ||
+           wish->call[wish->notes - 1].pitch % 12 != tonic;
 }
 
 static float judge_cadence(const struct rp_wish *wish,
@@ -138,8 +143,7 @@ static float judge_cadence(const struct rp_wish *wish,
     if (wish->key >= 0) {
         if (!rp_key_home(wish->key, last->pitch))
             points += AWAY;
-        else if (last->pitch % 12 != wish->key % 12 && wish->clear &&
-                 is_open(wish))
+        else if (wish->clear && is_open(wish, last->pitch))
             points += NOT_TONIC;
     }
     if (grid->beat > 0 && last->duration < grid->beat)

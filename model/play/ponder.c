@@ -11,7 +11,7 @@
 
 enum {
     SLOTS = 32,       /* candidates that advance together */
-    USUAL_MOST = 64,  /* as many as a CPU has time for, of ... */
+    USUAL_MOST = 128, /* as many as a CPU has time for, of ... */
     USUAL_NOTES = 16, /* ... so many notes, by a network of ... */
     USUAL_WEIGHTS = 900000, /* ... so many weights a note */
     USUAL_LEAST = 8,
