@@ -132,6 +132,9 @@ static void stop(struct rp_cycle *cycle)
         sync->position =
             sync->zero - sync->song + (sync->chase.now.tick + 1) * RP_TICK;
     }
+    if (sync->leader == RP_LEADER_NONE && sync->counted) {
+        rp_cycle_silence_answers(cycle, 0); /* it led, unsaid */
+    }
     sync->armed = false;
     rp_sync_stand(cycle);
 }
@@ -162,7 +165,7 @@ RP_RT void rp_sync_midi(struct rp_cycle *cycle, rp_frame frame,
     case RP_POSITION:
         sync->position =
             (event.data[1] | (rp_beat)event.data[2] << 7) * SIXTEENTH * RP_TICK;
-        sync->armed = sync->leader == RP_LEADER_ROLLS;
+        sync->armed |= sync->leader == RP_LEADER_ROLLS;
         break;
     default:
         break;

@@ -161,6 +161,12 @@ static void test_continue(void)
          bench->cycle->sync.song) /
             (4 * RP_BEAT),
         9);
+    send(bench, RP_STOP, 0);
+    send(bench, RP_CONTINUE, 0);
+    send(bench, RP_POSITION, 16 * 9 + 6); /* between it and its first tick */
+    ticks(bench, 1);
+    CHECK_INT(bench->cycle->sync.leader, RP_LEADER_ROLLS);
+    check_place(bench, 36);
     bench_destroy(bench);
 }
 
@@ -220,6 +226,11 @@ static void test_no_start(void)
         bench_run(bench, TICK, in, 2);
         ticks(bench, 95 + i);
         check_place(bench, 95);
+        bench_plan(bench, 4 * RP_BEAT, bench_on(0, 61));
+        ticks(bench, 10);
+        CHECK_INT(bench_sounding(bench), 2);
+        send(bench, RP_STOP, 0); /* of what it led, too */
+        CHECK_INT(bench_sounding(bench), 1); /* the key that is down */
         bench_destroy(bench);
     }
 }
