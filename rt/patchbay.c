@@ -311,13 +311,11 @@ static void rename_links(struct rp_patchbay *bay, const char *was,
 void rp_patchbay_peer(struct rp_patchbay *bay, const struct rp_peer *peer,
                       const char *alias)
 {
-    const struct rp_peer *made;
+    const struct rp_peer *made, *renamed;
     char was[RP_PORT_NAME];
 
-    if (rp_peers_rename(&bay->peers, peer->number, peer->name, was)) {
-        rename_links(
-            bay, was,
-            rp_peers_at(&bay->peers, peer->source, peer->number, NULL)->id);
+    if ((renamed = rp_peers_rename(&bay->peers, peer, was))) {
+        rename_links(bay, was, renamed->id);
     }
     made = rp_peers_see(&bay->peers, peer, alias);
     if (made && bay->settled) {

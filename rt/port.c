@@ -113,21 +113,23 @@ const struct rp_peer *rp_peers_see(struct rp_peers *peers,
     return made;
 }
 
-bool rp_peers_rename(struct rp_peers *peers, uint32_t number, const char *name,
-                     char *was)
+const struct rp_peer *rp_peers_rename(struct rp_peers *peers,
+                                      const struct rp_peer *now, char *was)
 {
-    for (int i = 0; number && i < peers->count; i++) {
+    for (int i = 0; now->number && i < peers->count; i++) {
         struct rp_peer *peer = &peers->peer[i];
 
-        if (peer->number == number && strcmp(peer->name, name)) {
+        if (peer->number == now->number && peer->source == now->source &&
+            peer->destination == now->destination &&
+            strcmp(peer->name, now->name)) {
             memcpy(was, peer->id, RP_PORT_NAME);
             peer->id[0] = '\0'; /* no namesake of itself */
-            snprintf(peer->name, sizeof(peer->name), "%s", name);
-            give_id(peers, peer, name);
-            return true;
+            memcpy(peer->name, now->name, sizeof(peer->name));
+            give_id(peers, peer, peer->name);
+            return peer;
         }
     }
-    return false;
+    return NULL;
 }
 
 static const struct rp_peer *take_out(struct rp_peers *peers, int at)

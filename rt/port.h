@@ -45,10 +45,10 @@ const struct rp_peer *rp_peers_gone(struct rp_peers *peers);
 const struct rp_peer *rp_peers_drop(struct rp_peers *peers, uint32_t number,
                                     const char *name);
 
-/* The one of that number (not 0) has another name now. True when it had an
- * older one; its id was `was`. */
-bool rp_peers_rename(struct rp_peers *peers, uint32_t number, const char *name,
-                     char *was);
+/* The one of that number (not 0), and of the same ways, has another name now.
+ * NULL when it has not; else its id was `was`. */
+const struct rp_peer *rp_peers_rename(struct rp_peers *peers,
+                                      const struct rp_peer *now, char *was);
 
 /* By number and name (either 0 or NULL: whatever it is), among sources or
  * destinations. NULL: there is none. */

@@ -266,6 +266,27 @@ static void test_blink(void)
 }
 
 /* A system that refuses is asked once a second, and that is said once. */
+/* A program has gone and another has its number, before anybody looked. */
+static void test_number_again(void)
+{
+    boot();
+    start(NULL, LIST("Synth"), NULL);
+    poll(SECOND);
+    CHECK(peer[3].connected[OUT]);
+    unplug(3);
+    peer[3].there = true;
+    peer[3].name = "Pads:out";
+    peer[3].ways = 1;
+    poll(SECOND);
+    CHECK(strstr(logged, "Synth:in is gone; it is connected again") != NULL);
+    CHECK(strstr(logged, "Pads:out is there") != NULL);
+    peer[3].name = "Synth:in";
+    peer[3].ways = 2;
+    poll(SECOND);
+    CHECK(peer[3].connected[OUT]);
+    stop();
+}
+
 static void test_refused(void)
 {
     boot();
@@ -413,6 +434,7 @@ int main(void)
     test_numbers();
     test_replug();
     test_blink();
+    test_number_again();
     test_refused();
     test_lose();
     test_remember();

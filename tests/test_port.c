@@ -20,6 +20,17 @@ static const struct rp_peer *see(uint32_t number, const char *name, int ways)
     return rp_peers_see(&peers, &peer, NULL);
 }
 
+/* What its id was; NULL when it is no new name. */
+static const char *name_anew(uint32_t number, const char *name, int ways)
+{
+    static char was[RP_PORT_NAME];
+    struct rp_peer now = {
+        .number = number, .source = ways & 1, .destination = ways & 2};
+
+    snprintf(now.name, sizeof(now.name), "%s", name);
+    return rp_peers_rename(&peers, &now, was) ? was : NULL;
+}
+
 static void check_identity(const char *name, const char *want)
 {
     char id[RP_PORT_NAME];
@@ -70,7 +81,6 @@ static void test_namesakes(void)
 
 static void test_look(void)
 {
-    char was[RP_PORT_NAME];
     const struct rp_peer *gone;
     int lost = 0;
 
@@ -92,11 +102,11 @@ static void test_look(void)
     CHECK_INT(peers.count, 2);
     /* a program that names itself later */
     see(128 << 8, "Client-128:in", 1);
-    CHECK(!rp_peers_rename(&peers, 128 << 8, "Client-128:in", was));
-    CHECK(rp_peers_rename(&peers, 128 << 8, "port 7", was));
-    CHECK_TEXT(was, "Client-128:in");
+    CHECK(!name_anew(128 << 8, "Client-128:in", 1));
+    CHECK(!name_anew(128 << 8, "port 7", 2)); /* somebody else */
+    CHECK_TEXT(name_anew(128 << 8, "port 7", 1), "Client-128:in");
     CHECK_TEXT(rp_peers_at(&peers, true, 128 << 8, NULL)->id, "port 7 [2]");
-    CHECK(!rp_peers_rename(&peers, 0, "port 7", was)); /* has no number */
+    CHECK(!name_anew(0, "port 7", 1)); /* has no number */
 }
 
 static int match(bool source, const char *want)
