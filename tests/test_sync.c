@@ -229,7 +229,7 @@ static void test_no_start(void)
         bench_plan(bench, 4 * RP_BEAT, bench_on(0, 61));
         ticks(bench, 10);
         CHECK_INT(bench_sounding(bench), 2);
-        send(bench, RP_STOP, 0); /* of what it led, too */
+        send(bench, RP_STOP, 0);
         CHECK_INT(bench_sounding(bench), 1); /* the key that is down */
         bench_destroy(bench);
     }
