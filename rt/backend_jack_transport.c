@@ -7,7 +7,7 @@
 #include "rt/log.h"
 #include "rt/trust.h"
 
-enum { TICKS_PER_BEAT = 1920 };
+enum { TICKS_PER_BEAT = 1920, MOST_BARS = 1 << 24 };
 
 RP_TRUST_BEGIN
 RP_RT jack_transport_state_t jack_transport_query(const jack_client_t *client,
@@ -27,7 +27,8 @@ static RP_RT bool read_bars(const jack_position_t *position,
     if (!(position->valid & JackPositionBBT) || !(unit >= 1 && unit <= 32) ||
         !(beats >= 1 && beats <= 32) || !(ticks >= 1 && ticks <= 1e7) ||
         !(bpm * 4 / unit >= 1 && bpm * 4 / unit <= 2000) || position->bar < 1 ||
-        position->beat < 1 || position->beat > 64 || position->tick < 0) {
+        position->bar > MOST_BARS || position->beat < 1 ||
+        position->beat > 64 || position->tick < 0) {
         return false;
     }
     transport->metre = (struct rp_metre){(uint8_t)beats, (uint8_t)unit};
@@ -38,6 +39,9 @@ static RP_RT bool read_bars(const jack_position_t *position,
     into = position->beat - 1 + position->tick / ticks;
     if (position->valid & JackBBTFrameOffset) { /* it was so much earlier */
         into += position->bbt_offset * bpm / 60 / position->frame_rate;
+    }
+    if (!(into < 1e6)) { /* nor can it be counted */
+        return false;
     }
     transport->bar = position->bar - 1;
     transport->into = (rp_beat)(into * (double)RP_BEAT * 4 / unit);

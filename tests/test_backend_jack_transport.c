@@ -80,6 +80,21 @@ static void test_transport(void)
     CHECK_NEAR((double)(rp_clock_beat(&clock, frame - 128) - clock.bar) /
                    (double)RP_BEAT,
                2.75, 1e-6);
+    fake_jack.position.beats_per_bar = 32;
+    fake_jack.position.beat_type = 1;
+    fake_jack.position.bar = INT32_MAX;
+    fake_jack_period();
+    fake_jack.position.bar = 1;
+    fake_jack.position.tick = INT32_MAX;
+    fake_jack.position.ticks_per_beat = 1;
+    fake_jack_period();
+    fake_jack.position.tick = 0;
+    fake_jack.position.valid |= JackBBTFrameOffset;
+    fake_jack.position.bbt_offset = 1;
+    fake_jack.position.frame_rate = 0;
+    fake_jack_period();
+    rp_session_now(session, &clock, &frame);
+    CHECK(clock.metre.beats == 7 && clock.metre.unit == 8); /* none is led */
     fake_jack.position.beats_per_minute = NAN;
     fake_jack.position.bar = -3;
     fake_jack.position.ticks_per_beat = 0;
