@@ -41,6 +41,14 @@ static const struct rp_cli cli = {
     .options = options,
 };
 
+/* Names come from outside: they stay on their line, and paint nothing. */
+static void print_name(const char *name)
+{
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+        putchar(*c < 0x20 || *c == 0x7f ? '?' : *c);
+    }
+}
+
 /* "riposte:out, riposte:thru" as a JSON array. */
 static void print_connected(const char *text)
 {
@@ -80,12 +88,12 @@ static void each(void *self, const struct rp_port *port)
     } else {
         bool connected = port->connected && *port->connected;
 
-        printf("%-7s %-4s %2u  %s%s%s\n", port->backend,
-               port->input ? "in" : "out", listing->number, port->name,
-               !connected    ? ""
-               : port->input ? " -> "
-                             : " <- ",
-               connected ? port->connected : "");
+        printf("%-7s %-4s %2u  ", port->backend, port->input ? "in" : "out",
+               listing->number);
+        print_name(port->name);
+        printf("%s", !connected ? "" : port->input ? " -> " : " <- ");
+        print_name(connected ? port->connected : "");
+        printf("\n");
     }
     listing->count++;
 }
@@ -113,8 +121,10 @@ static rp_status list_remembered(struct listing *listing, const char *path)
             rp_quote_print(stdout, line->id);
             printf("}");
         } else {
-            printf("%s%-7s %-8s%s\n", count ? "" : "remembered:\n",
-                   line->backend, line->port, line->id);
+            printf("%s%-7s %-8s", count ? "" : "remembered:\n", line->backend,
+                   line->port);
+            print_name(line->id);
+            printf("\n");
         }
         count++;
     }
