@@ -471,4 +471,5 @@ const struct rp_engine_ops rp_engine_cuda = {
     .state = cuda_state,
     .set_state = cuda_set_state,
     .rollout = rp_cuda_rollout,
+    .train = &rp_train_cuda,
 };

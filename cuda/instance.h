@@ -18,7 +18,7 @@ enum rp_cuda_path {
 extern const char *const rp_cuda_path_names[RP_CUDA_PATHS];
 
 /* Device memory that goes with the instance. */
-enum { RP_CUDA_PIECES = 32 };
+enum { RP_CUDA_PIECES = 96 };
 struct rp_cuda_memory {
     void *piece[RP_CUDA_PIECES];
     bool host[RP_CUDA_PIECES]; /* pinned and mapped */
@@ -118,5 +118,6 @@ rp_status rp_cuda_chains_run(struct rp_cuda *cuda,
                              void *rolled);
 
 extern const struct rp_engine_ops rp_engine_cuda;
+extern const struct rp_train_ops rp_train_cuda; /* train.c */
 
 #endif

@@ -5,35 +5,6 @@
 
 #include "rt/log.h"
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-struct rp_train_rng rp_train_rng_from(uint64_t seed, uint64_t a, uint64_t b)
-{
-    struct rp_train_rng rng = { mix(mix(mix(seed) + a) + b) };
-    return rng;
-}
-
-uint64_t rp_train_rng_next(struct rp_train_rng *rng)
-{
-    rng->state += UINT64_C(0x9e3779b97f4a7c15);
-    return mix(rng->state);
-}
-
-uint32_t rp_train_rng_below(struct rp_train_rng *rng, uint32_t n)
-{
-    return (uint32_t)((rp_train_rng_next(rng) >> 32) * n >> 32);
-}
-
-float rp_train_rng_uniform(struct rp_train_rng *rng)
-{
-    return (float)(rp_train_rng_next(rng) >> 40) * 0x1p-24f;
-}
-
 int32_t rp_train_bar(const struct rp_piece *piece, uint32_t resolution,
                      uint32_t first)
 {

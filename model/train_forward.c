@@ -1,22 +1,7 @@
 /* Forward through the layers, and through the heads to the loss. */
 #include <string.h>
 
-#include "model/train_crop.h"
 #include "model/train_parts.h"
-
-void rp_train_keep(const struct rp_train_pass *pass, uint32_t place,
-                   uint32_t count, float *keep)
-{
-    struct rp_train_rng rng = rp_train_rng_from(pass->seed, place, count);
-    uint32_t limit = (uint32_t)(pass->dropout * 65536.0f);
-    float scale = 1.0f / (1.0f - (float)limit / 65536.0f);
-
-    for (uint32_t i = 0; i < count; i += 4) {
-        uint64_t bits = rp_train_rng_next(&rng);
-        for (uint32_t j = 0; j < 4 && i + j < count; j++)
-            keep[i + j] = (bits >> (16 * j) & 65535) < limit ? 0.0f : scale;
-    }
-}
 
 /* Gates of layer 0: what is heard is a few ones, so their columns are added. */
 static void hear_sparse(const struct rp_train_net *net,

@@ -21,7 +21,7 @@ struct fake_cuda fake_cuda = {.devices = 1,
                               .clusters = 16,
                               .seed = 1};
 
-enum kind { LAUNCH, COPY, SET, RECORD };
+enum kind { LAUNCH, COPY, SET, RECORD, WAIT };
 
 struct op {
     struct op *next;
@@ -290,6 +290,21 @@ static bool run_launch(const struct op *op)
     return fake_fibers_run(&op->launch, op->arguments);
 }
 
+static cudaError_t advance(cudaStream_t stream);
+
+/* What another stream waits for; false: for ever. */
+static bool run_until(const struct fake_event *event)
+{
+    cudaError_t error = cudaErrorNotReady;
+
+    while (event->due && error == cudaErrorNotReady) {
+        if (fake_cuda.stall && fake_cuda.kernels >= fake_cuda.stall)
+            return false;
+        error = advance(event->stream);
+    }
+    return true;
+}
+
 static bool run_op(const struct op *op)
 {
     if (op->kind == LAUNCH)
@@ -298,8 +313,10 @@ static bool run_op(const struct op *op)
         memmove(op->to, op->from, op->size);
     else if (op->kind == SET)
         memset(op->to, op->value, op->size);
-    else
+    else if (op->kind == RECORD)
         op->event->due--;
+    else
+        return run_until(op->event);
     return true;
 }
 
@@ -371,6 +388,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     struct op op = {.kind = RECORD, .event = event};
+
+    return enqueue(stream, &op, NULL);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
+                                unsigned flags)
+{
+    struct op op = {.kind = WAIT, .event = event};
 
     return enqueue(stream, &op, NULL);
 }

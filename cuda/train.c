@@ -1,0 +1,585 @@
+/* Training on the device: what a learner is made of, and its table. A step is
+ * one sequence of launches on one stream: nothing in it waits for the host,
+ * which fills and sends the next batch meanwhile. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda/train.h"
+#include "rt/log.h"
+
+enum {
+    DEADLINE_MS = 60000, /* a step that takes longer never ends */
+    WORK = 32 << 20,     /* bytes that cuBLASLt may use */
+    BF16_SINCE = 91300   /* cuDNN's GRU has bf16 */
+};
+
+/* Learners whose memory the device may still write to. */
+static struct rp_cuda *stuck;
+
+static struct rp_cuda_train *of(struct rp_learner *learner)
+{
+    return (struct rp_cuda_train *)learner;
+}
+
+rp_status rp_cuda_train_check(struct rp_cuda_train *t, cudaError_t error,
+                              const char *what)
+{
+    return rp_cuda_check(&t->cuda, error, what);
+}
+
+rp_status rp_cuda_train_dnn(struct rp_cuda_train *t, cudnnStatus_t status,
+                            const char *what)
+{
+    if (!status)
+        return RP_OK;
+    rp_log(RP_ERROR, "cuda", "%s: cuDNN says %s", what,
+           t->libs->cudnnGetErrorString(status));
+    t->cuda.lost = true;
+    return RP_ELOST;
+}
+
+rp_status rp_cuda_train_blas(struct rp_cuda_train *t, cublasStatus_t status,
+                             const char *what)
+{
+    if (!status)
+        return RP_OK;
+    rp_log(RP_ERROR, "cuda", "%s: cuBLASLt says %s", what,
+           t->libs->cublasLtGetStatusString(status));
+    t->cuda.lost = true;
+    return RP_ELOST;
+}
+
+rp_status rp_cuda_train_alloc(struct rp_cuda_train *t, void *out, size_t size)
+{
+    return rp_cuda_alloc(&t->cuda, &t->cuda.memory, out, size);
+}
+
+static void destroy(struct rp_learner *learner)
+{
+    struct rp_cuda_train *t = of(learner);
+
+    if (!t)
+        return;
+    if (t->cuda.stuck) {
+        t->cuda.next_stuck = stuck;
+        stuck = &t->cuda;
+        return;
+    }
+    if (t->cuda.stream && !t->cuda.lost)
+        (void)rp_cuda_wait(&t->cuda, t->cuda.stream, "closing");
+    if (t->copies && !t->cuda.lost)
+        (void)rp_cuda_wait(&t->cuda, t->copies, "closing");
+    for (int i = 0; i < RP_CUDA_SLOTS; i++) {
+        rp_cuda_free(&t->batch[i].memory);
+        if (t->batch[i].sent)
+            (void)cudaEventDestroy(t->batch[i].sent);
+        if (t->batch[i].done)
+            (void)cudaEventDestroy(t->batch[i].done);
+    }
+    for (int i = 0; i < 2; i++)
+        rp_cuda_rnn_fini(t, &t->net[i]);
+    rp_cuda_product_fini(t);
+    if (t->preference)
+        (void)t->libs->cublasLtMatmulPreferenceDestroy(t->preference);
+    if (t->none)
+        (void)t->libs->cudnnDestroyDropoutDescriptor(t->none);
+    if (t->blas)
+        (void)t->libs->cublasLtDestroy(t->blas);
+    if (t->dnn)
+        (void)t->libs->cudnnDestroy(t->dnn);
+    rp_cuda_free(&t->cuda.memory);
+    if (t->cuda.stream)
+        (void)cudaStreamDestroy(t->cuda.stream);
+    if (t->copies)
+        (void)cudaStreamDestroy(t->copies);
+    free(t);
+}
+
+static rp_status open_device(struct rp_cuda_train *t)
+{
+    cudaError_t error = cudaSetDevice(0);
+
+    if (!error)
+        error = cudaStreamCreateWithPriority(&t->cuda.stream,
+                                             cudaStreamNonBlocking, 0);
+    if (!error)
+        error = cudaStreamCreateWithPriority(&t->copies,
+                                             cudaStreamNonBlocking, 0);
+    for (int i = 0; i < RP_CUDA_SLOTS; i++) {
+        if (!error)
+            error = cudaEventCreateWithFlags(&t->batch[i].sent,
+                                             cudaEventDisableTiming);
+        if (!error)
+            error = cudaEventCreateWithFlags(&t->batch[i].done,
+                                             cudaEventDisableTiming);
+    }
+    return rp_cuda_train_check(t, error, "opening the device");
+}
+
+static rp_status open_libraries(struct rp_cuda_train *t)
+{
+    char why[300];
+    cudnnStatus_t status;
+
+    t->libs = rp_cuda_libs(why, sizeof why);
+    if (!t->libs) {
+        rp_log(RP_ERROR, "cuda", "training on the GPU: %s", why);
+        return RP_ENONE;
+    }
+    status = t->libs->cudnnCreate(&t->dnn);
+    if (!status)
+        status = t->libs->cudnnSetStream(t->dnn, t->cuda.stream);
+    if (!status)
+        status = t->libs->cudnnCreateDropoutDescriptor(&t->none);
+    if (!status)
+        status = t->libs->cudnnSetDropoutDescriptor(t->none, t->dnn, 0, NULL,
+                                                    0, 0);
+    if (status)
+        return rp_cuda_train_dnn(t, status, "opening cuDNN");
+    return rp_cuda_train_blas(t, t->libs->cublasLtCreate(&t->blas),
+                              "opening cuBLASLt");
+}
+
+/* bf16 where cuDNN's GRU has it, else TF32: the same cores, more bits. */
+static struct rp_cuda_numbers numbers_of(const struct rp_cuda_train *t)
+{
+    struct rp_cuda_numbers numbers = {false, false};
+    size_t version = t->libs->cudnnGetVersion();
+
+    if (t->options.precision != RP_BF16)
+        return numbers;
+    numbers.bf16 = version >= BF16_SINCE;
+    numbers.tf32 = !numbers.bf16;
+    if (numbers.tf32)
+        rp_log(RP_INFO, "cuda",
+               "cuDNN %zu.%zu.%zu has no bf16 for a GRU (9.13 has): TF32",
+               version / 10000, version / 100 % 100, version % 100);
+    return numbers;
+}
+
+static void describe(struct rp_cuda_train *t)
+{
+    const struct rp_cuda_numbers *is = &t->net[1].numbers;
+    size_t version = t->libs->cudnnGetVersion();
+    struct cudaDeviceProp device;
+
+    if (cudaGetDeviceProperties(&device, 0))
+        snprintf(device.name, sizeof device.name, "GPU");
+    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s",
+             device.name, version / 10000, version / 100 % 100, version % 100,
+             is->bf16   ? "bf16"
+             : is->tf32 ? "tf32"
+                        : "fp32");
+}
+
+static rp_status make_params(struct rp_cuda_train *t)
+{
+    const uint32_t views = t->layout.count;
+    const size_t bytes = t->size * sizeof(float);
+    struct rp_cuda_stretch stretch[RP_VIEWS_MAX];
+    rp_status status = rp_cuda_train_alloc(t, &t->params, bytes);
+
+    for (uint32_t v = 0; v < views; v++) {
+        const struct rp_cuda_view *view = &t->view[v];
+        size_t count = (size_t)view->rows * view->ld;
+        stretch[v] = (struct rp_cuda_stretch){
+            view->at, count, view->columns > 1, t->frozen[v]};
+        t->most = count > t->most ? count : t->most;
+    }
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->gradient, bytes);
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->slots, 2 * bytes);
+    if (!status && t->options.average)
+        status = rp_cuda_train_alloc(t, &t->average, bytes);
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->stretch, views * sizeof *stretch);
+    if (!status)
+        status = rp_cuda_train_alloc(
+            t, &t->partial, views * RP_CUDA_NORM_BLOCKS * sizeof *t->partial);
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->norms, sizeof *t->norms);
+    if (!status)
+        status = rp_cuda_train_check(
+            t,
+            cudaMemcpyAsync(t->stretch, stretch, views * sizeof *stretch,
+                            cudaMemcpyHostToDevice, t->cuda.stream),
+            "sending a table");
+    return status ? status : rp_cuda_wait(&t->cuda, t->cuda.stream, "opening");
+}
+
+/* What lies between the layers: cells as wide as floats, for validation. */
+static rp_status make_layers(struct rp_cuda_train *t)
+{
+    const struct rp_shape *shape = &t->options.shape;
+    const size_t rows = (size_t)t->options.T * t->options.B, cell = 4;
+    const size_t heard = rows * t->net[1].rnn[0].inputs * cell;
+    const size_t state = rows * shape->hidden * cell;
+    rp_status status = rp_cuda_train_alloc(t, &t->x, heard);
+
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->dx, heard);
+    if (!status)
+        status = rp_cuda_train_alloc(
+            t, &t->start, shape->layers * t->options.B * shape->hidden * cell);
+    for (uint32_t i = 0; i < t->net[1].rnns && !status; i++) {
+        status = rp_cuda_train_alloc(t, &t->y[i], state);
+        if (!status && i)
+            status = rp_cuda_train_alloc(t, &t->heard[i], state);
+    }
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->dtop, state);
+    for (int i = 0; i < 2 && !status; i++)
+        status = rp_cuda_train_alloc(t, &t->dy[i], state);
+    return status;
+}
+
+static rp_status make_scratch(struct rp_cuda_train *t)
+{
+    struct rp_cuda_scratch *s = &t->scratch;
+    const struct rp_shape *shape = &t->options.shape;
+    const size_t rows =
+        rp_cuda_round((size_t)t->options.T * t->options.B, RP_CUDA_ROWS);
+    const size_t H = shape->hidden, E = shape->head, cell = 4;
+    const size_t widest = E > RP_CUDA_LOGITS ? E : RP_CUDA_LOGITS;
+    const struct {
+        void *to;
+        size_t bytes;
+    } room[] = {
+        {&s->a, rows * H * cell},
+        {&s->c, rows * t->conditions * cell},
+        {&s->e, rows * E * cell},
+        {&s->de, rows * E * cell},
+        {&s->d, rows * RP_CUDA_LOGITS * cell},
+        {&s->e_sums, rows * E * sizeof(float)},
+        {&s->logits, rows * RP_CUDA_LOGITS * sizeof(float)},
+        {&s->da, rows * H * sizeof(float)},
+        {&s->loss, rows * sizeof(double)},
+        {&s->hits, rows * sizeof(uint32_t)},
+        {&s->partial, (rows / RP_CUDA_CHUNK + 1) * widest * sizeof(float)},
+    };
+    rp_status status = RP_OK;
+
+    for (size_t i = 0; i < sizeof room / sizeof *room && !status; i++)
+        status = rp_cuda_train_alloc(t, room[i].to, room[i].bytes);
+    return status;
+}
+
+static rp_status make_work(struct rp_cuda_train *t)
+{
+    const uint64_t bytes = t->work_size > WORK ? t->work_size : WORK;
+    rp_status status = rp_cuda_train_alloc(t, &t->work, bytes);
+
+    t->work_size = bytes;
+    if (!status)
+        status = rp_cuda_train_blas(
+            t, t->libs->cublasLtMatmulPreferenceCreate(&t->preference),
+            "opening cuBLASLt");
+    if (!status)
+        status = rp_cuda_train_blas(
+            t,
+            t->libs->cublasLtMatmulPreferenceSetAttribute(
+                t->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                &bytes, sizeof bytes),
+            "opening cuBLASLt");
+    for (int i = 0; i < RP_CUDA_SLOTS && !status; i++)
+        status = rp_cuda_alloc_mapped(
+            &t->cuda, &t->cuda.memory, (void **)&t->result[i],
+            (void **)&t->result_device[i], sizeof *t->result[i]);
+    return status;
+}
+
+static rp_status make(struct rp_cuda_train *t)
+{
+    const struct rp_vocabulary *vocabulary = &t->options.shape.vocabulary;
+    rp_status status = open_device(t);
+
+    if (!status)
+        status = open_libraries(t);
+    if (status)
+        return status;
+    rp_shape_layout(&t->options.shape, &t->layout);
+    rp_cuda_train_layout(t);
+    for (int f = 0; f < RP_FIELDS; f++)
+        if (rp_vocabulary_classes(vocabulary, (enum rp_field)f) &&
+            rp_vocabulary_condition(vocabulary, (enum rp_field)f) &&
+            t->view[t->layout.head_cond[f]].ld > t->conditions)
+            t->conditions = t->view[t->layout.head_cond[f]].ld;
+    t->net[1].numbers = numbers_of(t);
+    describe(t);
+    status = make_params(t);
+    for (int i = 0; i < 2 && !status; i++) {
+        if (t->net[i].numbers.bf16)
+            status = rp_cuda_train_alloc(t, &t->net[i].cells,
+                                         t->size * sizeof(uint16_t));
+        if (!status)
+            status = rp_cuda_rnn_make(t, &t->net[i], i);
+    }
+    if (!status)
+        status = make_layers(t);
+    if (!status)
+        status = make_scratch(t);
+    return status ? status : make_work(t);
+}
+
+static rp_status create(struct rp_learner **learner,
+                        const struct rp_learner_options *options)
+{
+    const char *deadline = getenv("RIPOSTE_CUDA_DEADLINE");
+    struct rp_cuda_train *t;
+    char text[300];
+    rp_status status;
+
+    if (strcmp(options->optimizer, rp_optimizer_names[RP_ADAMW])) {
+        rp_log(RP_ERROR, "cuda",
+               "optimizer %s is not on the GPU, expected adamw (or --engine "
+               "cpu)",
+               options->optimizer);
+        return RP_ENONE;
+    }
+    if (!rp_cuda_probe(text, sizeof text)) {
+        rp_log(RP_ERROR, "cuda", "training on the GPU: %s", text);
+        return RP_ENONE;
+    }
+    t = calloc(1, sizeof *t);
+    if (!t)
+        return RP_EMEM;
+    t->options = *options;
+    memcpy(t->frozen, options->frozen, sizeof t->frozen);
+    t->options.frozen = t->frozen;
+    t->cuda.deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
+    status = make(t);
+    if (status)
+        destroy((struct rp_learner *)t);
+    else
+        *learner = (struct rp_learner *)t;
+    return status;
+}
+
+static const char *about(const struct rp_learner *learner)
+{
+    return ((const struct rp_cuda_train *)learner)->about;
+}
+
+/* Between the host's flat array and the device's views. */
+static rp_status send(struct rp_cuda_train *t, const float *flat, float *to,
+                      float *room)
+{
+    rp_status status;
+
+    rp_cuda_train_spread(t, flat, room);
+    status = rp_cuda_train_check(
+        t,
+        cudaMemcpyAsync(to, room, t->size * sizeof *room,
+                        cudaMemcpyHostToDevice, t->cuda.stream),
+        "sending weights");
+    return status ? status
+                  : rp_cuda_wait(&t->cuda, t->cuda.stream, "sending weights");
+}
+
+static rp_status fetch(struct rp_cuda_train *t, const float *from, float *flat,
+                       float *room)
+{
+    rp_status status = rp_cuda_train_check(
+        t,
+        cudaMemcpyAsync(room, from, t->size * sizeof *room,
+                        cudaMemcpyDeviceToHost, t->cuda.stream),
+        "fetching weights");
+
+    if (!status)
+        status = rp_cuda_wait(&t->cuda, t->cuda.stream, "fetching weights");
+    if (!status)
+        rp_cuda_train_collect(t, room, flat);
+    return status;
+}
+
+static rp_status set(struct rp_learner *learner, const float *params,
+                     const float *state)
+{
+    struct rp_cuda_train *t = of(learner);
+    const size_t size = t->layout.size;
+    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
+    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+
+    if (!status)
+        status = send(t, params, t->params, room);
+    for (int i = 0; i < 2 && !status; i++)
+        status = send(t, state + i * size, t->slots + i * t->size, room);
+    if (!status && t->average)
+        status = send(t, state + 2 * size, t->average, room);
+    t->net[0].source = t->net[1].source = NULL;
+    free(room);
+    return status;
+}
+
+static rp_status get(struct rp_learner *learner, float *params, float *state)
+{
+    struct rp_cuda_train *t = of(learner);
+    const size_t size = t->layout.size;
+    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
+    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+
+    if (!status)
+        status = fetch(t, t->params, params, room);
+    for (int i = 0; i < 2 && !status; i++)
+        status = fetch(t, t->slots + i * t->size, state + i * size, room);
+    if (!status && t->average)
+        status = fetch(t, t->average, state + 2 * size, room);
+    free(room);
+    return status;
+}
+
+static rp_status gradient(struct rp_learner *learner, float *to)
+{
+    struct rp_cuda_train *t = of(learner);
+    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
+    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+
+    if (!status)
+        status = fetch(t, t->gradient, to, room);
+    free(room);
+    return status;
+}
+
+static rp_status put(struct rp_learner *learner,
+                     const struct rp_learner_part *part, uint32_t parts,
+                     const struct rp_learner_pass *pass)
+{
+    struct rp_cuda_train *t = of(learner);
+    rp_status status;
+
+    if (t->cuda.lost)
+        return RP_ELOST;
+    if (t->puts - t->results == RP_CUDA_SLOTS ||
+        (pass->average && !t->average))
+        return RP_EARG;
+    status = rp_cuda_batch_put(t, &t->batch[t->puts % RP_CUDA_SLOTS], part,
+                               parts, pass);
+    t->puts += !status;
+    return status;
+}
+
+/* The mean over the batch's notes, its norm, and with `update` the step. */
+static rp_status learn(struct rp_cuda_train *t,
+                       const struct rp_cuda_batch *batch,
+                       const struct rp_learner_update *update,
+                       struct rp_cuda_result *result)
+{
+    const struct rp_cuda_settle settle = {
+        .stretch = t->stretch,
+        .stretches = t->layout.count,
+        .gradient = t->gradient,
+        .scale = batch->weight > 0 ? (float)(1 / batch->weight) : 0,
+        .clip = update ? update->clip : 0,
+        .partial = t->partial,
+        .norms = t->norms,
+        .norm_out = &result->norm};
+    rp_status status = rp_cuda_train_check(
+        t, rp_cuda_settle_enqueue(&settle, t->cuda.stream), "the norm");
+
+    if (status || !update)
+        return status;
+    const struct rp_optimizer_step *step = &update->step;
+    const double at = (double)step->step;
+    const float first = (float)(1 - pow((double)step->momentum, at));
+    const float second = (float)(1 - pow((double)step->beta2, at));
+    const float early = (float)(1 + at) / (float)(10 + at);
+    const struct rp_cuda_adamw adamw = {
+        .stretch = t->stretch,
+        .stretches = t->layout.count,
+        .most = t->most,
+        .norms = t->norms,
+        .gradient = t->gradient,
+        .params = t->params,
+        .first = t->slots,
+        .second = t->slots + t->size,
+        .average = t->average,
+        .lr = step->lr,
+        .weight_decay = step->weight_decay,
+        .beta1 = step->momentum,
+        .beta2 = step->beta2,
+        .epsilon = step->epsilon,
+        .rate = step->lr / first,
+        .root = 1 / sqrtf(second),
+        .share = early < update->average ? early : update->average};
+    t->net[0].source = t->net[1].source = NULL;
+    return rp_cuda_train_check(
+        t, rp_cuda_adamw_enqueue(&adamw, t->cuda.stream), "the update");
+}
+
+static rp_status run(struct rp_learner *learner,
+                     const struct rp_learner_update *update)
+{
+    struct rp_cuda_train *t = of(learner);
+    const uint32_t slot = t->runs % RP_CUDA_SLOTS;
+    struct rp_cuda_batch *batch = &t->batch[slot];
+    struct rp_cuda_net *net = &t->net[batch->pass.backward];
+    rp_status status;
+
+    if (t->cuda.lost)
+        return RP_ELOST;
+    if (t->runs == t->puts || (update && !batch->pass.backward))
+        return RP_EARG;
+    memset(t->result[slot], 0, sizeof *t->result[slot]);
+    status = rp_cuda_train_check(
+        t, cudaStreamWaitEvent(t->cuda.stream, batch->sent, 0), "waiting");
+    if (!status && batch->pass.backward)
+        status = rp_cuda_train_check(
+            t,
+            cudaMemsetAsync(t->gradient, 0, t->size * sizeof(float),
+                            t->cuda.stream),
+            "clearing a gradient");
+    if (!status)
+        status = rp_cuda_rnn_forward(t, net, batch);
+    if (!status)
+        status = rp_cuda_heads_run(t, net, batch, t->result_device[slot]);
+    if (!status && batch->pass.backward)
+        status = rp_cuda_rnn_backward(t, net, batch);
+    if (!status && batch->pass.backward)
+        status = learn(t, batch, update, t->result_device[slot]);
+    if (!status)
+        status = rp_cuda_train_check(
+            t, cudaEventRecord(batch->done, t->cuda.stream), "launching");
+    t->runs += !status;
+    return status;
+}
+
+static rp_status result(struct rp_learner *learner,
+                        struct rp_learner_result *out)
+{
+    struct rp_cuda_train *t = of(learner);
+    const uint32_t slot = t->results % RP_CUDA_SLOTS;
+    const struct rp_cuda_batch *batch = &t->batch[slot];
+    rp_status status;
+
+    if (t->cuda.lost)
+        return RP_ELOST;
+    if (t->results == t->runs)
+        return RP_EARG;
+    status = rp_cuda_wait_event(&t->cuda, batch->done, "a step");
+    if (status)
+        return status;
+    for (int f = 0; f < RP_FIELDS; f++) {
+        out->loss[f] = t->result[slot]->loss[f];
+        out->hits[f] = t->result[slot]->hits[f];
+        out->drawn[f] = batch->drawn[f];
+    }
+    out->weight = batch->weight;
+    out->norm = t->result[slot]->norm;
+    t->results++;
+    return RP_OK;
+}
+
+const struct rp_train_ops rp_train_cuda = {
+    .create = create,
+    .destroy = destroy,
+    .about = about,
+    .set = set,
+    .get = get,
+    .gradient = gradient,
+    .put = put,
+    .run = run,
+    .result = result,
+};

@@ -1,0 +1,249 @@
+/* A batch on its way to the device: one block of pinned memory, in which the
+ * parts stand side by side and each field has a list of the rows that draw
+ * it; sent beside what the device works on. */
+#include <string.h>
+
+#include "cuda/train.h"
+#include "model/train_parts.h"
+#include "rt/log.h"
+
+/* Where the next thing lies in the block. */
+struct cut {
+    size_t used;
+};
+
+static size_t cut(struct cut *cut, size_t bytes)
+{
+    size_t at = cut->used;
+
+    cut->used = rp_cuda_round(at + bytes, 256);
+    return at;
+}
+
+static size_t indices_of(const struct rp_learner_part *part,
+                         const struct rp_sparse *sparse)
+{
+    return sparse->begin[(size_t)part->batch->T * part->batch->B];
+}
+
+/* Everything but the conditions' indices has its place before it is filled;
+ * those come last, so that only what is used is sent. */
+static size_t place(const struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                    const struct rp_learner_part *part, uint32_t parts)
+{
+    const struct rp_shape *shape = &t->options.shape;
+    const size_t rows = (size_t)batch->T * batch->B;
+    const size_t state = (size_t)batch->B * shape->hidden * sizeof(float);
+    size_t heard = 0, conditions = 0;
+    struct cut c = {0};
+
+    for (uint32_t i = 0; i < parts; i++) {
+        heard += indices_of(&part[i], &part[i].batch->input);
+        for (int f = 0; f < RP_FIELDS; f++)
+            conditions +=
+                indices_of(&part[i], &part[i].batch->field[f].condition);
+    }
+    batch->span = cut(&c, rows * sizeof(struct rp_cuda_span));
+    batch->at = cut(&c, heard * sizeof(uint16_t));
+    batch->start = cut(&c, batch->started ? shape->layers * state : 0);
+    for (int i = 0; i < RP_LAYERS_MAX + RP_FIELDS; i++)
+        batch->keep[i] = cut(&c, batch->pass.dropout > 0 ? state : 0);
+    for (int f = 0; f < RP_FIELDS; f++)
+        batch->target[f] = cut(
+            &c, rp_cuda_round(rows, RP_CUDA_ROWS) *
+                    sizeof(struct rp_cuda_target));
+    batch->condition = cut(&c, conditions * sizeof(uint16_t));
+    return c.used;
+}
+
+static rp_status make_room(struct rp_cuda_train *t,
+                           struct rp_cuda_batch *batch, size_t bytes)
+{
+    rp_status status;
+
+    if (bytes <= batch->room)
+        return RP_OK;
+    rp_cuda_free(&batch->memory);
+    batch->room = 0;
+    bytes += bytes / 4;
+    status = rp_cuda_alloc(&t->cuda, &batch->memory, &batch->device, bytes);
+    if (!status) {
+        void *mapped;
+        status = rp_cuda_alloc_mapped(&t->cuda, &batch->memory, &batch->host,
+                                      &mapped, bytes);
+    }
+    if (!status)
+        batch->room = bytes;
+    return status;
+}
+
+static void put_input(struct rp_cuda_batch *batch,
+                      const struct rp_learner_part *part, uint32_t parts)
+{
+    struct rp_cuda_span *span =
+        (struct rp_cuda_span *)((char *)batch->host + batch->span);
+    uint16_t *at = (uint16_t *)((char *)batch->host + batch->at);
+    uint32_t first = 0, used = 0;
+
+    for (uint32_t i = 0; i < parts; i++) {
+        const struct rp_batch *from = part[i].batch;
+        const struct rp_sparse *input = &from->input;
+        for (uint32_t t = 0; t < batch->T; t++)
+            for (uint32_t b = 0; b < from->B; b++) {
+                const size_t row = (size_t)t * from->B + b;
+                struct rp_cuda_span *to =
+                    &span[(size_t)t * batch->B + first + b];
+                *to = (struct rp_cuda_span){0, 0};
+                if (t < from->T)
+                    *to = (struct rp_cuda_span){used + input->begin[row],
+                                                used + input->begin[row + 1]};
+            }
+        memcpy(at + used, input->at,
+               indices_of(&part[i], input) * sizeof *at);
+        used += (uint32_t)indices_of(&part[i], input);
+        first += from->B;
+    }
+}
+
+/* The rows of a part in which field f is drawn. Returns the indices used. */
+static uint32_t put_targets(struct rp_cuda_batch *batch,
+                            const struct rp_batch *from, int f,
+                            uint32_t first, uint32_t used)
+{
+    const struct rp_batch_field *field = &from->field[f];
+    struct rp_cuda_target *to =
+        (struct rp_cuda_target *)((char *)batch->host + batch->target[f]);
+    uint16_t *at = (uint16_t *)((char *)batch->host + batch->condition);
+
+    for (uint32_t row = 0; row < from->T * from->B; row++) {
+        uint32_t begin = field->condition.begin[row];
+        uint32_t count = field->condition.begin[row + 1] - begin;
+        if (field->class[row] == RP_NO_CLASS || !(from->weight[row] > 0))
+            continue;
+        memcpy(at + used, field->condition.at + begin, count * sizeof *at);
+        to[batch->P[f]++] = (struct rp_cuda_target){
+            .mask = {field->mask[row].bits[0], field->mask[row].bits[1]},
+            .row = row / from->B * batch->B + first + row % from->B,
+            .condition = {used, used + count},
+            .weight = from->weight[row],
+            .escapes = field->escapes[row],
+            .class_ = field->class[row],
+        };
+        batch->drawn[f] += 1u + field->escapes[row];
+        used += count;
+    }
+    return used;
+}
+
+static void put_fields(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                       const struct rp_learner_part *part, uint32_t parts)
+{
+    uint32_t used = 0;
+
+    for (int f = 0; f < RP_FIELDS; f++) {
+        struct rp_cuda_target *to =
+            (struct rp_cuda_target *)((char *)batch->host + batch->target[f]);
+        uint32_t first = 0;
+        batch->P[f] = 0;
+        batch->drawn[f] = 0;
+        if (!rp_vocabulary_classes(&t->options.shape.vocabulary,
+                                   (enum rp_field)f))
+            continue;
+        for (uint32_t i = 0; i < parts; i++) {
+            used = put_targets(batch, part[i].batch, f, first, used);
+            first += part[i].batch->B;
+        }
+        while (batch->P[f] % RP_CUDA_ROWS)
+            to[batch->P[f]++] = (struct rp_cuda_target){.row = RP_CUDA_NO_ROW};
+    }
+    batch->used = batch->condition + used * sizeof(uint16_t);
+}
+
+/* The masks that the CPU's trainer would have drawn for these parts. */
+static void put_keep(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                     const struct rp_learner_part *part, uint32_t parts)
+{
+    const uint32_t H = t->options.shape.hidden;
+
+    for (uint32_t place = 0; place < RP_LAYERS_MAX + RP_FIELDS; place++) {
+        float *keep = (float *)((char *)batch->host + batch->keep[place]);
+        if (place >= t->options.shape.layers && place < RP_LAYERS_MAX)
+            continue;
+        for (uint32_t i = 0; i < parts; i++) {
+            struct rp_train_pass pass = {.dropout = batch->pass.dropout,
+                                         .seed = part[i].seed};
+            uint32_t count = part[i].batch->B * H;
+            rp_train_keep(&pass, place, count, keep);
+            keep += count;
+        }
+    }
+}
+
+static void put_start(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                      const struct rp_learner_part *part, uint32_t parts)
+{
+    const size_t H = t->options.shape.hidden;
+    float *to = (float *)((char *)batch->host + batch->start);
+
+    for (uint32_t l = 0; l < t->options.shape.layers; l++)
+        for (uint32_t i = 0; i < parts; i++) {
+            const struct rp_batch *from = part[i].batch;
+            size_t count = from->B * H;
+            if (from->start)
+                memcpy(to, from->start + l * count, count * sizeof *to);
+            else
+                memset(to, 0, count * sizeof *to);
+            to += count;
+        }
+}
+
+static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                         const struct rp_learner_part *part, uint32_t parts)
+{
+    batch->T = batch->B = 0;
+    batch->weight = 0;
+    batch->started = false;
+    for (uint32_t i = 0; i < parts; i++) {
+        const struct rp_batch *from = part[i].batch;
+        batch->T = from->T > batch->T ? from->T : batch->T;
+        batch->B += from->B;
+        batch->started = batch->started || from->start;
+        for (uint32_t row = 0; row < from->T * from->B; row++)
+            batch->weight += (double)from->weight[row];
+    }
+    if (batch->T && batch->B && batch->T <= t->options.T &&
+        batch->B <= t->options.B)
+        return RP_OK;
+    rp_log(RP_ERROR, "cuda", "a batch of %u x %u, expected up to %u x %u",
+           batch->T, batch->B, t->options.T, t->options.B);
+    return RP_EARG;
+}
+
+rp_status rp_cuda_batch_put(struct rp_cuda_train *t,
+                            struct rp_cuda_batch *batch,
+                            const struct rp_learner_part *part,
+                            uint32_t parts, const struct rp_learner_pass *pass)
+{
+    rp_status status = measure(t, batch, part, parts);
+
+    batch->pass = *pass;
+    if (!status)
+        status = make_room(t, batch, place(t, batch, part, parts));
+    if (status)
+        return status;
+    put_input(batch, part, parts);
+    put_fields(t, batch, part, parts);
+    if (pass->dropout > 0)
+        put_keep(t, batch, part, parts);
+    if (batch->started)
+        put_start(t, batch, part, parts);
+    status = rp_cuda_train_check(
+        t,
+        cudaMemcpyAsync(batch->device, batch->host, batch->used,
+                        cudaMemcpyHostToDevice, t->copies),
+        "sending a batch");
+    if (!status)
+        status = rp_cuda_train_check(t, cudaEventRecord(batch->sent, t->copies),
+                                     "sending a batch");
+    return status;
+}

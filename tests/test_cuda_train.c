@@ -1,0 +1,533 @@
+/* Training of the CUDA module on the fake device (fake/cuda), with cuDNN and
+ * cuBLASLt as their documentation has them (fake/cudnn), against the reference
+ * in double (gru.h) and the CPU's trainer: loss, every named gradient, updates,
+ * what is saved; what fails is said. */
+#include <math.h>
+
+#include "fake/cuda/fake_cuda.h"
+#include "model/net/gru.h"
+#include "model/net/module.h"
+#include "model/train_net.h"
+#include "model/train_ops.h"
+#include "model/train_update.h"
+#include "rt/log.h"
+#include "tests/net_batch.h"
+#include "tests/test.h"
+
+enum { T = 5, B = 4 };
+
+static char logged[400];
+static int lines;
+
+static void keep_line(void *self, enum rp_level level, const char *tag,
+                      const char *text)
+{
+    (void)self;
+    (void)level;
+    snprintf(logged, sizeof logged, "%s: %s", tag, text);
+    lines++;
+}
+
+static const struct rp_engine_ops *device; /* --device: a real one's */
+
+static const struct rp_train_ops *ops(void)
+{
+    return (device ? device : rp_engine_module.ops)->train;
+}
+
+static const struct rp_shape shapes[] = {
+    {1, 16, 16, {24, false, false}},
+    {2, 32, 16, {24, true, true, true, true, true, true, true}},
+    {3, 16, 32, {480, true, false, true}},
+};
+
+/* One network with a learner, what it learns, and how it begins. */
+struct fixture {
+    const struct rp_shape *shape;
+    struct rp_layout layout;
+    struct rp_learner *learner;
+    float *params, *state, *gradient;
+    struct rp_batch batch;
+    bool frozen[RP_VIEWS_MAX];
+    float start[4 * B * 64];
+};
+
+static rp_status make_learner(struct fixture *f, enum rp_precision precision,
+                              bool dropout, bool average)
+{
+    const struct rp_learner_options options = {.shape = *f->shape,
+                                               .T = T,
+                                               .B = B,
+                                               .precision = precision,
+                                               .optimizer = "adamw",
+                                               .dropout = dropout,
+                                               .average = average,
+                                               .frozen = f->frozen};
+
+    return ops()->create(&f->learner, &options);
+}
+
+static void init_parts(struct fixture *f, const struct rp_shape *shape)
+{
+    memset(f, 0, sizeof *f);
+    f->shape = shape;
+    rp_shape_layout(shape, &f->layout);
+    f->params = rp_floats_create(f->layout.size + 64);
+    f->gradient = rp_floats_create(f->layout.size + 64);
+    f->state = rp_floats_create(3 * f->layout.size);
+    rp_shape_init_params(shape, 5, f->params);
+    net_batch_init(&f->batch, shape, T, B, 12);
+}
+
+static void init(struct fixture *f, const struct rp_shape *shape,
+                 enum rp_precision precision, bool dropout, bool average)
+{
+    init_parts(f, shape);
+    CHECK_INT(make_learner(f, precision, dropout, average), RP_OK);
+    memcpy(f->state + 2 * f->layout.size, f->params,
+           f->layout.size * sizeof *f->params);
+    CHECK_INT(ops()->set(f->learner, f->params, f->state), RP_OK);
+}
+
+static void fini(struct fixture *f)
+{
+    ops()->destroy(f->learner);
+    net_batch_fini(&f->batch);
+    free(f->params);
+    free(f->gradient);
+    free(f->state);
+}
+
+/* One batch there and back. */
+static struct rp_learner_result step(struct fixture *f,
+                                     const struct rp_learner_pass *pass,
+                                     const struct rp_learner_update *update)
+{
+    const struct rp_learner_part part = {&f->batch, 8};
+    struct rp_learner_result result;
+
+    memset(&result, 0xff, sizeof result);
+    CHECK_INT(ops()->put(f->learner, &part, 1, pass), RP_OK);
+    CHECK_INT(ops()->run(f->learner, update), RP_OK);
+    CHECK_INT(ops()->result(f->learner, &result), RP_OK);
+    return result;
+}
+
+static int compared;
+
+/* Each view's difference against its length. */
+static void check_views(const struct rp_layout *layout, const float *got,
+                        const double *want, double scale, double most)
+{
+    for (uint32_t v = 0; v < layout->count; v++) {
+        const struct rp_view *view = &layout->view[v];
+        double off = 0, length = 0;
+        for (size_t i = view->offset;
+             i < view->offset + (size_t)view->rows * view->columns; i++) {
+            double is = want[i] * scale;
+            off += ((double)got[i] - is) * ((double)got[i] - is);
+            length += is * is;
+            compared++;
+        }
+        if (!(sqrt(off) <= most * sqrt(length) + 1e-9))
+            printf("%s: off by %g of %g\n", view->name, sqrt(off),
+                   sqrt(length));
+        CHECK(sqrt(off) <= most * sqrt(length) + 1e-9);
+        CHECK(length > 0 || strstr(view->name, "timing") ||
+              strstr(view->name, "rest"));
+    }
+}
+
+static double weight_of(const struct rp_batch *batch)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < batch->T * batch->B; i++)
+        sum += (double)batch->weight[i];
+    return sum;
+}
+
+static double *doubles(const float *from, size_t count)
+{
+    double *to = calloc(count, sizeof *to);
+
+    for (size_t i = 0; from && i < count; i++)
+        to[i] = (double)from[i];
+    return to;
+}
+
+/* The loss and every gradient against the reference in double. In bf16 a sum
+ * near 0 may fall to the other side of it, and a unit of a head with it. */
+static void check_reference(const struct rp_shape *shape,
+                            enum rp_precision precision, bool dropout)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    const double near = precision == RP_BF16 ? 4e-3 : 2e-6;
+    const double near_gradient = precision == RP_BF16 ? 0.12 : 2e-5;
+    struct fixture f;
+    struct rp_gru *gru;
+    struct rp_learner_result result;
+    double by_field[RP_FIELDS], *params, *want;
+
+    init(&f, shape, precision, dropout, false);
+    params = doubles(f.params, f.layout.size);
+    want = doubles(NULL, f.layout.size);
+    for (uint32_t i = 0; i < shape->layers * B * shape->hidden; i++)
+        f.start[i] = (float)sin(i * 1.7);
+    if (shape->layers == 3)
+        f.batch.start = f.start;
+    CHECK_INT(rp_gru_create(&gru, shape, T, B), RP_OK);
+    rp_gru_forward(gru, params, &f.batch, by_field);
+    rp_gru_backward(gru, params, &f.batch, want);
+    result = step(&f, &pass, NULL);
+    CHECK_NEAR(result.weight, weight_of(&f.batch), 1e-9);
+    for (int i = 0; i < RP_FIELDS; i++)
+        CHECK_NEAR(result.loss[i], by_field[i], near * by_field[i]);
+    CHECK(by_field[RP_PITCH] > 10);
+    CHECK_INT(ops()->gradient(f.learner, f.gradient), RP_OK);
+    check_views(&f.layout, f.gradient, want, 1 / result.weight,
+                near_gradient);
+    rp_gru_destroy(gru);
+    free(params);
+    free(want);
+    fini(&f);
+}
+
+static void test_reference(void)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_reference(&shapes[i], RP_FP32, false);
+        check_reference(&shapes[i], RP_FP32, true);
+        check_reference(&shapes[i], RP_BF16, false);
+    }
+}
+
+/* The CPU's trainer, shard by shard. */
+struct cpu {
+    struct rp_train_net net;
+    struct rp_train_shard shard[2];
+};
+
+static void cpu_run(struct cpu *cpu, const float *params,
+                    const struct rp_batch *batch, uint32_t parts,
+                    const struct rp_train_pass *pass, float *gradient)
+{
+    double weight = 0;
+
+    rp_train_net_set(&cpu->net, RP_FP32, params, 0, 0);
+    for (uint32_t i = 0; i < parts; i++) {
+        struct rp_train_pass own = *pass;
+        own.seed += i;
+        rp_train_shard_run(&cpu->net, &cpu->shard[i], &batch[i], &own);
+        weight += cpu->shard[i].weight;
+    }
+    if (pass->backward)
+        rp_train_net_gradient(&cpu->net, cpu->shard, parts,
+                              (float)(1 / weight), gradient);
+}
+
+static void cpu_init(struct cpu *cpu, const struct rp_shape *shape)
+{
+    CHECK_INT(rp_train_net_create(&cpu->net, shape, RP_FP32), RP_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(rp_train_shard_create(&cpu->shard[i], &cpu->net, T, B),
+                  RP_OK);
+}
+
+static void cpu_fini(struct cpu *cpu)
+{
+    for (int i = 0; i < 2; i++)
+        rp_train_shard_fini(&cpu->shard[i]);
+    rp_train_net_fini(&cpu->net);
+}
+
+/* Two shards of other lengths, dropout and smoothing: the CPU's masks, losses,
+ * hits and gradient. */
+static void test_parts(void)
+{
+    const struct rp_learner_pass pass = {
+        .backward = true, .dropout = 0.3f, .smoothing = 0.1f};
+    const struct rp_train_pass own = {
+        .backward = true, .dropout = 0.3f, .smoothing = 0.1f, .seed = 40};
+    struct rp_batch batch[2];
+    struct rp_learner_part part[2] = {{&batch[0], 40}, {&batch[1], 41}};
+    struct rp_learner_result result;
+    float *want;
+    double *wide;
+    struct fixture f;
+    struct cpu cpu;
+
+    init(&f, &shapes[1], RP_FP32, true, false);
+    cpu_init(&cpu, &shapes[1]);
+    net_batch_init(&batch[0], &shapes[1], T, 3, 7);
+    net_batch_init(&batch[1], &shapes[1], T - 2, 1, 9);
+    want = rp_floats_create(f.layout.size + 64);
+    cpu_run(&cpu, f.params, batch, 2, &own, want);
+    CHECK_INT(ops()->put(f.learner, part, 2, &pass), RP_OK);
+    CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
+    CHECK_INT(ops()->result(f.learner, &result), RP_OK);
+    CHECK_INT(ops()->gradient(f.learner, f.gradient), RP_OK);
+    for (int i = 0; i < RP_FIELDS; i++) {
+        const struct rp_train_shard *s = cpu.shard;
+        double loss = s[0].loss[i] + s[1].loss[i];
+        CHECK_NEAR(result.loss[i], loss, 4e-6 * loss);
+        CHECK_INT(result.hits[i], s[0].hits[i] + s[1].hits[i]);
+        CHECK_INT(result.drawn[i], s[0].drawn[i] + s[1].drawn[i]);
+    }
+    CHECK(result.hits[RP_PITCH] + result.hits[RP_DT] > 0);
+    CHECK(result.drawn[RP_DT] > 5);
+    wide = doubles(want, f.layout.size);
+    check_views(&f.layout, f.gradient, wide, 1, 1e-4);
+    free(wide);
+    free(want);
+    net_batch_fini(&batch[0]);
+    net_batch_fini(&batch[1]);
+    cpu_fini(&cpu);
+    fini(&f);
+}
+
+static const struct rp_learner_update update = {
+    .step = {.lr = 3e-3f,
+             .weight_decay = 0.05f,
+             .momentum = 0.9f,
+             .beta2 = 0.98f,
+             .epsilon = 1e-8f,
+             .scale = 1},
+    .clip = 0.5f,
+    .average = 0.9f};
+
+/* The same ten steps by the CPU's trainer. */
+static void cpu_learn(struct cpu *cpu, struct fixture *f, int steps)
+{
+    const struct rp_train_pass pass = {.backward = true};
+    const size_t size = f->layout.size;
+
+    for (int i = 1; i <= steps; i++) {
+        struct rp_optimizer_step one = update.step;
+        double norm;
+        cpu_run(cpu, f->params, &f->batch, 1, &pass, f->gradient);
+        norm = rp_train_norm(NULL, &f->layout, f->frozen, f->gradient);
+        CHECK(norm > (double)update.clip); /* or nothing would be cut */
+        one.step = (uint64_t)i;
+        one.scale = (float)((double)update.clip / norm);
+        rp_train_update(NULL, &f->layout, rp_optimizer_find("adamw"), &one,
+                        f->frozen, f->gradient, f->params, f->state);
+        rp_train_average(size, update.average, one.step, f->params,
+                         f->state + 2 * size);
+    }
+}
+
+/* Far from `want` by at most so much of how far `want` moved. */
+static void check_moved(const struct rp_layout *layout, const float *got,
+                        const float *want, const float *from, double most)
+{
+    double off = 0, moved = 0;
+
+    for (size_t i = 0; i < layout->size; i++) {
+        off += pow((double)got[i] - (double)want[i], 2);
+        moved += pow((double)want[i] - (double)from[i], 2);
+        compared++;
+    }
+    if (!(sqrt(off) <= most * sqrt(moved)))
+        printf("off by %g of %g\n", sqrt(off), sqrt(moved));
+    CHECK(moved > 0);
+    CHECK(sqrt(off) <= most * sqrt(moved));
+}
+
+/* Ten updates, cut and averaged, some views frozen; halfway another learner
+ * goes on from what the first one saved. */
+static void test_updates(void)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    struct rp_learner_update one = update;
+    struct rp_learner_result result;
+    struct fixture f;
+    struct cpu cpu;
+    size_t size;
+    float *params, *state, *begun, *none;
+
+    init_parts(&f, &shapes[1]);
+    size = f.layout.size;
+    CHECK_INT(rp_train_freeze(&f.layout, "gru.*_l0,head.pitch.out.*",
+                              f.frozen),
+              RP_OK);
+    params = rp_floats_create(size);
+    begun = rp_floats_create(size);
+    none = rp_floats_create(size);
+    state = rp_floats_create(3 * size);
+    memcpy(params, f.params, size * sizeof *params);
+    memcpy(begun, f.params, size * sizeof *params);
+    memcpy(state + 2 * size, f.params, size * sizeof *params);
+    memcpy(f.state, state, 3 * size * sizeof *state);
+    for (uint64_t i = 1; i <= 10; i++) {
+        if (i == 1 || i == 6) {
+            CHECK_INT(make_learner(&f, RP_FP32, false, true), RP_OK);
+            CHECK_INT(ops()->set(f.learner, params, state), RP_OK);
+        }
+        one.step.step = i;
+        result = step(&f, &pass, &one);
+        CHECK(result.norm > (double)update.clip);
+        if (i % 5 == 0) {
+            CHECK_INT(ops()->get(f.learner, params, state), RP_OK);
+            ops()->destroy(f.learner);
+        }
+    }
+    f.learner = NULL;
+    cpu_init(&cpu, &shapes[1]);
+    cpu_learn(&cpu, &f, 10);
+    check_moved(&f.layout, params, f.params, begun, 1e-3);
+    check_moved(&f.layout, state, f.state, none, 1e-4);
+    check_moved(&f.layout, state + size, f.state + size, none, 1e-4);
+    check_moved(&f.layout, state + 2 * size, f.state + 2 * size, begun, 1e-3);
+    for (uint32_t v = 0; v < f.layout.count; v++)
+        if (f.frozen[v])
+            CHECK(!memcmp(params + f.layout.view[v].offset,
+                          begun + f.layout.view[v].offset,
+                          f.layout.view[v].rows * f.layout.view[v].columns *
+                              sizeof *params));
+    cpu_fini(&cpu);
+    free(params);
+    free(state);
+    free(begun);
+    free(none);
+    fini(&f);
+}
+
+/* Whatever the order of threads, in bf16 too; and validation, which reads the
+ * averaged weights in fp32, changes nothing. */
+static void test_same(void)
+{
+    const struct rp_learner_pass pass = {.backward = true, .dropout = 0.2f};
+    const struct rp_learner_pass look = {.average = true};
+    float *first = NULL;
+    double loss = 0;
+
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        struct fixture f;
+        struct rp_learner_update one = update;
+        struct rp_learner_result result;
+        fake_cuda.seed = seed;
+        init(&f, &shapes[1], RP_BF16, true, true);
+        one.step.step = 1;
+        step(&f, &pass, &one);
+        result = step(&f, &look, NULL);
+        CHECK(result.loss[RP_PITCH] > 10);
+        CHECK(seed == 1 || result.loss[RP_PITCH] == loss);
+        loss = result.loss[RP_PITCH];
+        step(&f, &pass, NULL);
+        CHECK_INT(ops()->gradient(f.learner, f.gradient), RP_OK);
+        if (first)
+            CHECK(!memcmp(first, f.gradient,
+                          f.layout.size * sizeof *first));
+        else
+            first = rp_floats_create(f.layout.size);
+        memcpy(first, f.gradient, f.layout.size * sizeof *first);
+        fini(&f);
+    }
+    free(first);
+    fake_cuda_reset();
+}
+
+/* Two batches on their way: results come in order. */
+static void test_ahead(void)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    struct rp_learner_result result;
+    struct rp_batch other;
+    struct fixture f;
+    struct rp_learner_part part = {&f.batch, 1}, next = {&other, 2};
+    double weight[2];
+
+    init(&f, &shapes[0], RP_FP32, false, false);
+    net_batch_init(&other, &shapes[0], 3, 2, 77);
+    weight[0] = weight_of(&f.batch);
+    weight[1] = weight_of(&other);
+    CHECK_INT(ops()->result(f.learner, &result), RP_EARG);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(ops()->put(f.learner, &part, 1, &pass), RP_OK);
+        CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
+        CHECK_INT(ops()->put(f.learner, &next, 1, &pass), RP_OK);
+        CHECK_INT(ops()->put(f.learner, &next, 1, &pass), RP_EARG);
+        CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
+        CHECK_INT(ops()->run(f.learner, NULL), RP_EARG);
+        for (int k = 0; k < 2; k++) {
+            CHECK_INT(ops()->result(f.learner, &result), RP_OK);
+            CHECK_NEAR(result.weight, weight[k], 1e-9);
+            CHECK(result.loss[RP_PITCH] > 1);
+        }
+    }
+    net_batch_fini(&other);
+    fini(&f);
+}
+
+/* Every allocation failing once, and the device lost in the middle. */
+static void test_faults(void)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    struct rp_learner_options sgd = {.optimizer = "sgd"};
+    struct fixture f;
+    size_t live = fake_cuda.live;
+    uint32_t fails = 0;
+
+    init_parts(&f, &shapes[0]);
+    CHECK_INT(ops()->create(&f.learner, &sgd), RP_ENONE);
+    CHECK_TEXT(logged, "cuda: optimizer sgd is not on the GPU, expected adamw "
+                      "(or --engine cpu)");
+    for (uint32_t i = 1;; i++) {
+        rp_status status;
+        fake_cuda.fail_memory = i;
+        status = make_learner(&f, RP_BF16, true, true);
+        if (!status)
+            break;
+        CHECK_INT(status, RP_EMEM);
+        CHECK(fake_cuda.live == live);
+        fails++;
+    }
+    CHECK(fails > 30);
+    fake_cuda.fail_memory = 0;
+    CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
+    for (uint32_t i = 1; i <= 40; i += 13) {
+        const struct rp_learner_part part = {&f.batch, 8};
+        struct rp_learner_result result;
+        rp_status status;
+        lines = 0;
+        fake_cuda.fail_launch = i;
+        status = ops()->put(f.learner, &part, 1, &pass);
+        if (!status)
+            status = ops()->run(f.learner, NULL);
+        if (!status)
+            status = ops()->result(f.learner, &result);
+        CHECK_INT(status, RP_ELOST);
+        CHECK_INT(lines, 1);
+        CHECK_INT(ops()->get(f.learner, f.params, f.state), RP_ELOST);
+        ops()->destroy(f.learner);
+        fake_cuda_reset();
+        CHECK(fake_cuda.live == live);
+        CHECK_INT(make_learner(&f, RP_BF16, true, true), RP_OK);
+        CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
+    }
+    fini(&f);
+    CHECK(fake_cuda.live == live);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "--device")) {
+        CHECK_INT(rp_engine_find("cuda", &device), RP_OK);
+        if (!device)
+            return TEST_END();
+    } else if (!fake_cuda_runs()) {
+        SKIP("the fake device's fibers are unknown to TSan");
+    }
+    rp_log_to(device ? NULL : keep_line, NULL);
+    test_reference();
+    test_parts();
+    test_updates();
+    test_ahead();
+    if (!device) {
+        test_same();
+        test_faults();
+    }
+    CHECK(compared > 100000);
+    return TEST_END();
+}
