@@ -2,7 +2,10 @@
 
 #include <stddef.h>
 
-enum { ECHOING_S = 10 }; /* after an echo more are expected for so long */
+enum {
+    ECHOING_S = 10, /* after an echo more are expected for so long */
+    MOST_ROUNDS = 32
+};
 
 static RP_RT uint8_t kind_of(struct rp_event event)
 {
@@ -88,6 +91,29 @@ find(const struct rp_sieve *sieve, rp_frame from, struct rp_event event)
     return NULL;
 }
 
+static RP_RT bool echo(struct rp_sieve *sieve, rp_frame frame)
+{
+    sieve->echoed = true;
+    sieve->echoed_at = frame;
+    return true;
+}
+
+/* A note too short to be down when it comes back, or a controller, is passed
+ * on again, and comes back again. */
+static RP_RT bool goes_round(struct rp_sieve *sieve, rp_frame guard,
+                             rp_frame frame, struct rp_event event)
+{
+    uint32_t hash = event.data[0] * 31u + event.data[1] * 7u + event.data[2];
+    struct rp_sieve_round *round = &sieve->round[hash % RP_ROUNDS];
+
+    if (!same(round->event, event) || frame - round->frame > guard) {
+        round->event = event;
+        round->count = 0;
+    }
+    round->frame = frame;
+    return ++round->count >= MOST_ROUNDS && echo(sieve, frame);
+}
+
 RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
                             rp_frame guard, rp_frame frame, uint32_t rate,
                             struct rp_event event)
@@ -110,11 +136,10 @@ RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
         if (sent->thru && !echoing &&
             !held->count[RP_SOURCE_CALL][event.data[0] & 15]
                         [event.data[1] & 127]) {
-            return false;
+            return goes_round(sieve, guard, frame, event);
         }
-        sieve->echoed = true;
-        sieve->echoed_at = frame;
-        return true;
+        return echo(sieve, frame);
     }
-    return rp_event_is_off(event) || echoing;
+    return rp_event_is_off(event) || echoing ||
+           goes_round(sieve, guard, frame, event);
 }

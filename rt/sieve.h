@@ -15,7 +15,7 @@ enum rp_sieve_way {
     RP_SIEVE_DROP
 };
 
-enum { RP_ECHOES = 512 };
+enum { RP_ECHOES = 512, RP_ROUNDS = 64 };
 
 struct rp_sieve {
     uint8_t note[16][128], pedal[16]; /* enum rp_sieve_way of what is held */
@@ -28,6 +28,12 @@ struct rp_sieve {
     } sent[RP_ECHOES];
     bool echoed;        /* a note has come back */
     rp_frame echoed_at; /* the last one that did */
+    /* What may be the player's or go round, by a hash: how often in a row. */
+    struct rp_sieve_round {
+        rp_frame frame; /* of the last */
+        uint32_t count;
+        struct rp_event event;
+    } round[RP_ROUNDS];
 };
 
 /* `listen`: 1 to 16, the channel that calls, or 0: all do. `ignore`: channels
@@ -43,7 +49,8 @@ RP_RT void rp_sieve_sent(struct rp_sieve *sieve, enum rp_source source,
 
 /* Whether it is what we sent within `guard` frames before, come back. The
  * player's own is never taken for it: a key or pedal that is let go is let go,
- * a key that is struck anew sounds anew. */
+ * a key that is struck anew sounds anew; but no player does the same 32 times,
+ * each time within `guard`: that goes round. */
 RP_RT bool rp_sieve_is_echo(struct rp_sieve *sieve, const struct rp_held *held,
                             rp_frame guard, rp_frame frame, uint32_t rate,
                             struct rp_event event);

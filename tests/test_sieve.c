@@ -264,6 +264,35 @@ static void test_thru(void)
     end();
 }
 
+/* A note that is up again when it comes back, and a controller: they do not go
+ * round for ever. */
+static void test_round(void)
+{
+    struct rp_event last;
+    int rounds = 0;
+
+    begin();
+    arrive(0x90, 62, 64);
+    arrive(0x80, 62, 64);
+    arrive(0xb0, 1, 99);
+    do {
+        uint32_t sent;
+
+        outs = 0;
+        run(0);
+        sent = outs;
+        run(10);
+        for (uint32_t i = 0; i < sent; i++) {
+            arrive(out[i].data[0], out[i].data[1], out[i].data[2]);
+        }
+    } while (ins && ++rounds < 100);
+    CHECK_INT(rounds, 32);
+    CHECK_INT(heard(&last), 3 * 32);
+    CHECK_INT(cycle->outbox.held.sounding[RP_SOURCE_CALL], 0);
+    CHECK(cycle->stats.echoes > 0);
+    end();
+}
+
 /* A key and a pedal are let go while what lets them go was just sent. */
 static void test_echo_lets_go(void)
 {
@@ -299,6 +328,7 @@ int main(void)
     test_let_go();
     test_echo();
     test_thru();
+    test_round();
     test_echo_lets_go();
     return TEST_END();
 }
