@@ -5,6 +5,7 @@
 #include "model/net/module.h"
 #include "model/play/rollout.h"
 #include "rt/log.h"
+#include "tests/notes.h"
 #include "tests/test.h"
 
 enum { BAR = 96, START = 4 * BAR, MANY = 40, MOST = 9, SLOTS = 8 };
@@ -253,9 +254,8 @@ static void check_chain(struct scene *scene, uint32_t many)
     fake_cuda.seed += 10; /* the same bits in whatever order threads run */
     CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &c), RP_OK);
     CHECK(device || fake_cuda.kernels - kernels <= 3); /* all in one */
-    CHECK(!memcmp(there.note, again.note, sizeof there.note));
-    CHECK(!memcmp(there.rolled, again.rolled,
-                  many * sizeof *there.rolled));
+    CHECK(same_notes(there.note, again.note, MANY * MOST));
+    CHECK(same_rolled(there.rolled, again.rolled, many));
     for (uint32_t i = 0; i < many; i++)
         compare_chain(&here, &there, i);
 }

@@ -4,6 +4,7 @@
 
 #include "model/play/generate.h"
 #include "engines.h"
+#include "notes.h"
 #include "play.h"
 #include "test.h"
 
@@ -86,12 +87,12 @@ static void test_bars(void)
                   RP_OK);
         check_notes(&primer, note, count, 96 + 4 * 96, 48, 79);
         differ += count != firsts ||
-                  memcmp(first, note, firsts * sizeof *note) != 0;
+                  !same_notes(first, note, firsts);
     }
     CHECK_INT(differ, 3);
     CHECK_INT(rp_generator_draw(generator, 0, &note, &count), RP_OK);
     CHECK_INT(count, firsts);
-    CHECK(!memcmp(first, note, firsts * sizeof *note));
+    CHECK(same_notes(first, note, firsts));
     rp_generator_destroy(generator);
     rp_primer_fini(&primer);
 }
