@@ -152,9 +152,9 @@ static void choose(struct rp_performer *p)
         if (!thought)
             atomic_fetch_add(&p->view_short, 1);
     }
+    forget(p); /* first, so that nobody thinks beside */
     if (!thought)
         thought = think_now(p);
-    forget(p);
     if (!thought)
         return;
     p->turn.candidate = thought->candidate;

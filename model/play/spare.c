@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "model/net/kernels.h"
-#include "model/play/rollout.h"
 #include "rt/log.h"
 
 enum kind { RESET, COPY, STEP };
@@ -152,7 +151,6 @@ static void keep_line(void *self, enum rp_level level, const char *tag,
 static void lose(struct spare *spare, const char *why)
 {
     spare->lost = true;
-    spare->ops.rollout = NULL;
     read_all(spare);
     rp_log(RP_ERROR, "engine", "%s is lost: %s; the CPU engine goes on",
            spare->ops.name, why);
@@ -395,25 +393,6 @@ static rp_status spare_set_state(struct rp_engine *engine, uint32_t slot,
     return spare->cpu->ops->set_state(spare->cpu, slot, layer, h);
 }
 
-/* Long, so never late. The CPU's goes through the slots that do not last. */
-static rp_status spare_rollout(struct rp_engine *engine,
-                               struct rp_rollout *rollout)
-{
-    struct spare *spare = spare_of(engine);
-    uint64_t late_ns = spare->late_ns;
-    rp_status status;
-    bool counts;
-
-    spare->late_ns = 0;
-    begin(spare);
-    status = spare->engine->ops->rollout(spare->engine, rollout);
-    counts = end(spare, status, "rollout");
-    spare->late_ns = late_ns;
-    return counts ? status
-                  : rp_rollout_run(spare->cpu, spare->kept,
-                                   spare->slots - spare->kept, rollout);
-}
-
 /* ---- life ---- */
 
 static bool is_spare(const struct rp_engine *engine)
@@ -421,6 +400,8 @@ static bool is_spare(const struct rp_engine *engine)
     return engine->ops->destroy == spare_destroy;
 }
 
+/* No rollout: that of a device may take its time, and who rolls out here waits
+ * for the next note. Steps and logits are never late for long. */
 static const struct rp_engine_ops *set_table(struct spare *spare,
                                              const struct rp_engine_ops *ops)
 {
@@ -438,7 +419,6 @@ static const struct rp_engine_ops *set_table(struct spare *spare,
         .logits_many = spare_logits_many,
         .state = spare_state,
         .set_state = spare_set_state,
-        .rollout = ops->rollout ? spare_rollout : NULL,
     };
     return &spare->ops;
 }
