@@ -42,10 +42,11 @@ RP_DEVICE uint32_t rp_blocks() { return gridDim.x; }
 RP_DEVICE void rp_sync() { __syncthreads(); }
 RP_DEVICE void rp_sync_warp() { __syncwarp(); }
 
-/* `count` elements that begin at byte `offset` of the block's shared memory. */
+/* `count` elements that begin at byte `offset` of the block's shared memory.
+ * Tensor cores want 32 bytes of alignment. */
 template <class T> RP_DEVICE T *rp_shared(uint32_t offset, uint32_t count)
 {
-    extern __shared__ __align__(16) unsigned char rp_shared_bytes[];
+    extern __shared__ __align__(32) unsigned char rp_shared_bytes[];
     return reinterpret_cast<T *>(rp_shared_bytes + offset);
 }
 
