@@ -35,7 +35,8 @@ wait "$others" 2>/dev/null
 others=''
 
 live_server
-refused "a port that is not there" 'no-such-port' --in no-such-port
+refused "a number that nobody has" 'no MIDI source.* 99' --in 99
+refused "no name" 'expected a port' --out ''
 live_play --take "$work/take.mid"
 live_tool "$tools/jack_noise" 5 1 || live_fail "the noise"
 kill -0 "$player" || live_fail "riposte died of garbage"
@@ -63,7 +64,10 @@ wanted() { tmux -S "$socket" capture-pane -p -t panel | grep -q "^$want"; }
 if command -v tmux >/dev/null; then
     for options in "--in $number" ''; do
         want='letters command'
-        [ "$options" ] || want='letters play'
+        [ "$options" ] || {
+            "$riposte" ports --forget # or it is connected again
+            want='letters play'
+        }
         socket=$work/${want#* } # a server that ends may still be there
         tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
             "LC_ALL=C.UTF-8 '$riposte' play --backend jack $options"
