@@ -111,8 +111,19 @@ static void test_refused(void)
     send_text("/riposte/*****", NULL);
     expect_error("/riposte/*****",
                  "no setting and no action; see /riposte/help");
+    /* What another riposte sends is not answered for ever. */
+    message = lo_message_new();
+    lo_message_add_string(message, "waiting");
+    lo_message_add_int32(message, 0);
+    send_message("/riposte/state", message);
+    expect_error("/riposte/state", "expected nothing to be sent with it");
+    message = lo_message_new();
+    lo_message_add_string(message, "/riposte/state");
+    lo_message_add_string(message, "expected");
+    send_message("/riposte/error", message);
+    expect("/riposte/ping", "/riposte/pong s riposte " RP_VERSION);
     rp_osc_look(osc, &view);
-    CHECK_INT(view.refused, 7);
+    CHECK_INT(view.refused, 9);
     CHECK(!memcmp(&before, &rig.knobs, sizeof(before)));
 }
 

@@ -31,9 +31,14 @@ struct rp_osc {
     struct rp_wire_message preset;  /* waits: args 0 is none */
 };
 
+enum kind {
+    TAKES,  /* what it is sent, if any */
+    BUTTON, /* a number 0 is its release: nothing happens */
+    QUESTION
+};
 struct action {
     const char *name, *help;
-    bool button; /* a number 0 is its release: nothing happens */
+    enum kind kind;
     void (*act)(struct rp_osc *osc, const struct rp_wire_message *message);
 };
 static const struct action actions[];
@@ -331,21 +336,21 @@ static void act_help(struct rp_osc *osc, const struct rp_wire_message *message)
 }
 
 static const struct action actions[] = {
-    {"panic", "everything is silenced", true, act_rig},
-    {"hand-over", "the turn ends now", true, act_rig},
-    {"tap", "once a beat: the tempo", true, act_tap},
-    {"preset", "which it is, or another", false, act_preset},
-    {"presets", "those that can be found", false, act_presets},
-    {"learn", "the next controller turns this knob", false, act_learn},
-    {"forget", "nothing turns this knob", false, act_learn},
-    {"state", "waiting, listening or answering; turn", false, act_state},
-    {"subscribe", "be told, for a minute", false, act_subscribe},
-    {"unsubscribe", "be told no more", false, act_unsubscribe},
-    {"stats", "the counters", false, act_stats},
-    {"ping", "is answered with /riposte/pong", false, act_ping},
-    {"help", "this list", false, act_help},
-    {"quit", "ends riposte", true, act_quit},
-    {NULL, NULL, false, NULL},
+    {"panic", "everything is silenced", BUTTON, act_rig},
+    {"hand-over", "the turn ends now", BUTTON, act_rig},
+    {"tap", "once a beat: the tempo", BUTTON, act_tap},
+    {"preset", "which it is, or another", TAKES, act_preset},
+    {"presets", "those that can be found", QUESTION, act_presets},
+    {"learn", "the next controller turns this knob", TAKES, act_learn},
+    {"forget", "nothing turns this knob", TAKES, act_learn},
+    {"state", "waiting, listening or answering; turn", QUESTION, act_state},
+    {"subscribe", "be told, for a minute", TAKES, act_subscribe},
+    {"unsubscribe", "be told no more", TAKES, act_unsubscribe},
+    {"stats", "the counters", QUESTION, act_stats},
+    {"ping", "is answered with /riposte/pong", QUESTION, act_ping},
+    {"help", "this list", QUESTION, act_help},
+    {"quit", "ends riposte", BUTTON, act_quit},
+    {NULL, NULL, TAKES, NULL},
 };
 
 /* ---- one message ---- */
@@ -370,19 +375,26 @@ static bool match(struct rp_osc *osc, const struct rp_wire_message *message,
     return any;
 }
 
+/* A question with words is the answer to one. */
 static bool act(struct rp_osc *osc, const struct rp_wire_message *message,
                 const char *name)
 {
-    for (const struct action *action = actions; action->name; action++) {
-        if (!strcmp(action->name, name)) {
-            if (!action->button || !message->args || message->arg[0].text ||
-                message->arg[0].number != 0) {
-                action->act(osc, message);
-            }
-            return true;
-        }
+    const struct action *action = actions;
+    bool words = message->args && message->arg[0].text;
+
+    while (action->name && strcmp(action->name, name)) {
+        action++;
     }
-    return false;
+    if (!action->name) {
+        return false;
+    }
+    if (action->kind == QUESTION && words) {
+        refuse(osc, message, "expected nothing to be sent with it");
+    } else if (action->kind != BUTTON || !message->args || words ||
+               message->arg[0].number != 0) {
+        action->act(osc, message);
+    }
+    return true;
 }
 
 static void obey(struct rp_osc *osc, const struct rp_wire_message *message)
@@ -393,6 +405,12 @@ static void obey(struct rp_osc *osc, const struct rp_wire_message *message)
 
     if (strncmp(message->path, home, sizeof(home) - 1) != 0) {
         refuse(osc, message, "expected /riposte/...");
+        return;
+    }
+    /* Of another riposte, or of this one to itself: answers to answers would
+     * never end. */
+    if (!strcmp(name, "error")) {
+        osc->refused++;
         return;
     }
     if (strcmp(name, "preset") != 0) {
