@@ -3,7 +3,7 @@
 # that options take, as the shell would ask for them.
 # Usage: test_complete.sh RIPOSTE SOURCE_ROOT
 set -u
-riposte=${1:?the command} top=${2:?source root}
+riposte=$(realpath "${1:?the command}") top=${2:?source root}
 # shellcheck source=tui/riposte.bash
 . "$top/tui/riposte.bash"
 work=$(mktemp -d) || exit 1
@@ -85,6 +85,8 @@ offers null
 offers auto
 ask play --preset mel
 offers melody
+ask play --preset ''
+is melody
 ask play --engine c
 offers cpu
 ask play --end-turn ''
@@ -106,6 +108,25 @@ ask train so
 is songs
 ask nonsense --
 [[ ${#COMPREPLY[@]} -eq 0 ]] || is ''
+
+# Ports by the first word of their names, of the direction that is asked for.
+cat >ports <<EOF
+#!/bin/sh
+[ "\$1" != ports ] || exec cat <<END
+jack    in    1  system:midi_capture_1 -> riposte:in
+jack    out   1  synth:midi_00
+alsa    in    1  Midi Through:Midi Through Port-0 14:0
+remembered:
+jack    in      Keys:MIDI 1
+END
+exec "$riposte" "\$@"
+EOF
+chmod +x ports
+riposte=$work/ports
+ask play --in ''
+is system Midi
+ask play --out ''
+is synth
 
 echo "$checks checks, $failed failed"
 [[ $failed -eq 0 && $checks -gt 40 ]]

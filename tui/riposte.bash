@@ -33,11 +33,11 @@ _riposte_values() {
         print; if (getline && /^          /) print; exit }' <<<"$3" |
         tr '\n' ' '; echo)
     case $2 in
-    preset) "$1" presets 2>/dev/null | _riposte_names ;;
+    preset) "$1" presets 2>/dev/null | grep -v '^ ' | _riposte_names ;;
     engine) "$1" engines 2>/dev/null | _riposte_names && echo auto ;;
     in | out)
         [[ $value == PORT ]] && "$1" ports 2>/dev/null |
-            sed -nE 's/^[^ ]+ +[^ ]+ +([^ :]+):.*/\1/p' | sort -u
+            sed -nE "s/^[^ ]+ +$2 +[0-9]+ +([^ :]+).*/\1/p" | sort -u
         ;;
     *) _riposte_words "$value" "$help" ;;
     esac
