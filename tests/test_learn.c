@@ -328,6 +328,7 @@ static void test_place(void)
 /* ---- the command ---- */
 
 static char said[4096];
+static const char *config = folder;
 
 /* Its exit code; what it says on both is in `said`. */
 static int run(const char *args)
@@ -337,7 +338,7 @@ static int run(const char *args)
     size_t got;
     int code;
 
-    snprintf(line, sizeof(line), "XDG_CONFIG_HOME=%s %s learn %s 2>&1", folder,
+    snprintf(line, sizeof(line), "XDG_CONFIG_HOME=%s %s learn %s 2>&1", config,
              getenv("RIPOSTE"), args);
     pipe = popen(line, "r");
     CHECK(pipe != NULL);
@@ -359,6 +360,10 @@ static void test_command(void)
     }
     CHECK_INT(run(""), 0);
     CHECK(strstr(said, "nothing is learned yet") && strstr(said, path));
+    config = " HOME="; /* nowhere to keep it */
+    CHECK_INT(run("cc21=tempo"), 1);
+    CHECK(strstr(said, "neither XDG_CONFIG_HOME nor HOME is set"));
+    config = folder;
     CHECK_INT(run("'cc21/3 = temperature 0.5..1.5 exp' cc22=panic"), 0);
     CHECK(strstr(said, "cc21/3   = temperature 0.5..1.5 exp\n") &&
           strstr(said, "cc22     = panic\n"));

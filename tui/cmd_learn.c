@@ -73,8 +73,8 @@ static void print(const struct rp_learn *learn, bool json)
     if (json) {
         printf("%s]\n", learn->maps[RP_LEARN_USER] ? "" : "[");
     } else if (!learn->maps[RP_LEARN_USER]) {
-        printf("nothing is learned yet; %s is where it goes\n",
-               *learn->path ? learn->path : "no place is known");
+        printf("nothing is learned yet%s%s\n",
+               *learn->path ? "; it goes to " : "", learn->path);
     }
 }
 
@@ -94,6 +94,11 @@ int rp_cmd_learn(int argc, char **argv)
         rp_learn_init(&learn, &knobs);
         rp_learn_place(path, sizeof(path));
         status = rp_learn_open(&learn, path);
+        if (status == RP_OK && !*path && (wish.forget.count || lines.count)) {
+            rp_log(RP_ERROR, "learn", "nowhere to keep it: neither "
+                                      "XDG_CONFIG_HOME nor HOME is set");
+            status = RP_EIO;
+        }
         if (status == RP_OK) {
             status = change(&learn, &wish, &lines);
         }
