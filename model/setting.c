@@ -57,7 +57,7 @@ const struct rp_setting rp_settings[RP_SETTINGS] = {
     {"click-channel", "1-16", "MIDI channel of the clicks",
      "a channel from 1 to 16", "10"},
     {"sync", "internal|midi|jack",
-     "who leads the beat: tempo, a MIDI clock, or JACK's transport",
+     "who leads: tempo, a MIDI clock, or JACK's transport",
      "internal, midi or jack", "internal"},
     {"clock-out", "on|off", "send MIDI clock on the port 'clock'", "on or off",
      "on"},

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "rt/backend.h"
 #include "rt/log.h"
 #include "rt/port_file.h"
 #include "tui/cli.h"
@@ -33,7 +34,7 @@ static const struct rp_option options[] = {
     {"backend", "NAME", "auto, jack, alsa, rtmidi or null (auto)",
      RP_OPTION_WORD, AT(backend), 0, 0, RP_BACKEND_NAMES},
     {"in", "PORT",
-     "read from it: a part of its name, or its number; may be given again",
+     "read from it: part of its name, or number; repeatable",
      RP_OPTION_TEXTS, AT(in)},
     {"out", "PORT", "send to it; may be given again", RP_OPTION_TEXTS, AT(out)},
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL, ~0u},
@@ -66,10 +67,10 @@ static const struct rp_cli cli = {
     .name = "play",
     .about =
         "Listens, and answers. With no options: JACK if a server runs, else "
-        "ALSA, else the\ncomputer keyboard as a MIDI keyboard. Without a "
-        "terminal, or with --headless,\nlines are printed instead of the "
-        "panel; with --backend null and --call it then runs\nin virtual "
-        "time. A call brings its tempo and metre unless they are given.",
+        "ALSA, else\nthe computer keyboard as a MIDI keyboard. Without a "
+        "terminal, or with\n--headless, lines are printed instead of the "
+        "panel; with --backend null and\n--call it then runs in virtual "
+        "time. A call brings its tempo and metre unless\nthey are given.",
     .options = options,
 };
 
@@ -248,8 +249,10 @@ static rp_status open_session(struct rp_play *play, const struct wish *wish)
 static void explain(struct rp_play *play, const struct wish *wish,
                     bool headless)
 {
-    static const char text[] = "neither a JACK server nor ALSA here: nothing "
-                               "can be heard";
+    const char *text =
+        rp_backends[0] == &rp_backend_null
+            ? "built without JACK, ALSA and RtMidi: nothing can be heard"
+            : "neither a JACK server nor ALSA here: nothing can be heard";
     char session[RP_PANEL_TEXT];
 
     rp_session_describe(play->rig.session, session, sizeof(session));
