@@ -9,6 +9,48 @@
 
 enum { AUTOSAVE = 600 }; /* seconds: no kill costs more */
 
+/* A step on the CPU; RP_ENONE: the loss is lost, nothing was changed. */
+static rp_status learn_here(struct rp_train *train,
+                            struct rp_optimizer_step *step,
+                            struct rp_train_tally *tally)
+{
+    const struct rp_train_options *options = &train->options;
+    double norm;
+
+    rp_train_net_set(&train->net, train->net.precision, train->params,
+                     options->recurrent_dropout,
+                     options->seed * 7919 + train->step);
+    rp_train_batch_run(train, &train->plan, train->at, true, tally);
+    norm = rp_train_norm(train->team, &train->net.layout, train->frozen,
+                         train->gradient);
+    if (rp_train_good_lost(train, tally, norm))
+        return RP_ENONE;
+    if (options->clip > 0 && norm > (double)options->clip)
+        step->scale = (float)((double)options->clip / norm);
+    rp_train_update(train->team, &train->net.layout, train->optimizer, step,
+                    train->frozen, train->gradient, train->params,
+                    train->state);
+    if (train->average)
+        rp_train_average(train->net.layout.size, options->average, step->step,
+                         train->params, train->average);
+    tally->norm = norm;
+    return RP_OK;
+}
+
+/* The same on another engine, which has made the step when the loss is known:
+ * the way back undoes that, too. */
+static rp_status learn_there(struct rp_train *train,
+                             struct rp_optimizer_step *step,
+                             struct rp_train_tally *tally)
+{
+    rp_status status = rp_train_learner_run(train, &train->plan, train->at,
+                                            true, step, tally);
+
+    if (status)
+        return status;
+    return rp_train_good_lost(train, tally, tally->norm) ? RP_ENONE : RP_OK;
+}
+
 static rp_status learn_batch(struct rp_train *train)
 {
     const struct rp_train_options *options = &train->options;
@@ -23,26 +65,15 @@ static rp_status learn_batch(struct rp_train *train)
         .nesterov = options->nesterov,
         .scale = 1,
     };
-    double began = rp_train_now(), norm;
+    double began = rp_train_now();
+    rp_status status = train->learner ? learn_there(train, &step, &tally)
+                                      : learn_here(train, &step, &tally);
 
-    rp_train_net_set(&train->net, train->net.precision, train->params,
-                     options->recurrent_dropout,
-                     options->seed * 7919 + train->step);
-    rp_train_batch_run(train, &train->plan, train->at, true, &tally);
-    norm = rp_train_norm(train->team, &train->net.layout, train->frozen,
-                         train->gradient);
-    if (rp_train_good_lost(train, &tally, norm))
+    if (status == RP_ENONE)
         return rp_train_good_return(train);
-    if (options->clip > 0 && norm > (double)options->clip)
-        step.scale = (float)((double)options->clip / norm);
-    rp_train_update(train->team, &train->net.layout, train->optimizer, &step,
-                    train->frozen, train->gradient, train->params,
-                    train->state);
-    if (train->average)
-        rp_train_average(train->net.layout.size, options->average, step.step,
-                         train->params, train->average);
+    if (status)
+        return status;
     tally.batches = 1;
-    tally.norm = norm;
     rp_train_tally_add(&train->tally, &tally);
     train->notes_here += tally.notes;
     train->learned += rp_train_now() - began;
@@ -52,15 +83,23 @@ static rp_status learn_batch(struct rp_train *train)
     return RP_OK;
 }
 
-static void validate(struct rp_train *train)
+static rp_status validate(struct rp_train *train)
 {
     struct rp_train_tally tally = {0};
+    rp_status status = RP_OK;
 
-    rp_train_net_set(&train->net, RP_FP32,
-                     train->average ? train->average : train->params, 0, 0);
-    for (uint32_t i = 0; i < train->valid_plan.batches; i++)
-        rp_train_batch_run(train, &train->valid_plan, i, false, &tally);
+    if (!train->learner)
+        rp_train_net_set(&train->net, RP_FP32,
+                         train->average ? train->average : train->params, 0,
+                         0);
+    for (uint32_t i = 0; i < train->valid_plan.batches && !status; i++)
+        if (train->learner)
+            status = rp_train_learner_run(train, &train->valid_plan, i, false,
+                                          NULL, &tally);
+        else
+            rp_train_batch_run(train, &train->valid_plan, i, false, &tally);
     train->valid = tally;
+    return status;
 }
 
 /* Keeps the weights if they are the best so far. Without validation they
@@ -83,7 +122,9 @@ static rp_status end_epoch(struct rp_train *train)
 
     train->epoch++;
     train->at = 0;
-    validate(train);
+    status = validate(train);
+    if (status)
+        return status;
     train->usual = fmin(train->usual, rp_train_nats(&train->tally));
     train->since_best++;
     status = keep_best(train);
@@ -129,8 +170,9 @@ static rp_status leave(struct rp_train *train)
 
     if (status || rp_train_must_stop(train))
         return status;
-    validate(train);
-    status = keep_best(train);
+    status = validate(train);
+    if (!status)
+        status = keep_best(train);
     /* Taken up again, the run knows how good its best is. */
     return status ? status : rp_train_save_last(train);
 }
@@ -159,7 +201,8 @@ static rp_status learn(struct rp_train *train)
         train->epoch_began = rp_train_now();
         if (train->at == 0) {
             memset(&train->tally, 0, sizeof train->tally);
-            rp_train_good_keep(train);
+            if (!status)
+                status = rp_train_good_keep(train);
         }
         while (!status && train->at < train->plan.batches) {
             /* A state that is carried is not saved. */
@@ -187,6 +230,11 @@ rp_status rp_train_run(const struct rp_train_options *options,
         rp_train_show_begin(&train);
     if (!status)
         status = learn(&train);
+    if (status == RP_ELOST)
+        rp_log(RP_ERROR, "train",
+               "the engine is lost; what was saved is in %s, and --resume "
+               "takes it up again, with --engine cpu too",
+               train.folder);
     if (!status && result) {
         memcpy(result->folder, train.folder, sizeof result->folder);
         result->steps = train.step;

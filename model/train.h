@@ -27,6 +27,7 @@ struct rp_train_options {
     uint32_t layers, hidden, head;
     uint32_t batch, length; /* rows (0: auto), positions of a row */
     const char *precision; /* "auto", "fp32" or "bf16" */
+    const char *engine;    /* "cpu", "auto" or the name of another */
     uint32_t epochs;
     const char *optimizer; /* model/train_optimizer.h */
     /* NAN: the optimizer's own. */

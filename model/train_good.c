@@ -14,13 +14,17 @@
 #define FAR_TIMES 2.0
 #define FAR_NATS 1.0
 
-void rp_train_good_keep(struct rp_train *train)
+rp_status rp_train_good_keep(struct rp_train *train)
 {
     size_t size = train->net.layout.size;
+    rp_status status = rp_train_learner_get(train);
 
+    if (status)
+        return status;
     memcpy(train->good, train->params, size * sizeof(float));
     memcpy(train->good + size, train->state, train->state_size * sizeof(float));
     train->good_step = train->step;
+    return RP_OK;
 }
 
 bool rp_train_good_lost(struct rp_train *train,
@@ -42,6 +46,7 @@ rp_status rp_train_good_return(struct rp_train *train)
 {
     size_t size = train->net.layout.size;
     char best[80] = "";
+    rp_status status;
 
     if (isfinite(train->best))
         snprintf(best, sizeof best, ", with the best so far, %.4f",
@@ -67,5 +72,6 @@ rp_status rp_train_good_return(struct rp_train *train)
     train->step = train->good_step;
     train->at = 0;
     memset(&train->tally, 0, sizeof train->tally);
-    return rp_train_persist(train, rp_train_board_begin);
+    status = rp_train_learner_set(train);
+    return status ? status : rp_train_persist(train, rp_train_board_begin);
 }

@@ -36,8 +36,8 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "epochs", RP_TRAIN_U32, AT(epochs), 1, 100000,
       "times through the data" },
     { "precision", RP_TRAIN_WORD, AT(precision), 0, 0,
-      "of what is multiplied (auto: bf16 where the CPU multiplies it; weights "
-      "and validation are fp32)",
+      "of what is multiplied (auto: bf16 on a GPU or where the CPU multiplies "
+      "it; weights and validation are fp32)",
       .words = precisions },
     { "optimizer", RP_TRAIN_WORD, AT(optimizer), 0, 0, "what makes the steps",
       .words = rp_optimizer_names, .value = "NAME" },
@@ -113,6 +113,9 @@ const struct rp_train_knob rp_train_knobs[] = {
     { "out", RP_TRAIN_TEXT, AT(out), 1, 0,
       "where runs are kept, 001, 002, ...", .value = "DIR",
       .passing = true },
+    { "engine", RP_TRAIN_TEXT, AT(engine), 1, 0,
+      "where it is computed: cpu, cuda, or auto, a GPU where one is",
+      .value = "NAME", .passing = true },
     { "threads", RP_TRAIN_U32, AT(threads), 0, 64,
       "0: one per core; the result is the same", .passing = true },
     { "memory", RP_TRAIN_U32, AT(memory), 0, 1e6,
@@ -144,6 +147,7 @@ void rp_train_defaults(struct rp_train_options *options)
         .length = 128,
         .epochs = 40,
         .precision = precisions[0],
+        .engine = "cpu",
         .optimizer = rp_optimizer_names[RP_ADAMW],
         .lr = NAN,
         .momentum = NAN,
@@ -186,7 +190,10 @@ void rp_train_options_settle(struct rp_train_options *options)
     settle(&options->epsilon, usual->epsilon);
     settle(&options->weight_decay, usual->weight_decay);
     if (!strcmp(options->precision, "auto"))
-        options->precision = precisions[rp_cells_bf16_fast() ? 2 : 1];
+        options->precision =
+            precisions[rp_cells_bf16_fast() || strcmp(options->engine, "cpu")
+                           ? 2
+                           : 1];
 }
 
 enum rp_precision rp_train_precision(const struct rp_train_options *options)

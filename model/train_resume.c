@@ -209,9 +209,9 @@ static rp_status load_good(struct rp_train *train, const char *path)
     rp_card_fini(&card);
     if (taker.status)
         return taker.status;
-    rp_train_good_keep(train);
+    taker.status = rp_train_good_keep(train);
     train->good_step = step;
-    return RP_OK;
+    return taker.status;
 }
 
 rp_status rp_train_resume(struct rp_train *train)

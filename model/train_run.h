@@ -9,6 +9,7 @@
 #include "model/train.h"
 #include "model/train_batch.h"
 #include "model/train_net.h"
+#include "model/train_ops.h"
 #include "model/train_optimizer.h"
 
 /* Most rows of a shard. */
@@ -35,6 +36,12 @@ struct rp_train {
     struct rp_train_shard *shard; /* `shards` of each */
     struct rp_train_batch *batch;
     float **start; /* of each shard, if stateful: (layers, rows, H) */
+    const struct rp_train_ops *ops; /* of another engine than the CPU; NULL */
+    struct rp_learner *learner;     /* its instance; NULL: the CPU */
+    bool moved; /* its weights are newer than those here */
+    const struct rp_train_plan *ahead; /* of what was put already, and which */
+    uint32_t ahead_index;
+    uint64_t ahead_notes;
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
     const struct rp_optimizer *optimizer;
@@ -81,7 +88,8 @@ bool rp_train_draws(const struct rp_train *train, int field);
 double rp_train_mean_norm(const struct rp_train_tally *tally);
 
 /* train_good.c: what is done when the loss is lost. */
-void rp_train_good_keep(struct rp_train *train); /* as an epoch begins */
+RP_MUST rp_status rp_train_good_keep(struct rp_train *train); /* as an epoch
+                                                                 begins */
 /* Whether the loss of a batch, with those before it, is no number or far
  * above that of the epoch before. */
 bool rp_train_good_lost(struct rp_train *train,
@@ -116,6 +124,30 @@ void rp_train_step_fini(struct rp_train *train);
 void rp_train_batch_run(struct rp_train *train,
                         const struct rp_train_plan *plan, uint32_t index,
                         bool backward, struct rp_train_tally *tally);
+
+/* Only fills batch `index` of the plan; returns how many shards it has. */
+uint32_t rp_train_batch_fill_all(struct rp_train *train,
+                                 const struct rp_train_plan *plan,
+                                 uint32_t index, bool learn);
+/* Of the dropout of a shard. */
+uint64_t rp_train_shard_seed(const struct rp_train *train, uint64_t step,
+                             uint32_t shard);
+
+/* train_learner.c: runs on another engine than the CPU. choose: options.engine
+ * "auto" becomes a name. open: the learner, or none; sets train->learner. */
+void rp_train_learner_choose(struct rp_train_options *options);
+RP_MUST rp_status rp_train_learner_open(struct rp_train *train);
+void rp_train_learner_close(struct rp_train *train);
+/* params and state to the engine, and from there; nothing on the CPU. */
+RP_MUST rp_status rp_train_learner_set(struct rp_train *train);
+RP_MUST rp_status rp_train_learner_get(struct rp_train *train);
+/* As rp_train_batch_run; with `step` (NULL: none) the weights change, and
+ * tally->norm is the gradient's. */
+RP_MUST rp_status rp_train_learner_run(struct rp_train *train,
+                                       const struct rp_train_plan *plan,
+                                       uint32_t index, bool backward,
+                                       const struct rp_optimizer_step *step,
+                                       struct rp_train_tally *tally);
 
 /* train_folder.c: a folder of its own, on a disk with room for the run. */
 RP_MUST rp_status rp_train_folder_create(struct rp_train *train);

@@ -235,13 +235,17 @@ rp_status rp_train_persist(struct rp_train *train,
 
 rp_status rp_train_save_best(struct rp_train *train)
 {
-    return rp_train_persist(train, save_best);
+    rp_status status = rp_train_learner_get(train);
+
+    return status ? status : rp_train_persist(train, save_best);
 }
 
 rp_status rp_train_save_last(struct rp_train *train)
 {
+    rp_status status = rp_train_learner_get(train);
+
     train->saved = rp_train_now();
-    return rp_train_persist(train, save_last);
+    return status ? status : rp_train_persist(train, save_last);
 }
 
 rp_status rp_train_save_good(struct rp_train *train)

@@ -264,6 +264,8 @@ static rp_status make_params(struct rp_train *train, const float *from)
     status = rp_train_freeze(&train->net.layout, train->options.freeze,
                              train->frozen);
     if (!status)
+        status = rp_train_learner_open(train);
+    if (!status)
         status = rp_train_step_create(train);
     if (!status && !from && train->options.prior)
         rp_train_prior(train);
@@ -359,13 +361,16 @@ rp_status rp_train_setup(struct rp_train *train)
         status = recall(train);
     if (status)
         return status;
+    rp_train_learner_choose(&train->options);
     rp_train_options_settle(&train->options);
     train->optimizer = rp_optimizer_find(train->options.optimizer);
-    return prepare(train);
+    status = prepare(train);
+    return status ? status : rp_train_learner_set(train);
 }
 
 void rp_train_fini(struct rp_train *train)
 {
+    rp_train_learner_close(train);
     rp_train_step_fini(train);
     free(train->params);
     free(train->gradient);

@@ -98,15 +98,20 @@ void rp_train_show_epoch(struct rp_train *train)
  * changes. */
 static double try_step(struct rp_train *train, struct rp_train_tally *tally)
 {
+    const uint32_t index = train->plan.batches / 2;
     double began;
 
-    rp_train_net_set(&train->net, train->net.precision, train->params,
-                     train->options.recurrent_dropout, 0);
+    if (!train->learner)
+        rp_train_net_set(&train->net, train->net.precision, train->params,
+                         train->options.recurrent_dropout, 0);
     for (int i = 0;; i++) {
         began = rp_train_now();
         *tally = (struct rp_train_tally){0};
-        rp_train_batch_run(train, &train->plan, train->plan.batches / 2, true,
-                           tally);
+        if (!train->learner)
+            rp_train_batch_run(train, &train->plan, index, true, tally);
+        else if (rp_train_learner_run(train, &train->plan, index, true, NULL,
+                                      tally))
+            return 1; /* which the first step will say again */
         /* The first of a fast network mostly waits for memory. */
         if (i > 0 || rp_train_now() - began > 1)
             return rp_train_now() - began;
@@ -129,7 +134,8 @@ void rp_train_show_begin(struct rp_train *train)
     printf("%s: %u pieces, %" PRIu64 " notes a pass, %zu weights, %s, %s\n",
            train->folder, train->dataset.count, train->plan.notes,
            train->net.layout.size, options->precision,
-           rp_cells(train->net.precision)->name);
+           train->learner ? train->ops->about(train->learner)
+                          : rp_cells(train->net.precision)->name);
     step = try_step(train, &tally);
     /* Validation only goes forward, a third of a step's work. */
     seconds = step * (double)to_go + step / 3 * train->valid_plan.batches *

@@ -37,7 +37,7 @@ rp_status rp_train_step_create(struct rp_train *train)
                                                rows * train->shape.hidden);
             status = train->start[i] ? RP_OK : RP_EMEM;
         }
-        if (!status)
+        if (!status && !train->learner)
             status = rp_train_shard_create(&train->shard[i], &train->net,
                                            options->length, rows);
     }
@@ -94,12 +94,17 @@ static void keep_start(struct rp_train *train, uint32_t s,
                                          ((size_t)l * rows + b) * H);
 }
 
-static void run_shard(void *self, uint32_t s)
+static uint32_t rows_of(const struct step *step, uint32_t s)
+{
+    uint32_t left = step->rows - s * step->train->rows;
+    return left < step->train->rows ? left : step->train->rows;
+}
+
+static void fill_shard(void *self, uint32_t s)
 {
     struct step *step = self;
     struct rp_train *train = step->train;
     const struct rp_train_options *options = &train->options;
-    uint32_t first = s * train->rows, left = step->rows - first;
     bool learn = step->backward;
     struct rp_train_batch_options heard = {
         .seed = options->seed,
@@ -108,17 +113,35 @@ static void run_shard(void *self, uint32_t s)
         .held = learn || options->held >= 1 ? options->held : 0,
         .input_dropout = learn ? options->input_dropout : 0,
     };
+
+    rp_train_batch_fill(&train->batch[s], &train->dataset,
+                        step->crop + s * train->rows, rows_of(step, s),
+                        &heard);
+}
+
+uint64_t rp_train_shard_seed(const struct rp_train *train, uint64_t step,
+                             uint32_t shard)
+{
+    return train->options.seed * 1000003 + step * 64 + shard;
+}
+
+static void run_shard(void *self, uint32_t s)
+{
+    struct step *step = self;
+    struct rp_train *train = step->train;
+    const struct rp_train_options *options = &train->options;
+    bool learn = step->backward;
     struct rp_train_pass pass = {
         .backward = learn,
         .dropout = learn ? options->dropout : 0,
         .smoothing = learn ? options->smoothing : 0,
-        .seed = options->seed * 1000003 + train->step * 64 + s,
+        .seed = rp_train_shard_seed(train, train->step, s),
     };
-    const struct rp_train_crop *crop = step->crop + first;
-    uint32_t rows = left < train->rows ? left : train->rows;
+    const struct rp_train_crop *crop = step->crop + s * train->rows;
+    uint32_t rows = rows_of(step, s);
 
     rp_train_lap(&train->shard[s], RP_STAGES);
-    rp_train_batch_fill(&train->batch[s], &train->dataset, crop, rows, &heard);
+    fill_shard(step, s);
     if (options->stateful)
         set_start(train, s, crop, rows);
     rp_train_lap(&train->shard[s], RP_STAGE_FILL);
@@ -149,17 +172,37 @@ static void add_up(struct rp_train *train, uint32_t shards, bool backward,
                               train->gradient);
 }
 
+static struct step step_of(struct rp_train *train,
+                           const struct rp_train_plan *plan, uint32_t index,
+                           bool backward, uint32_t *shards)
+{
+    uint32_t first = index * plan->batch, left = plan->count - first;
+    struct step step = { .train = train, .backward = backward };
+
+    step.crop = plan->crop + first;
+    step.rows = left < plan->batch ? left : plan->batch;
+    *shards = (step.rows + train->rows - 1) / train->rows;
+    return step;
+}
+
+uint32_t rp_train_batch_fill_all(struct rp_train *train,
+                                 const struct rp_train_plan *plan,
+                                 uint32_t index, bool learn)
+{
+    uint32_t shards;
+    struct step step = step_of(train, plan, index, learn, &shards);
+
+    rp_team_run(train->team, shards, fill_shard, &step);
+    return shards;
+}
+
 void rp_train_batch_run(struct rp_train *train,
                         const struct rp_train_plan *plan, uint32_t index,
                         bool backward, struct rp_train_tally *tally)
 {
-    struct step step = { .train = train, .backward = backward };
-    uint32_t first = index * plan->batch, shards;
+    uint32_t shards;
+    struct step step = step_of(train, plan, index, backward, &shards);
 
-    step.crop = plan->crop + first;
-    step.rows = plan->count - first < plan->batch ? plan->count - first
-                                                  : plan->batch;
-    shards = (step.rows + train->rows - 1) / train->rows;
     rp_team_run(train->team, shards, run_shard, &step);
     add_up(train, shards, backward, tally);
 }

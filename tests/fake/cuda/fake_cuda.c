@@ -113,6 +113,10 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 
 cudaError_t cudaSetDevice(int device)
 {
+    const char *fail = getenv("FAKE_CUDA_FAIL_LAUNCH");
+
+    if (fail) /* for who cannot reach fake_cuda */
+        fake_cuda.fail_launch = (uint32_t)atoi(fail);
     return device ? cudaErrorInvalidValue : here();
 }
 
