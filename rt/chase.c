@@ -289,14 +289,29 @@ static void begin(struct rp_chase *chase, double at)
     chase->ticks += chase->ticks < UINT32_MAX;
 }
 
-/* None came for long: the nearest tick goes on, as uncertain as it must be. */
+/* None came for long: the nearest tick goes on, as uncertain as it must be. As
+ * long again, and it is how far apart they are now. */
 static void bridge(struct rp_chase *chase, double off)
 {
     struct rp_line *line = &chase->believed;
     int64_t gap = (int64_t)(off + 0.5);
+    double since = (off + 1.0) * chase->now.step, ratio = since / chase->gap;
 
     *line = chase->now;
     chase->trials = 0;
+    if (chase->gap > 0 && ratio > 0.7 && ratio < 1.4 &&
+        since < chase->rate / SLOWEST) { /* another tempo, very much slower */
+        line->tick = chase->gap_tick + 1;
+        line->step = since;
+        line->p00 = chase->noise;
+        line->p01 = 0.0;
+        line->p11 = 0.01 * since * since + 2.0 * chase->noise;
+        chase->now = *line;
+        chase->gap = 0;
+        return;
+    }
+    chase->gap = since;
+    chase->gap_tick = line->tick;
     line->tick += gap;
     line->at += (double)gap * line->step;
     line->p00 = chase->noise + 0.05 * line->step * line->step;
@@ -317,6 +332,8 @@ RP_RT void rp_chase_hear(struct rp_chase *chase, rp_frame frame)
     chase->ticks += chase->ticks < UINT32_MAX;
     if (off > RP_TICKS / 2) {
         bridge(chase, off);
+    } else {
+        chase->gap = 0;
     }
     if (chase->trials == RP_CHASE_TRIAL) {
         struct guess guess = judge(chase);

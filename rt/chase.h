@@ -29,6 +29,8 @@ struct rp_chase {
     double noise;   /* variance of the jitter, frames squared */
     uint32_t heard; /* that `noise` is made of, stops at its memory */
     struct rp_line believed, now; /* before the trial, and after it */
+    double gap; /* frames since the tick before, when it was long ago; or 0 */
+    int64_t gap_tick; /* and that tick */
     uint32_t trials;
     struct rp_chase_tick {
         int64_t tick;

@@ -68,6 +68,7 @@ static void steer(struct rp_cycle *cycle, rp_frame frame)
     }
     sync->steered = frame + (rp_frame)(PATIENCE * sync->chase.now.step);
     if (size > RP_BEAT / 2) {
+        rp_sync_steer(cycle, frame, led_mbpm(cycle), 0);
         jump(cycle, frame);
         return;
     }

@@ -235,6 +235,22 @@ static void test_no_start(void)
     }
 }
 
+/* A fifteenth as fast: no ticks that are lost. */
+static void test_slower(void)
+{
+    struct bench *bench = follower();
+
+    send(bench, RP_START, 0);
+    for (int i = 0; i < 96; i++) {
+        bench_one(bench, TICK / 3, 0, rp_event_make(RP_CLOCK, 0, 0, 0));
+    }
+    for (int i = 0; i < 24; i++) {
+        bench_one(bench, TICK * 5, 0, rp_event_make(RP_CLOCK, 0, 0, 0));
+    }
+    CHECK_NEAR(bench->cycle->clock.mbpm, 24000, 300);
+    bench_destroy(bench);
+}
+
 /* The clock stops coming: the beat goes on; when it is back, on the tick that
  * is next. */
 static void test_coast(void)
@@ -341,6 +357,7 @@ int main(void)
     test_relocate();
     test_metre();
     test_no_start();
+    test_slower();
     test_coast();
     test_internal();
     test_nonsense();
