@@ -5,6 +5,7 @@
 
 #include "rt/log.h"
 #include "tui/rig.h"
+#include "tui/said.h"
 
 struct names {
     uint32_t count;
@@ -39,11 +40,18 @@ static void free_names(struct names *names)
     free(names->name);
 }
 
+/* Asked at each move of a controller: what is wrong with a preset is said when
+ * one is chosen. */
 uint32_t rp_rig_presets(void)
 {
-    struct names names = list_names();
-    uint32_t count = names.count;
+    struct rp_said said;
+    struct names names;
+    uint32_t count;
 
+    rp_said_begin(&said);
+    names = list_names();
+    rp_said_end(&said);
+    count = names.count;
     free_names(&names);
     return count;
 }
