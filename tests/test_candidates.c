@@ -63,6 +63,14 @@ static void test_judge(void)
     CHECK(judge(good, 2) > 0.0f);
     wish.expected = 0;
     CHECK(judge(good, 2) == 0.0f);
+    /* Of three beats none is in the middle. */
+    weak[1].onset = 36;
+    weak[1].duration = 24;
+    turn.steer.end = turn.dynamics.bar = 72;
+    CHECK(judge(weak, 2) > 0.0f);
+    turn.dynamics.beat = 36; /* six eighths are two beats */
+    weak[1].duration = 36;
+    CHECK(judge(weak, 2) == 0.0f);
 }
 
 static void test_chords(void)
@@ -118,6 +126,15 @@ static void test_echo(void)
         note[count++] = (struct rp_note){ BAR * 2 + 7 * (int32_t)i, 7,
                                           (uint8_t)(80 - 5 * i), 80 };
     CHECK(rp_candidates_echo(call, 8, note, count) == 0.5f);
+    /* A second voice below is neither here nor there. */
+    for (uint32_t i = 8; i-- > 0;) {
+        struct rp_note tune = call[i];
+        note[2 * i] = note[2 * i + 1] = tune;
+        note[2 * i].pitch = (uint8_t)(40 + 5 * i % 12);
+    }
+    CHECK(rp_candidates_echo(note, 16, call, 8) == 1.0f);
+    CHECK(rp_candidates_echo(call, 8, note, 16) == 1.0f);
+    count = 8;
     /* Nothing to compare. */
     CHECK(rp_candidates_echo(call, 1, note, count) == 0.0f);
     CHECK(rp_candidates_echo(call, 8, note, 2) == 0.0f);
@@ -133,6 +150,9 @@ static void test_loops(void)
     CHECK(rp_candidates_loops(note, 16));
     CHECK(rp_candidates_loops(note, 12));
     CHECK(!rp_candidates_loops(note, 8)); /* twice is a phrase */
+    note[11].pitch++; /* the third time ends elsewhere */
+    CHECK(!rp_candidates_loops(note, 12));
+    note[11].pitch--;
     note[5].pitch++;
     CHECK(!rp_candidates_loops(note, 12));
     /* A pitch alone is no figure of two notes, but a scale is none either. */

@@ -68,8 +68,26 @@ static int alike(const struct rp_note *a, const struct rp_note *b, uint32_t n)
     return like;
 }
 
-float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
-                         const struct rp_note *note, uint32_t count)
+/* The highest of what begins together: what is heard as the tune. */
+static uint32_t top_line(const struct rp_note *note, uint32_t count,
+                         uint32_t most, struct rp_note *line)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!n || line[n - 1].onset != note[i].onset) {
+            if (n == most)
+                break;
+            line[n++] = note[i];
+        } else if (note[i].pitch > line[n - 1].pitch) {
+            line[n - 1] = note[i];
+        }
+    }
+    return n;
+}
+
+static float line_echo(const struct rp_note *call, uint32_t calls,
+                       const struct rp_note *note, uint32_t count)
 {
     uint32_t n = calls < FIGURE ? calls : FIGURE, rhythm = 0, motif = 0;
     uint32_t rhythm_to = 0, motif_to = 0; /* notes counted so far */
@@ -94,6 +112,16 @@ float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
     return (float)(rhythm + motif) / (float)(2 * count);
 }
 
+float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
+                         const struct rp_note *note, uint32_t count)
+{
+    struct rp_note heard[RP_WISH_NOTES], line[RP_ROLLOUT_NOTES];
+
+    calls = top_line(call, calls, RP_WISH_NOTES, heard);
+    count = top_line(note, count, RP_ROLLOUT_NOTES, line);
+    return line_echo(heard, calls, line, count);
+}
+
 static bool same(const struct rp_note *note, uint32_t a, uint32_t b)
 {
     return note[a].pitch == note[b].pitch && dt_of(note, a) == dt_of(note, b);
@@ -106,7 +134,8 @@ bool rp_candidates_loops(const struct rp_note *note, uint32_t count)
         uint32_t run = 0;
         for (uint32_t i = 0; i + period + 1 < count; i++) {
             run = same(note, i, i + period) ? run + 1 : 0;
-            if (run >= 2 * period - 1)
+            if (run >= 2 * period - 1 &&
+                note[i + 1].pitch == note[i + 1 + period].pitch)
                 return true;
         }
     }
@@ -132,6 +161,16 @@ static bool is_open(const struct rp_wish *wish, uint8_t last)
            wish->call[wish->notes - 1].pitch % 12 != tonic;
 }
 
+/* Ticks from one strong place to the next: half a bar, where that is a beat,
+ * which in three or five beats it is not. */
+static int32_t strong_ticks(const struct rp_dynamics *grid)
+{
+    int32_t half = grid->bar / 2;
+
+    return grid->bar % 2 || (grid->beat > 0 && half % grid->beat) ? grid->bar
+                                                                  : half;
+}
+
 static float judge_cadence(const struct rp_wish *wish,
                            const struct rp_turn *turn,
                            const struct rp_note *note, uint32_t count)
@@ -148,7 +187,7 @@ static float judge_cadence(const struct rp_wish *wish,
     }
     if (grid->beat > 0 && last->duration < grid->beat)
         points += BRIEF;
-    if (grid->bar > 1 && (last->onset - grid->line) % (grid->bar / 2))
+    if (grid->bar > 0 && (last->onset - grid->line) % strong_ticks(grid))
         points += WEAK;
     if (turn->steer.end != INT32_MAX && grid->beat > 0 &&
         turn->steer.end - last->onset - last->duration > grid->beat)

@@ -41,7 +41,7 @@ float rp_verdict_sum(const struct rp_verdict *verdict);
 
 /* How much of the call comes back: share of the answer's notes that stand in a
  * figure of the call, half by its rhythm alone, half with its steps too, in
- * any key and mode. 0..1. */
+ * any key and mode; of chords the top notes count. 0..1. */
 float rp_candidates_echo(const struct rp_note *call, uint32_t calls,
                          const struct rp_note *note, uint32_t count);
 /* Whether a figure of two notes or more comes three times on end. */
