@@ -65,6 +65,36 @@ fail(const char *format, ...)
 
 /* ---- messages ---- */
 
+/* liblo aligns arguments to four bytes, its union lo_arg to eight. */
+static const char *text_of(const void *arg)
+{
+    return arg;
+}
+
+static int32_t int_of(const void *arg)
+{
+    int32_t x;
+
+    memcpy(&x, arg, sizeof(x));
+    return x;
+}
+
+static float float_of(const void *arg)
+{
+    float x;
+
+    memcpy(&x, arg, sizeof(x));
+    return x;
+}
+
+static int64_t long_of(const void *arg)
+{
+    int64_t x;
+
+    memcpy(&x, arg, sizeof(x));
+    return x;
+}
+
 static void note(const char *who, const char *path, const char *types,
                  lo_arg **argv)
 {
@@ -75,11 +105,14 @@ static void note(const char *who, const char *path, const char *types,
         size_t left = sizeof(text) - (size_t)used;
 
         used +=
-            types[i] == 's'   ? snprintf(text + used, left, " %s", &argv[i]->s)
-            : types[i] == 'f' ? snprintf(text + used, left, " %.6g", argv[i]->f)
+            types[i] == 's'
+                ? snprintf(text + used, left, " %s", text_of(argv[i]))
+            : types[i] == 'f'
+                ? snprintf(text + used, left, " %.6g", float_of(argv[i]))
             : types[i] == 'h'
-                ? snprintf(text + used, left, " %lld", (long long)argv[i]->h)
-                : snprintf(text + used, left, " %d", argv[i]->i);
+                ? snprintf(text + used, left, " %lld",
+                           (long long)long_of(argv[i]))
+                : snprintf(text + used, left, " %d", int_of(argv[i]));
     }
     if (lines == LINES) {
         fail("too many messages");
@@ -102,7 +135,7 @@ static void answer_announce(lo_arg **argv, lo_message message)
         lo_send_from(riposte, manager, LO_TT_IMMEDIATE, "/error", "sis",
                      "/nsm/server/announce", -6, refusal);
         *refusal = '\0';
-    } else if (argv[3]->i > 1) {
+    } else if (int_of(argv[3]) > 1) {
         lo_send_from(riposte, manager, LO_TT_IMMEDIATE, "/error", "sis",
                      "/nsm/server/announce", -2, "Incompatible API");
     } else {
