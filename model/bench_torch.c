@@ -62,8 +62,9 @@ static void put_batch(FILE *file, const struct rp_bench_torch_work *work)
 
     fprintf(file,
             "{\"layers\":%u,\"hidden\":%u,\"T\":%u,\"B\":%u,"
-            "\"threads\":%u,\"precisions\":[",
-            shape->layers, shape->hidden, batch->T, batch->B, work->threads);
+            "\"threads\":%u,\"device\":\"%s\",\"precisions\":[",
+            shape->layers, shape->hidden, batch->T, batch->B, work->threads,
+            work->device ? work->device : "cpu");
     for (int p = 0; p < RP_PRECISIONS; p++)
         if (work->precision[p]) {
             fprintf(file, "%s\"%s\"", any ? "," : "", rp_precision_names[p]);

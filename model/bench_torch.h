@@ -15,7 +15,7 @@ struct rp_bench_torch {
     FILE *said; /* its answers; both ends of one socket */
     char folder[64];
     char version[32];
-    char how[RP_PRECISIONS][40]; /* "2 threads, dense"; "": not measured */
+    char how[RP_PRECISIONS][120]; /* "2 threads, dense"; "": not measured */
     double loss; /* nats of a note before the first step, in fp32 */
 };
 
@@ -26,6 +26,7 @@ struct rp_bench_torch_work {
     const float *params;
     const struct rp_batch *batch;
     uint32_t threads;
+    const char *device; /* "cuda", or NULL: the CPU */
     const bool *precision; /* which are asked for */
 };
 

@@ -163,29 +163,52 @@ static double step(struct rp_train *train, enum rp_precision precision,
 }
 
 /* Products alone: 2 for each weight forward, 4 backward. */
-static double count_flops(const struct rp_train *train, double *steps)
+static double count_flops(const struct rp_train *train, double steps,
+                          const struct rp_train_tally *tally)
 {
     const struct rp_shape *shape = &train->shape;
-    double H = shape->hidden, E = shape->head, sum = 0;
+    double H = shape->hidden, E = shape->head;
+    double sum = steps * (2.0 * shape->layers - 1) * 3 * H * H;
+
+    for (int f = 0; f < RP_FIELDS; f++) {
+        uint32_t N =
+            rp_vocabulary_classes(&shape->vocabulary, (enum rp_field)f);
+        sum += (double)tally->drawn[f] * (E * H + N * E);
+    }
+    return 6 * sum;
+}
+
+/* GRU steps of the batch that the CPU has just learned from. */
+static double count_steps(const struct rp_train *train)
+{
+    double steps = 0;
 
     for (uint32_t s = 0; s < train->shards; s++) {
         const struct rp_batch *batch = &train->batch[s].batch;
-        double rows = (double)(batch->T ? batch->T - 1 : 0) * batch->B;
-        *steps += rows;
-        sum += rows * (2.0 * shape->layers - 1) * 3 * H * H;
-        for (int f = 0; f < RP_FIELDS; f++) {
-            uint32_t N =
-                rp_vocabulary_classes(&shape->vocabulary, (enum rp_field)f);
-            sum += (double)train->shard[s].drawn[f] * (E * H + N * E);
-        }
+        steps += (double)(batch->T ? batch->T - 1 : 0) * batch->B;
     }
-    return 6 * sum;
+    return steps;
+}
+
+/* One step on another engine. */
+static rp_status step_there(struct rp_train *train,
+                            struct rp_train_tally *tally)
+{
+    struct rp_optimizer_step update = rp_optimizers[RP_ADAMW].usual;
+
+    update.step = ++train->step;
+    update.lr = 1e-4f;
+    return rp_train_learner_run(
+        train, &train->plan,
+        (uint32_t)((train->step - 1) % train->plan.batches), true, &update,
+        tally);
 }
 
 /* One way of training, while it is measured. */
 struct trial {
     enum rp_precision precision;
     bool torch;
+    struct rp_learner *learner; /* NULL: the CPU or PyTorch */
     double speed[ROUNDS_MAX], core[ROUNDS_MAX];
     double seconds, flops, update, spent[RP_STAGES]; /* all rounds */
 };
@@ -197,27 +220,38 @@ static double core_seconds(void)
     return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
 }
 
-static void run_round(struct rp_train *train, struct trial *trial,
-                      uint32_t steps, uint32_t number)
+static rp_status run_round(struct rp_train *train, struct trial *trial,
+                           uint32_t steps, uint32_t number)
 {
     struct rp_train_tally tally = {0};
     double begun = rp_train_now(), core = core_seconds();
-    double taken = 0, flops = 0, seconds;
+    double taken = 0, seconds;
+    rp_status status = RP_OK;
 
     for (uint32_t s = 0; s < train->shards; s++)
         memset(train->shard[s].spent, 0, sizeof train->shard[s].spent);
-    for (uint32_t i = 0; i < steps; i++) {
-        trial->update += step(train, trial->precision, &tally);
-        flops += count_flops(train, &taken);
+    train->learner = trial->learner;
+    train->steps_there = 0;
+    for (uint32_t i = 0; i < steps && !status; i++) {
+        if (trial->learner) {
+            status = step_there(train, &tally);
+        } else {
+            trial->update += step(train, trial->precision, &tally);
+            taken += count_steps(train);
+        }
     }
+    if (status)
+        return status;
+    taken += (double)train->steps_there;
     seconds = rp_train_now() - begun;
     trial->seconds += seconds;
     trial->speed[number] = taken / seconds;
     trial->core[number] = taken / (core_seconds() - core);
-    trial->flops = flops / taken;
+    trial->flops = count_flops(train, taken, &tally) / taken;
     for (uint32_t s = 0; s < train->shards; s++)
         for (int i = 0; i < RP_STAGES; i++)
             trial->spent[i] += train->shard[s].spent[i];
+    return rp_train_learner_drain(train); /* the next round is another's */
 }
 
 static int compare(const void *a, const void *b)
@@ -265,7 +299,7 @@ static void sum_up(struct trial *trial, uint32_t rounds, double flops,
     row->most_s = trial->speed[rounds - 1];
     row->core_s = trial->core[rounds / 2];
     row->gflops = row->notes_s * flops * 1e-9;
-    if (trial->torch)
+    if (trial->torch || trial->learner)
         return;
     snprintf(row->how, sizeof row->how, "%s", rp_cells(trial->precision)->name);
     share_out(trial, row);
@@ -291,9 +325,40 @@ static rp_status run_all(struct bench *bench, uint32_t steps, uint32_t number)
             status = run_torch(&bench->torch, trial, &bench->whole.batch, steps,
                                number);
         else
-            run_round(&bench->train, trial, steps, number);
+            status = run_round(&bench->train, trial, steps, number);
     }
     return status;
+}
+
+/* With another engine, a learner for each of its ways. What is tried first is
+ * prepared first, so each has its own weights and batch on the way. */
+static rp_status open_learners(struct bench *bench)
+{
+    struct rp_train *train = &bench->train;
+    rp_status status = RP_OK;
+
+    for (uint32_t i = 0; i < bench->out->rows && !status; i++) {
+        struct trial *trial = &bench->trial[i];
+        if (!bench->out->options.engine || trial->torch)
+            continue;
+        train->options.engine = bench->out->options.engine;
+        train->options.precision = rp_precision_names[trial->precision];
+        train->learner = NULL;
+        status = rp_train_learner_open(train);
+        trial->learner = train->learner;
+        if (!status)
+            status = rp_train_learner_set(train);
+    }
+    train->learner = NULL;
+    return status;
+}
+
+static void close_learners(struct bench *bench)
+{
+    for (uint32_t i = 0; i < RP_BENCH_TRAIN_ROWS; i++) {
+        bench->train.learner = bench->trial[i].learner;
+        rp_train_learner_close(&bench->train);
+    }
 }
 
 /* In turns, so that what else the machine does hits all alike; a round of one
@@ -311,7 +376,9 @@ static rp_status measure(struct bench *bench)
                 trial->precision = (enum rp_precision)p;
                 trial->torch = torch;
             }
-    status = run_all(bench, 1, 0);
+    status = open_learners(bench);
+    if (!status)
+        status = run_all(bench, 1, 0);
     for (uint32_t i = 0; i < RP_BENCH_TRAIN_ROWS; i++) {
         bench->trial[i].seconds = bench->trial[i].update = 0;
         memset(bench->trial[i].spent, 0, sizeof bench->trial[i].spent);
@@ -322,6 +389,9 @@ static rp_status measure(struct bench *bench)
         struct rp_bench_train_row *row = &out->row[i];
         sum_up(&bench->trial[i], options->rounds,
                bench->trial[row->torch ? i - 1 : i].flops, row);
+        if (bench->trial[i].learner)
+            snprintf(row->how, sizeof row->how, "%s",
+                     bench->train.ops->about(bench->trial[i].learner));
         if (row->torch) {
             snprintf(row->how, sizeof row->how, "%s",
                      bench->torch.how[row->precision]);
@@ -362,6 +432,7 @@ static rp_status open_torch(struct bench *bench)
                                        .params = train->params,
                                        .batch = &bench->whole.batch,
                                        .threads = out->threads,
+                                       .device = out->options.engine,
                                        .precision = out->options.precision};
     rp_status status =
         rp_train_batch_create(&bench->whole, options->length, rows);
@@ -403,6 +474,7 @@ rp_status rp_bench_train_run(struct rp_bench_train *out,
         rp_log(RP_ERROR, "bench", "out of memory");
     if (bench) {
         rp_bench_torch_close(&bench->torch);
+        close_learners(bench);
         rp_train_batch_fini(&bench->whole);
         fini(&bench->train);
     }
@@ -418,10 +490,10 @@ static void print_row(const struct rp_bench_train_row *row, FILE *out)
             row->torch ? "PyTorch" : "riposte",
             rp_precision_names[row->precision], row->how, row->notes_s,
             row->least_s, row->most_s, row->gflops, row->core_s);
-    for (int s = 0; s <= RP_STAGES && !row->torch; s++)
+    for (int s = 0; s <= RP_STAGES && row->share[RP_STAGES] > 0; s++)
         fprintf(out, "%s %s %.1f %%", s ? "," : " ", stage_names[s],
                 100 * row->share[s]);
-    if (!row->torch)
+    if (row->share[RP_STAGES] > 0)
         putc('\n', out);
 }
 

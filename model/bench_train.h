@@ -14,6 +14,7 @@ struct rp_bench_train_options {
     uint32_t layers, hidden, head, batch, length;
     uint32_t threads;              /* 0: one per core */
     bool precision[RP_PRECISIONS]; /* which are measured */
+    const char *engine; /* whose steps; NULL: the CPU's */
     const char *torch; /* a Python with PyTorch, to be beside us; or NULL */
     uint32_t rounds, steps; /* steps of a round */
 };
@@ -22,14 +23,14 @@ struct rp_bench_train_options {
 struct rp_bench_train_row {
     enum rp_precision precision;
     bool torch;             /* PyTorch's */
-    char how[40];           /* kernels, or PyTorch's threads and input */
+    char how[120];          /* kernels, device, or PyTorch's set-up */
     double notes_s;         /* GRU steps in a second, median of the rounds */
     double least_s, most_s; /* of a round */
     double core_s; /* GRU steps in a second of one core's own time: what is
                       left when others use the machine too; median */
     double gflops; /* in a second, of dense products */
     double share[RP_STAGES + 1]; /* of the time; the last is the update. Not
-                                    PyTorch's */
+                                    PyTorch's, nor another engine's */
     double ratio, core_ratio;    /* to PyTorch's medians; 0: it is not there */
 };
 

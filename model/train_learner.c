@@ -87,8 +87,7 @@ void rp_train_learner_close(struct rp_train *train)
     train->learner = NULL;
 }
 
-/* What was put and is not wanted any more goes through, and is forgotten. */
-static rp_status drain(struct rp_train *train)
+rp_status rp_train_learner_drain(struct rp_train *train)
 {
     struct rp_learner_result result;
     rp_status status;
@@ -106,7 +105,7 @@ rp_status rp_train_learner_set(struct rp_train *train)
 
     if (!train->learner)
         return RP_OK;
-    status = drain(train);
+    status = rp_train_learner_drain(train);
     train->moved = false;
     return status ? status
                   : train->ops->set(train->learner, train->params,
@@ -123,6 +122,19 @@ rp_status rp_train_learner_get(struct rp_train *train)
     status = train->ops->get(train->learner, train->params, train->state);
     train->moved = status != RP_OK;
     return status;
+}
+
+/* All rows go on as long as the longest. */
+static uint64_t count_steps(const struct rp_train *train, uint32_t shards)
+{
+    uint32_t T = 1, B = 0;
+
+    for (uint32_t s = 0; s < shards; s++) {
+        const struct rp_batch *batch = &train->batch[s].batch;
+        T = batch->T > T ? batch->T : T;
+        B += batch->B;
+    }
+    return (uint64_t)(T - 1) * B;
 }
 
 /* Fills and puts a batch that `later` steps come before. */
@@ -150,6 +162,7 @@ static rp_status put(struct rp_train *train, const struct rp_train_plan *plan,
     train->ahead = plan;
     train->ahead_index = index;
     train->ahead_notes = 0;
+    train->ahead_steps = count_steps(train, shards);
     for (uint32_t s = 0; s < shards; s++)
         train->ahead_notes += train->batch[s].notes;
     return RP_OK;
@@ -179,13 +192,14 @@ rp_status rp_train_learner_run(struct rp_train *train,
     struct rp_learner_result result;
     uint64_t notes;
     bool there = train->ahead == plan && train->ahead_index == index;
-    rp_status status = there ? RP_OK : drain(train);
+    rp_status status = there ? RP_OK : rp_train_learner_drain(train);
 
     if (!status && !there)
         status = put(train, plan, index, backward, 0);
     if (status)
         return status;
     notes = train->ahead_notes;
+    train->steps_there += train->ahead_steps;
     train->ahead = NULL;
     if (step)
         update.step = *step;

@@ -41,7 +41,8 @@ struct rp_train {
     bool moved; /* its weights are newer than those here */
     const struct rp_train_plan *ahead; /* of what was put already, and which */
     uint32_t ahead_index;
-    uint64_t ahead_notes;
+    uint64_t ahead_notes, ahead_steps; /* of the GRU, padding too */
+    uint64_t steps_there; /* counted: GRU steps that the engine was given */
     struct rp_train_plan plan, valid_plan;
     float *params, *gradient;
     const struct rp_optimizer *optimizer;
@@ -141,6 +142,8 @@ void rp_train_learner_close(struct rp_train *train);
 /* params and state to the engine, and from there; nothing on the CPU. */
 RP_MUST rp_status rp_train_learner_set(struct rp_train *train);
 RP_MUST rp_status rp_train_learner_get(struct rp_train *train);
+/* What was put ahead and is not wanted goes through, and is forgotten. */
+RP_MUST rp_status rp_train_learner_drain(struct rp_train *train);
 /* As rp_train_batch_run; with `step` (NULL: none) the weights change, and
  * tally->norm is the gradient's. */
 RP_MUST rp_status rp_train_learner_run(struct rp_train *train,

@@ -187,6 +187,8 @@ static const struct rp_option train_options[] = {
     SHAPE_OPTION(threads, 0, 256, "0: one per core (0)"),
     SHAPE_OPTION(rounds, 1, 1000, "how often it is measured (7)"),
     SHAPE_OPTION(steps, 1, 1000, "steps of a round (2)"),
+    {"engine", "NAME", "cpu or cuda (cpu)", RP_OPTION_WORD, AT(engine), 0, 0,
+     "cpu|cuda"},
     {"torch", "PYTHON", "a Python with PyTorch, to train beside in turns",
      RP_OPTION_TEXT, AT(train.torch)},
     {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
@@ -489,6 +491,9 @@ static int bench_train(int argc, char **argv)
     }
     wish.train.dir = dirs.text;
     wish.train.dirs = dirs.count;
+    if (wish.engine && strcmp(wish.engine, "cpu")) {
+        wish.train.engine = wish.engine;
+    }
     for (int i = 0; i < RP_PRECISIONS; i++) {
         wish.train.precision[i] =
             !strcmp(wish.precision, "both") ||

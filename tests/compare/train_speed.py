@@ -11,7 +11,9 @@ sparse input that suit PyTorch best, and then answers each line "fp32 STEPS" or
     {"seconds": ..., "core_seconds": ..., "loss": ...}
 of so many training steps (forward, backward, clipping, AdamW). Its first line
 says what it found: {"fp32": {...}, "bf16": {...}, "loss": nats of a note}, or
-why it cannot: {"skipped": "No module named 'torch'"}.
+why it cannot: {"skipped": "No module named 'torch'"}. With "device" cuda in
+batch.json all of it is on the GPU, in fp32 without TF32, and one step is
+profiled to see that the GRU is cuDNN's.
 """
 import json
 import os
@@ -153,13 +155,17 @@ class Trial:
 
     def __init__(self, batch, weights, bf16, bag, threads):
         self.said = {"threads": threads, "input": "bag" if bag else "dense"}
+        self.device = batch["device"]
         self.network = Network(batch, weights, bag)
+        if self.device == "cuda":
+            move(self.network)
         self.bf16, self.threads = bf16, threads
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4,
                                            weight_decay=0.05)
 
     def loss(self):
-        with torch.cpu.amp.autocast(enabled=self.bf16, dtype=torch.bfloat16):
+        with torch.autocast(self.device, enabled=self.bf16,
+                            dtype=torch.bfloat16):
             return self.network()
 
     def step(self):
@@ -175,8 +181,33 @@ class Trial:
         begun, core = time.perf_counter(), time.process_time()
         for _ in range(steps):
             loss = self.step()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
         return {"seconds": time.perf_counter() - begun,
                 "core_seconds": time.process_time() - core, "loss": loss}
+
+
+def move(network):
+    """The network and all tensors that its modules keep, to the GPU."""
+    network.cuda()
+    for module in network.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor):
+                setattr(module, name, value.cuda())
+            elif isinstance(value, tuple) and value and \
+                    all(isinstance(v, torch.Tensor) for v in value):
+                setattr(module, name, tuple(v.cuda() for v in value))
+
+
+def profile(trial):
+    """Which GRU a step ran: "cuDNN 8.9" or "not cuDNN"."""
+    from torch.profiler import ProfilerActivity
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU]) as seen:
+        trial.run(1)
+    ran = {event.key for event in seen.key_averages()}
+    if "aten::_cudnn_rnn" in ran and "aten::_cudnn_rnn_backward" in ran:
+        return "cuDNN %d" % torch.backends.cudnn.version()
+    return "not cuDNN"
 
 
 def best_trial(batch, weights, bf16):
@@ -184,13 +215,18 @@ def best_trial(batch, weights, bf16):
     warm up: whatever else the machine does only makes a step slower."""
     trials = []
     for bag in (False, True):
-        for threads in sorted({1, batch["threads"]}):
+        counts = {1} if batch["device"] == "cuda" else {1, batch["threads"]}
+        for threads in sorted(counts):
             trial = Trial(batch, weights, bf16, bag, threads)
             trial.run(1)
             spent = min(trial.run(1)["seconds"] for _ in range(3))
             trial.said["seconds"] = spent
             trials.append((spent, len(trials), trial))
-    return min(trials)[2]
+    best = min(trials)[2]
+    if best.device == "cuda":
+        best.said["input"] += ", %s, %s" % (torch.cuda.get_device_name(),
+                                            profile(best))
+    return best
 
 
 def main():
@@ -198,6 +234,12 @@ def main():
     with open(os.path.join(folder, "batch.json")) as file:
         batch = json.load(file)
     weights = read_weights(os.path.join(folder, "weights.safetensors"))
+    if batch["device"] == "cuda":
+        if not torch.cuda.is_available():
+            print(json.dumps({"skipped": "this PyTorch finds no GPU"}))
+            return
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
     torch.backends.mkldnn.flags(enabled=True).__enter__()
     with torch.no_grad():
         loss = Trial(batch, weights, False, False, 1).loss().item()
