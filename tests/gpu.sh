@@ -52,21 +52,29 @@ if [ ! -f "$build/build.ninja" ]; then
         -Dfluidsynth=disabled -Dosc=disabled || exit 1
 fi
 step build 240 ninja -C "$build" cuda/riposte-cuda.so tui/riposte \
-    tests/test_engine tests/test_cuda_engine tests/test_cuda_rollout || exit 1
+    tests/test_engine tests/test_cuda_engine tests/test_cuda_rollout \
+    tests/test_cuda_train || exit 1
 cd "$top" || exit 1
 step engines 20 "$build/tui/riposte" engines
 step test-fake 60 "$build/tests/test_cuda_engine"
 step test-engine 60 "$build/tests/test_cuda_engine" --device
 step test-rollout 60 "$build/tests/test_cuda_rollout" --device
+step test-train 60 "$build/tests/test_cuda_train" --device
 step test-all-engines 60 "$build/tests/test_engine"
 step bench 120 "$build/tui/riposte" bench engine --engine cuda --seconds 2
 step bench-json 60 "$build/tui/riposte" bench engine --engine cuda --json \
     --seconds 0.5
+# What the README's goal is said for; ${TORCH} is a Python with PyTorch.
+step bench-train 120 "$build/tui/riposte" bench train --engine cuda \
+    --layers 2 --hidden 512 --batch 256 --length 128 --steps 5 --rounds 5 \
+    ${TORCH:+--torch "$TORCH"}
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck synccheck initcheck; do
         step "$tool-engine" 60 compute-sanitizer --tool "$tool" \
             --error-exitcode 9 "$build/tests/test_cuda_engine" --device
     done
+    step memcheck-train 90 compute-sanitizer --tool memcheck \
+        --error-exitcode 9 "$build/tests/test_cuda_train" --device
     step memcheck-rollout 90 compute-sanitizer --tool memcheck \
         --error-exitcode 9 "$build/tests/test_cuda_rollout" --device
 else
