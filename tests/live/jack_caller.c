@@ -5,8 +5,8 @@
  * sent, nothing sounds after a turn.
  *
  *   jack_caller [--bpm N] [--turns N] [--seconds S] [--log FILE]
- *               [--grid 0] [--flood 1] [--off FRAMES] [--rtmidi 1] [--kill PID]
- *               CALL.mid...
+ *               [--grid 0] [--flood 1] [--off FRAMES] [--rtmidi 1] [--again 1]
+ *               [--kill PID] CALL.mid...
  *
  * --log writes "in FRAME BYTES" and "out FRAME BYTES" for take_check.
  * --seconds repeats the calls for that long. --grid 0: something else set the
@@ -14,6 +14,8 @@
  * channel 16 is somebody else's. --rtmidi 1: the ports are called as RtMidi has
  * them. --off: so far from the grid, and thru from what is usual, an event may
  * be: RtMidi over JACK knows periods, not frames; how far they were is said.
+ * --again 1: riposte was connected to a caller before this one, so it connects
+ * this one by itself, and silences the listener before anything else.
  * --kill ends the server in the middle of an answer and logs what sounded:
  * "held CHANNEL PITCH".
  *
@@ -32,6 +34,8 @@ static struct {
     struct traced event[TRACE_ROOM];
 } plan;
 static struct trace sent, heard, thru;
+static struct trace before[2]; /* what came before there was any call */
+static _Atomic int listening;
 static struct jumps jumps;
 static jack_client_t *caller, *listener;
 static jack_port_t *port_out, *port_answer, *port_thru;
@@ -48,7 +52,7 @@ static struct {
     double seconds;
     const char *log;
     pid_t kill;
-    int grid, flood, rtmidi;
+    int grid, flood, rtmidi, again;
     int64_t off;     /* frames from the grid that are no fault */
     int64_t latency; /* frames from what is sent to what comes back */
 } set = {.bpm = 97, .grid = 1, .off = 1};
@@ -128,8 +132,10 @@ static int listen_process(jack_nframes_t frames, void *self)
     jack_nframes_t start =
         period_frame(&jumps, jack_last_frame_time(listener), frames);
     watch_lag(start);
-    trace_port(&heard, port_answer, start, frames, -1);
-    trace_port(&thru, port_thru, start, frames, set.flood ? 15 : -1);
+    int now = atomic_load_explicit(&listening, memory_order_acquire);
+    trace_port(now ? &heard : &before[0], port_answer, start, frames, -1);
+    trace_port(now ? &thru : &before[1], port_thru, start, frames,
+               set.flood ? 15 : -1);
     atomic_store_explicit(&reached, start + frames, memory_order_release);
     return 0;
 }
@@ -353,8 +359,7 @@ static void check_thru(void)
                  a->size != b->size || memcmp(a->data, b->data, 3);
     }
     if (wrong)
-        FAIL("%u of %u thru events at another frame or changed\n", wrong,
-             ins);
+        FAIL("%u of %u thru events at another frame or changed\n", wrong, ins);
     printf("thru: %u of %u the same at the %s frame, %u sent late\n",
            ins - wrong, ins, set.off > 1 ? "expected" : "same", sent_late);
     if (sent.lost || heard.lost || thru.lost)
@@ -434,6 +439,32 @@ static int kill_in_answer(const struct turn *turn)
     return 1;
 }
 
+/* Riposte connects the three ports, and nothing but silence comes. */
+static bool joined_again(const char *const *name)
+{
+    int tries = 1000;
+    bool joined;
+    for (joined = false; !joined && tries; tries--, usleep(20000))
+        joined = jack_port_connected_to(port_out, name[0]) &&
+                 jack_port_connected_to(port_answer, name[1]) &&
+                 jack_port_connected_to(port_thru, name[2]);
+    for (; tries && !(silenced(&before[0]) && silenced(&before[1])); tries--)
+        usleep(20000);
+    usleep(200000); /* one silence for each port */
+    if (joined && silenced(&before[0]) && silenced(&before[1]))
+        return true;
+    printf("failed: connected again: %d; %u and %u events, not silence\n",
+           joined, count_of(&before[0]), count_of(&before[1]));
+    return false;
+}
+
+static bool joined(const char *const *name)
+{
+    return join_ports(caller, "caller:out", name[0]) &&
+           join_ports(caller, name[1], "listener:answer") &&
+           join_ports(caller, name[2], "listener:thru");
+}
+
 static int open_ports(void)
 {
     const char *const *name = names[set.rtmidi != 0];
@@ -454,15 +485,15 @@ static int open_ports(void)
     jack_set_process_callback(caller, call_process, NULL);
     jack_set_process_callback(listener, listen_process, NULL);
     jack_on_shutdown(caller, shutdown_seen, NULL);
+    atomic_store(&listening, !set.again);
     if (!port_out || !port_answer || !port_thru || jack_activate(caller) ||
         jack_activate(listener) || !wait_port(caller, name[0], 10) ||
         !wait_port(caller, name[2], 10) ||
-        !join_ports(caller, "caller:out", name[0]) ||
-        !join_ports(caller, name[1], "listener:answer") ||
-        !join_ports(caller, name[2], "listener:thru")) {
+        !(set.again ? joined_again(name) : joined(name))) {
         printf("failed: cannot connect to riposte\n");
         return 1;
     }
+    atomic_store(&listening, 1);
     usleep(200000);
     return 0;
 }
@@ -488,6 +519,8 @@ static int options(int count, char **arg)
             set.flood = atoi(value);
         else if (!strcmp(arg[i], "--rtmidi"))
             set.rtmidi = atoi(value);
+        else if (!strcmp(arg[i], "--again"))
+            set.again = atoi(value);
         else if (!strcmp(arg[i], "--off"))
             set.off = atoi(value);
         else
@@ -550,7 +583,7 @@ int main(int count, char **arg)
     if (!first) {
         fputs("usage: jack_caller [--bpm N] [--turns N] [--seconds S] "
               "[--log FILE] [--grid 0] [--flood 1] [--off FRAMES] "
-              "[--rtmidi 1] [--kill PID] CALL...\n",
+              "[--rtmidi 1] [--again 1] [--kill PID] CALL...\n",
               stderr);
         return 2;
     }

@@ -127,6 +127,24 @@ static inline int sounding_count(const struct sounding *s)
     return n;
 }
 
+/* Every channel has had its pedal lifted and its notes and sounds ended. False
+ * also when something else came. */
+static inline int silenced(struct trace *trace)
+{
+    static const uint8_t ends[] = {64, 120, 123};
+    uint32_t count = atomic_load(&trace->count), seen[16] = {0}, all = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *data = trace->event[i].data;
+        uint8_t *end = memchr(ends, data[1], sizeof ends);
+        if (data[0] >> 4 != 0xb || !end || data[2])
+            return 0;
+        seen[data[0] & 15] |= 1u << (end - ends);
+    }
+    for (int c = 0; c < 16; c++)
+        all += seen[c] == 7;
+    return all == 16;
+}
+
 /* A JACK client; waits up to `seconds` for a server. */
 static inline jack_client_t *jack_join(const char *name, double seconds)
 {
