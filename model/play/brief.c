@@ -16,6 +16,7 @@ enum {
     LEAST = 3,   /* notes, if the call has as many */
     SHORT = 3,   /* fewer notes are no phrase and tell no key */
     HEARD = 64,  /* notes that tell the key */
+    OUTSIDE = 6, /* one note of so many outside the key is no other key */
     ASKS = 16    /* beat lines on which a call may turn out to be over */
 };
 
@@ -181,9 +182,24 @@ struct rp_sight rp_brief_sight(const struct rp_performer *p, rp_beat begins,
 
 /* ---- what candidates are judged by ---- */
 
-/* -1 where there is none, or too little was heard to tell. */
-static int find_key(const struct rp_memory *memory, bool *clear)
+/* Whether a call is of another key than what was heard: more than one note in
+ * `OUTSIDE` is foreign. */
+static bool has_left(int key, const struct rp_note *note, uint32_t count)
 {
+    uint32_t foreign = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        foreign += !rp_key_has(key, note[i].pitch);
+    return count >= SHORT && OUTSIDE * foreign > count;
+}
+
+/* That of the last notes, but where the call has left it that of the call; -1
+ * where there is none, or too little was heard to tell. */
+static int find_key(const struct rp_memory *memory, const struct rp_wish *wish,
+                    bool *clear)
+{
+    int key;
+
     const char *role = rp_card_get(&memory->model->card, "role");
     struct rp_note heard[HEARD];
     uint64_t kept = memory->notes < HEARD ? memory->notes : HEARD;
@@ -193,8 +209,13 @@ static int find_key(const struct rp_memory *memory, bool *clear)
         return -1;
     for (uint64_t i = memory->notes - kept; i < memory->notes; i++)
         heard[count++] = memory->note[i % RP_MEMORY_NOTES];
+    key = rp_key_find(heard, count);
     *clear = rp_key_is_clear(heard, count);
-    return rp_key_find(heard, count);
+    if (has_left(key, wish->call, wish->notes)) {
+        key = rp_key_find(wish->call, wish->notes);
+        *clear = rp_key_is_clear(wish->call, wish->notes);
+    }
+    return key;
 }
 
 static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
@@ -206,13 +227,14 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
                                                  : RP_LISTEN_CALL;
     uint32_t from = kept > RP_WISH_NOTES ? kept - RP_WISH_NOTES : 0;
 
-    wish->clear = false;
-    wish->key = find_key(&p->memory, &wish->clear);
+    wish->drawn = false;
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
+    wish->clear = false;
+    wish->key = find_key(&p->memory, wish, &wish->clear);
 }
 
 rp_status rp_brief_question(const struct rp_performer *p, uint32_t number,

@@ -15,7 +15,9 @@
 #define SIZE 4.0f     /* if it had no notes or twice too many */
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
 #define NEAR_ECHO 0.1f /* so near is near enough */
-#define NEAR_SIZE 0.5f /* half as many notes or twice as many */
+#define NEAR_SIZE 0.5f /* half as many notes or twice as many; of a size that
+                          was drawn: */
+#define NEAR_DRAWN 0.15f
 #define NEAR_KEY 0.4f /* so many notes outside the key are none too many */
 enum {
     FIGURE = 4, /* notes of a figure that can come back */
@@ -250,7 +252,7 @@ static float judge_size(const struct rp_wish *wish, uint32_t count)
         return 0.0f;
     ratio = (float)count / (float)wish->expected;
     return SIZE * past(ratio > 1.0f ? 1.0f - 1.0f / ratio : 1.0f - ratio,
-                       NEAR_SIZE);
+                       wish->drawn ? NEAR_DRAWN : NEAR_SIZE);
 }
 
 void rp_candidates_judge(const struct rp_wish *wish,
@@ -307,22 +309,50 @@ static void find_usual(const struct rp_rollout *set, float *order, float *low,
     *high = order[count - 1 - count / 4];
 }
 
-uint32_t rp_candidates_choose(const struct rp_wish *wish,
+static bool is_usual(const struct rp_rolled *rolled, float low, float high)
+{
+    return rolled->notes && likelihood(rolled) >= low &&
+           likelihood(rolled) <= high;
+}
+
+/* How many notes: what one of all the candidates has, drawn by the turn, so
+ * that choosing leaves answers as sparse and as full as they come. The key is
+ * of no note that is drawn. */
+static void wish_size(const struct rp_rollout *set, float *order,
+                      struct rp_wish *wish)
+{
+    struct rp_draw_key key = { set->turn->seed, set->turn->number, UINT32_MAX,
+                               1, 0 };
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < set->candidates; i++)
+        if (set->rolled[i].notes)
+            order[count++] = (float)set->rolled[i].notes;
+    if (count < FEW)
+        return;
+    qsort(order, count, sizeof *order, by_size);
+    wish->expected =
+        (uint32_t)order[(uint32_t)(rp_rng_uniform(key) * (float)count)];
+    wish->drawn = true;
+}
+
+uint32_t rp_candidates_choose(const struct rp_wish *asked,
                               const struct rp_rollout *set, float *order)
 {
     float low, high, best_points = 0.0f;
     bool found = false, best_loop = false;
+    struct rp_wish wish = *asked;
     uint32_t best = 0;
 
     find_usual(set, order, &low, &high);
+    wish_size(set, order, &wish);
     for (uint32_t i = 0; i < set->candidates; i++) {
         const struct rp_rolled *rolled = &set->rolled[i];
         struct rp_verdict verdict;
         float points;
-        if (!rolled->notes || likelihood(rolled) < low ||
-            likelihood(rolled) > high)
+        if (!is_usual(rolled, low, high))
             continue;
-        rp_candidates_judge(wish, set->turn,
+        rp_candidates_judge(&wish, set->turn,
                             set->note + (size_t)i * set->most, rolled->notes,
                             &verdict);
         points = rp_verdict_sum(&verdict);

@@ -16,6 +16,7 @@ struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
     bool clear;        /* there is no doubt of it */
     uint32_t expected; /* notes an answer should have, about; 0: any */
+    bool drawn;        /* it is a size that came up among the candidates */
     float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
     struct rp_note call[RP_WISH_NOTES];
