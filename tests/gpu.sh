@@ -1,9 +1,10 @@
 #!/bin/sh
 # Everything that wants a GPU, in one call of at most eight minutes, on a
 # machine that has one: builds, the engine's tests on the device, NVIDIA's
-# compute-sanitizer, and what things cost. Needs nvcc, Meson, Ninja and a C and
-# a C++ compiler; no audio. Each step's output is a file in the folder OUT,
-# SUMMARY.txt says how they went.
+# compute-sanitizer, and what things cost. Needs nvcc, Meson, Ninja, a C and a
+# C++ compiler and cuDNN, which may be the one that came with python3's PyTorch;
+# no audio. Each step's output is a file in the folder OUT, SUMMARY.txt says how
+# they went. TORCH: a Python with PyTorch to compare with (python3).
 # Usage: tests/gpu.sh [OUT]
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,6 +43,22 @@ step() {
 
 PATH=$PATH:/usr/local/cuda/bin
 export PATH RIPOSTE_CUDA_DEADLINE=20000
+TORCH=${TORCH:-$(command -v python3)}
+"$TORCH" -c 'import torch' 2>/dev/null || TORCH=
+# Meson, cuDNN and cuBLAS as Python packages bring them.
+if [ "$TORCH" ]; then
+    PATH=$PATH:$("$TORCH" -c 'import sysconfig
+print(sysconfig.get_path("scripts"))')
+    site=$("$TORCH" -c 'import sysconfig
+print(sysconfig.get_path("purelib"))')/nvidia
+    for part in "$site"/cudnn "$site"/cublas "$site"/cu13; do
+        [ -d "$part/include" ] && CPATH=${CPATH:+$CPATH:}$part/include
+        [ -d "$part/lib" ] &&
+            LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$part/lib
+    done
+    [ "${CPATH:-}" ] && export CPATH
+    [ "${LD_LIBRARY_PATH:-}" ] && export LD_LIBRARY_PATH
+fi
 step gpu 20 nvidia-smi
 arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null |
     head -n 1 | tr -d '.')
@@ -64,7 +81,7 @@ step test-all-engines 60 "$build/tests/test_engine"
 step bench 120 "$build/tui/riposte" bench engine --engine cuda --seconds 2
 step bench-json 60 "$build/tui/riposte" bench engine --engine cuda --json \
     --seconds 0.5
-# What the README's goal is said for; ${TORCH} is a Python with PyTorch.
+# What the README's goal is said for.
 step bench-train 120 "$build/tui/riposte" bench train --engine cuda \
     --layers 2 --hidden 512 --batch 256 --length 128 --steps 5 --rounds 5 \
     ${TORCH:+--torch "$TORCH"}
