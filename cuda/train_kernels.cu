@@ -46,10 +46,16 @@ static rp_grid grid_of(size_t blocks, uint32_t y, uint32_t threads)
 /* For loops over `count` elements: a few for each thread. */
 static rp_grid grid_over(size_t count, uint32_t y = 1)
 {
-    const size_t few = 8, most = y > 1 ? 64 : 4096;
+    const size_t few = 32, most = y > 1 ? 64 : 4096;
     size_t blocks = (count + few * THREADS - 1) / (few * THREADS);
 
     return grid_of(blocks < most ? blocks : most, y, THREADS);
+}
+
+/* Threads for a row of so many. */
+static uint32_t line_of(uint32_t width)
+{
+    return width < 128 ? (width + LANES - 1) / LANES * LANES : 128;
 }
 
 RP_KERNEL spread_kernel(rp_cuda_spread a)
@@ -311,8 +317,14 @@ RP_KERNEL settle_kernel(rp_cuda_settle a)
 {
     const rp_cuda_stretch stretch = a.stretch[rp_block_y()];
     float *g = a.gradient + stretch.at;
+    const uint32_t partial = rp_block_y() * RP_CUDA_NORM_BLOCKS + rp_block();
     double sum = 0;
 
+    if ((size_t)rp_block() * rp_threads() >= stretch.count) {
+        if (rp_thread() == 0) /* nothing is left for this block */
+            a.partial[partial] = 0;
+        return;
+    }
     for (size_t i = rank(); i < stretch.count; i += ranks()) {
         float x = stretch.frozen ? 0 : g[i] * a.scale;
         g[i] = x;
@@ -320,7 +332,7 @@ RP_KERNEL settle_kernel(rp_cuda_settle a)
     }
     sum = block_sum(sum);
     if (rp_thread() == 0)
-        a.partial[rp_block_y() * RP_CUDA_NORM_BLOCKS + rp_block()] = sum;
+        a.partial[partial] = sum;
 }
 
 RP_KERNEL norm_kernel(rp_cuda_settle a)
@@ -382,13 +394,13 @@ cudaError_t rp_cuda_convert_enqueue(const struct rp_cuda_convert *a,
 cudaError_t rp_cuda_gather_enqueue(const struct rp_cuda_drawn *a,
                                    cudaStream_t stream)
 {
-    return rp_launch(gather_kernel, grid_of(a->P, 1, 128), stream, *a);
+    return rp_launch(gather_kernel, grid_of(a->P, 1, line_of(a->H)), stream, *a);
 }
 
 cudaError_t rp_cuda_scatter_enqueue(const struct rp_cuda_drawn *a,
                                     cudaStream_t stream)
 {
-    return rp_launch(scatter_kernel, grid_of(a->P, 1, 128), stream, *a);
+    return rp_launch(scatter_kernel, grid_of(a->P, 1, line_of(a->H)), stream, *a);
 }
 
 cudaError_t rp_cuda_relu_enqueue(const struct rp_cuda_relu *a,
