@@ -270,7 +270,9 @@ static bool fits(const struct call *call, bool training)
     const struct fake_rnn *rnn = call->rnn;
     size_t weights = fake_cudnn_weights(rnn) * size_of(rnn->bf16);
 
-    return is_data(call->x, rnn, rnn->inputs) &&
+    /* Unpacked layouts are there with padded I/O only. */
+    return rnn->flags & CUDNN_RNN_PADDED_IO_ENABLED &&
+           is_data(call->x, rnn, rnn->inputs) &&
            is_data(call->y, rnn, rnn->hidden) && call->x->T == call->y->T &&
            call->x->B == call->y->B && is_state(call->h, rnn, call->x->B) &&
            call->weights == weights && call->work >= WORK && call->work_at &&
