@@ -23,7 +23,9 @@ judge_calls() {
         on_the_clock call_$file 97
         "$take_check" "$work/frames" "$work/call_$file.mid" ||
             fail "$file: the take"
-        as_null $file
+        candidates=8
+        [ $file = 02_st_anne ] && candidates=0
+        as_null $file $candidates
     done
     on_the_clock off_grid 133.337
 }

@@ -24,7 +24,7 @@ vm_begin "$source"
 judge_call() {
     on_the_clock "call_$1" 97
     "$take_check" "$work/frames" "$work/call_$1.mid" || fail "$1: the take"
-    as_null "$1"
+    as_null "$1" 0
 }
 
 judge_cables() {

@@ -37,10 +37,11 @@ on_the_clock() { # on_the_clock NAME BPM
     expect "$1" 0 late dropped xruns stray lost_heard lost_recorded
 }
 
-as_null() { # as_null CALL
+as_null() { # as_null CALL CANDIDATES
     "$riposte" play --backend null --headless --seed 1 --metre 4/4 --tempo 97 \
-        --call "$source/tests/golden/calls/$1.mid" --take "$work/null.mid" \
-        >"$work/null.log" 2>&1 || fail "$1: the null backend"
+        --candidates "$2" --call "$source/tests/golden/calls/$1.mid" \
+        --take "$work/null.mid" >"$work/null.log" 2>&1 ||
+        fail "$1: the null backend"
     notes "$work/null.mid" 2 >"$work/null.notes"
     notes "$work/call_$1.mid" 2 >"$work/live.notes"
     [ -s "$work/null.notes" ] || fail "$1: no notes"

@@ -1,14 +1,14 @@
 /* Waits, at most 30 s, for what a test waits for; says so when it does not
  * come. One process, as starting them is what costs in the machine.
  *
- *   seq_wait file PATH WORDS     until the file has the words
+ *   seq_wait file PATH WORDS [N] until the file has the words, so often
  *   seq_wait client NAME         until a client of that name has a port */
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "tests/vm/seq_common.h"
 
-static bool has_words(const char *path, const char *words)
+static bool has_words(const char *path, const char *words, int often)
 {
     static char text[1 << 20];
     FILE *in = fopen(path, "r");
@@ -18,7 +18,10 @@ static bool has_words(const char *path, const char *words)
         fclose(in);
     }
     text[size] = '\0';
-    return strstr(text, words) != NULL;
+    for (const char *at = text; often > 0 && (at = strstr(at, words)); at++) {
+        often--;
+    }
+    return often == 0;
 }
 
 static bool has_client(snd_seq_t *seq, const char *name)
@@ -38,15 +41,16 @@ static bool has_client(snd_seq_t *seq, const char *name)
 
 int main(int count, char **arg)
 {
-    bool file = count == 4 && !strcmp(arg[1], "file");
+    bool file = count >= 4 && !strcmp(arg[1], "file");
+    int often = count > 4 ? atoi(arg[4]) : 1;
     snd_seq_t *seq = file ? NULL : seq_open("seq_wait");
 
     for (int i = 0; i < 3000; i++) {
-        if (file ? has_words(arg[2], arg[3]) : has_client(seq, arg[2])) {
+        if (file ? has_words(arg[2], arg[3], often) : has_client(seq, arg[2])) {
             return 0;
         }
         usleep(10000);
     }
-    printf("failed: %s never had '%s'\n", arg[1], arg[count - 1]);
+    printf("failed: %s never had '%s'\n", arg[file ? 2 : 1], arg[file ? 3 : 2]);
     return 1;
 }
