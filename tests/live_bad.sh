@@ -64,12 +64,10 @@ wanted() { tmux -S "$socket" capture-pane -p -t panel | grep -q "^$want"; }
 if command -v tmux >/dev/null; then
     for options in "--in $number" ''; do
         want='letters command'
-        [ "$options" ] || {
-            "$riposte" ports --forget # or it is connected again
-            want='letters play'
-        }
-        socket=$work/${want#* } # a server that ends may still be there
-        tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
+        [ "$options" ] || want='letters play'
+        # The one before may still be ending, and write down its connections.
+        socket=$work/${want#* }
+        XDG_STATE_HOME=$socket.state tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
             "LC_ALL=C.UTF-8 '$riposte' play --backend jack $options"
         live_until 20 wanted || live_fail "'$options': not '$want'"
         tmux -S "$socket" kill-server
