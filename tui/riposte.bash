@@ -29,7 +29,7 @@ _riposte_words() {
 _riposte_values() {
     local value help
     # A long option has its help on the next line.
-    read -r _ value help < <(awk -v option="--$2" '$1 == option {
+    read -r _ value help < <(awk -v option="--$2" '/^  -/ && $1 == option {
         print; if (getline && /^          /) print; exit }' <<<"$3" |
         tr '\n' ' '; echo)
     case $2 in
