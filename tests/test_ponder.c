@@ -1,6 +1,6 @@
 /* Thinking beside playing: in a thread of its own it comes to the same as on
  * the spot, the newest question counts, one that is of no use any more is let
- * go, and what the performer plays is what was thought. */
+ * go, at a panic too, and what the performer plays is what was thought. */
 #include "model/play/performer_parts.h"
 #include "model/play/stage.h"
 #include "play.h"
@@ -257,6 +257,81 @@ static void test_one(void)
     rp_stage_fini(&many);
 }
 
+/* The CPU's engine, and how many steps it took to think. */
+static _Atomic uint32_t steps;
+static struct rp_engine_ops counted;
+
+static rp_status count_step(struct rp_engine *engine, uint32_t count,
+                            const uint32_t *slot,
+                            const struct rp_indices *input)
+{
+    atomic_fetch_add(&steps, 1);
+    return rp_engine_cpu.step(engine, count, slot, input);
+}
+
+static rp_status create_counted(struct rp_engine **engine,
+                                const struct rp_shape *shape, uint32_t slots)
+{
+    rp_status status = rp_engine_cpu.create(engine, shape, slots);
+
+    if (!status)
+        (*engine)->ops = &counted;
+    return status;
+}
+
+/* Up to ten seconds, until it thinks; then how many steps there were when it
+ * had not taken one for a while. */
+static void wait_busy(void)
+{
+    for (int i = 0; i < 50000 && !atomic_load(&steps); i++)
+        nap();
+}
+
+static uint32_t wait_idle(void)
+{
+    uint32_t before, now = 0;
+
+    do {
+        before = now;
+        for (int i = 0; i < 100; i++)
+            nap();
+        now = atomic_load(&steps);
+    } while (now != before);
+    return now;
+}
+
+/* Who is silenced in the middle of a call is not thought about any more; nor
+ * where there is to be nothing to choose from. */
+static void test_silenced(void)
+{
+    counted = rp_engine_cpu;
+    counted.create = create_counted;
+    counted.step = count_step;
+    model.thinks = &counted;
+    for (int panic = 0; panic < 2; panic++) {
+        struct rp_stage stage;
+        uint32_t seen;
+
+        atomic_store(&steps, 0);
+        begin(&stage, true, RP_ROLLOUT_CANDIDATES);
+        while (!stage.performer->expected.asked)
+            CHECK_INT(rp_stage_run(&stage, stage.frame + PERIOD), RP_OK);
+        wait_busy();
+        if (panic)
+            rp_stage_panic(&stage);
+        else
+            atomic_store(&stage.knobs.candidates, 1);
+        CHECK_INT(rp_stage_run(&stage, stage.frame + PERIOD), RP_OK);
+        seen = atomic_load(&steps);
+        /* Of every 32 candidates one note, at least, were it to go on. */
+        CHECK(seen > 0 && seen < RP_ROLLOUT_CANDIDATES / 32);
+        CHECK(wait_idle() <= seen + 1);
+        CHECK(!rp_ponder_thought(stage.performer->ponder));
+        rp_stage_fini(&stage);
+    }
+    model.thinks = NULL;
+}
+
 /* Another model and turned knobs while a call is thought about and while an
  * answer plays. */
 static void test_changes(void)
@@ -287,6 +362,7 @@ int main(void)
     test_lock_step();
     test_short();
     test_one();
+    test_silenced();
     test_changes();
     free(model.params);
     return TEST_END();

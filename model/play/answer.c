@@ -94,8 +94,13 @@ void rp_answer_expect(struct rp_performer *p)
                                .clock = p->clock };
     bool begins;
 
-    if (p->state != RP_LISTENING || p->settings.candidates == 1 ||
-        p->listen.pending || is_seen(p, expected))
+    if (p->state != RP_LISTENING || p->settings.candidates == 1) {
+        if (expected->asked) /* panic, stop: nobody waits for it any more */
+            forget(p);
+        expected->seen = false;
+        return;
+    }
+    if (p->listen.pending || is_seen(p, expected))
         return;
     begins = p->listen.call.notes && rp_brief_start(p, &now.start);
     if (begins) {
