@@ -116,7 +116,7 @@ static rp_status hear(struct rp_bench_torch *torch, struct rp_json *json,
                       char *why, size_t size)
 {
     struct rp_json_fault fault;
-    char line[2048];
+    char line[16384];
 
     if (!torch->said || !fgets(line, sizeof line, torch->said)) {
         snprintf(why, size, "%s ended without a word", SCRIPT);
@@ -157,10 +157,13 @@ static rp_status greet(struct rp_bench_torch *torch, char *why, size_t size)
     }
     for (int p = 0; p < RP_PRECISIONS && !status; p++) {
         uint32_t at = rp_json_find(&json, 0, rp_precision_names[p]);
-        if (at)
-            snprintf(torch->how[p], sizeof torch->how[p], "%.0f threads, %s",
-                     number_of(&json, at, "threads"),
-                     text_of(&json, at, "input"));
+        if (!at)
+            continue;
+        snprintf(torch->how[p], sizeof torch->how[p], "%.0f threads, %s",
+                 number_of(&json, at, "threads"), text_of(&json, at, "input"));
+        if (text_of(&json, at, "kernels"))
+            snprintf(torch->kernels[p], sizeof torch->kernels[p], "%s",
+                     text_of(&json, at, "kernels"));
     }
     if (!status) {
         torch->loss = number_of(&json, 0, "loss");

@@ -15,7 +15,8 @@ struct rp_bench_torch {
     FILE *said; /* its answers; both ends of one socket */
     char folder[64];
     char version[32];
-    char how[RP_PRECISIONS][120]; /* "2 threads, dense"; "": not measured */
+    char how[RP_PRECISIONS][160]; /* "2 threads, dense"; "": not measured */
+    char kernels[RP_PRECISIONS][2000]; /* of its GRU on a GPU, a line each */
     double loss; /* nats of a note before the first step, in fp32 */
 };
 

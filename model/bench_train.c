@@ -5,7 +5,8 @@
 #include <time.h>
 
 #include "model/bench_torch.h"
-#include "model/net/json.h"
+#include "model/net/bench_card.h"
+#include "model/net/engine.h"
 #include "model/net/rng.h"
 #include "model/train_options.h"
 #include "model/train_run.h"
@@ -13,10 +14,6 @@
 #include "rt/log.h"
 
 enum { ROUNDS_MAX = 1000, PIECES = 600 };
-
-static const char *const stage_names[RP_STAGES + 1] = {
-    "fill", "input", "recurrent", "heads", "backward", "weights", "update",
-};
 
 /* A walk over a scale in even and dotted rhythms; long enough that every crop
  * of a batch is full. */
@@ -447,7 +444,19 @@ static rp_status open_torch(struct bench *bench)
     bench->has_torch = !status;
     out->torch_loss = bench->torch.loss;
     memcpy(out->torch_version, bench->torch.version, sizeof out->torch_version);
+    memcpy(out->torch_kernels, bench->torch.kernels, sizeof out->torch_kernels);
     return status == RP_ENONE ? RP_OK : status;
+}
+
+/* While it is still warm. */
+static void look_at_device(struct bench *bench)
+{
+    const struct rp_engine_ops *ops;
+    struct rp_bench_train *out = bench->out;
+
+    rp_bench_card(out->clocks, sizeof out->clocks);
+    if (!rp_engine_find(out->options.engine, &ops))
+        (void)ops->probe(out->device, sizeof out->device);
 }
 
 rp_status rp_bench_train_run(struct rp_bench_train *out,
@@ -470,6 +479,8 @@ rp_status rp_bench_train_run(struct rp_bench_train *out,
     }
     if (!status)
         status = measure(bench);
+    if (!status && options->engine)
+        look_at_device(bench);
     if (status == RP_EMEM)
         rp_log(RP_ERROR, "bench", "out of memory");
     if (bench) {
@@ -480,94 +491,4 @@ rp_status rp_bench_train_run(struct rp_bench_train *out,
     }
     free(bench);
     return status;
-}
-
-static void print_row(const struct rp_bench_train_row *row, FILE *out)
-{
-    fprintf(out,
-            "%-7s %s %-17s %7.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s; %.0f a "
-            "core\n",
-            row->torch ? "PyTorch" : "riposte",
-            rp_precision_names[row->precision], row->how, row->notes_s,
-            row->least_s, row->most_s, row->gflops, row->core_s);
-    for (int s = 0; s <= RP_STAGES && row->share[RP_STAGES] > 0; s++)
-        fprintf(out, "%s %s %.1f %%", s ? "," : " ", stage_names[s],
-                100 * row->share[s]);
-    if (row->share[RP_STAGES] > 0)
-        putc('\n', out);
-}
-
-static void print_text(const struct rp_bench_train *bench, FILE *out)
-{
-    const struct rp_bench_train_options *options = &bench->options;
-
-    fprintf(out,
-            "training %u x %u, head %u, %zu weights; batch %u, %u notes a "
-            "row, %u threads\nnotes/s: GRU steps, median of %u rounds of %u "
-            "steps (least, most)\n",
-            options->layers, options->hidden, options->head, bench->weights,
-            options->batch, options->length, bench->threads, options->rounds,
-            options->steps);
-    if (bench->torch_version[0])
-        fprintf(out,
-                "PyTorch %s: the same batch and weights, loss %.5f nats a "
-                "note (riposte %.5f)\n",
-                bench->torch_version, bench->torch_loss, bench->loss);
-    else if (options->torch)
-        fprintf(out, "PyTorch is skipped: %s: %s\n", options->torch,
-                bench->torch_skipped);
-    for (uint32_t i = 0; i < bench->rows; i++)
-        print_row(&bench->row[i], out);
-    for (uint32_t i = 0; i < bench->rows; i++)
-        if (bench->row[i].ratio > 0)
-            fprintf(out,
-                    "%s: %.2f times PyTorch's notes/s; %.2f times in a core's "
-                    "own time\n",
-                    rp_precision_names[bench->row[i].precision],
-                    bench->row[i].ratio, bench->row[i].core_ratio);
-}
-
-static void print_json(const struct rp_bench_train *bench, FILE *out)
-{
-    const struct rp_bench_train_options *options = &bench->options;
-
-    fprintf(out,
-            "{\"layers\":%u,\"hidden\":%u,\"head\":%u,\"weights\":%zu,"
-            "\"batch\":%u,\"length\":%u,\"threads\":%u,\"loss\":%.6f,"
-            "\"torch_loss\":%.6f,",
-            options->layers, options->hidden, options->head, bench->weights,
-            options->batch, options->length, bench->threads, bench->loss,
-            bench->torch_loss);
-    if (bench->torch_skipped[0]) {
-        fputs("\"torch_skipped\":", out);
-        rp_json_write(out, bench->torch_skipped);
-        putc(',', out);
-    }
-    fputs("\"rows\":[", out);
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        const struct rp_bench_train_row *row = &bench->row[i];
-        fprintf(out,
-                "%s\n{\"torch\":%s,\"precision\":\"%s\",\"how\":\"%s\","
-                "\"notes_s\":%.1f,\"least_s\":%.1f,\"most_s\":%.1f,"
-                "\"core_s\":%.1f,\"gflops\":%.2f,\"ratio\":%.3f,"
-                "\"core_ratio\":%.3f,\"share\":{",
-                i ? "," : "", row->torch ? "true" : "false",
-                rp_precision_names[row->precision], row->how, row->notes_s,
-                row->least_s, row->most_s, row->core_s, row->gflops, row->ratio,
-                row->core_ratio);
-        for (int s = 0; s <= RP_STAGES; s++)
-            fprintf(out, "%s\"%s\":%.4f", s ? "," : "", stage_names[s],
-                    row->share[s]);
-        fputs("}}", out);
-    }
-    fputs("]}\n", out);
-}
-
-void rp_bench_train_print(const struct rp_bench_train *bench, bool json,
-                          FILE *out)
-{
-    if (json)
-        print_json(bench, out);
-    else
-        print_text(bench, out);
 }

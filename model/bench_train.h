@@ -42,6 +42,10 @@ struct rp_bench_train {
     size_t weights;
     char torch_version[32];
     char torch_skipped[200]; /* why it is not there */
+    char device[300]; /* what another engine found here; "": the CPU */
+    char clocks[200]; /* of a GPU, right after the last round */
+    /* Of PyTorch's GRU on a GPU, by the time they took, a line each. */
+    char torch_kernels[RP_PRECISIONS][2000];
     double loss, torch_loss; /* nats of a note before the first step, fp32 */
     uint32_t rows;
     struct rp_bench_train_row row[RP_BENCH_TRAIN_ROWS];

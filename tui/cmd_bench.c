@@ -18,7 +18,7 @@
 /* What every measurement needs. */
 struct wish {
     const char *preset, *model, *engine, *backend, *split, *out, *precision;
-    const char *most;
+    const char *most, *path;
     struct rp_given given;
     uint32_t notes, turns, count, seed;
     double sigma, seconds;
@@ -41,14 +41,18 @@ static const struct rp_option engine_options[] = {
     MODEL_OPTIONS,
     {"seconds", "S", "time for each row (0.5)", RP_OPTION_REAL, AT(seconds),
      0.01, 60},
+    {"path", "NAME", "only this path of a GPU's: plain, graph, persistent, "
+     "bf16", RP_OPTION_TEXT, AT(path)},
     {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
     RP_OPTION_END,
 };
 static const struct rp_cli engine_cli = {
     .name = "bench engine",
     .about = "Microseconds for a note, of the preset's network and of one of "
-             "2 x 512, beside the\ntime that reading its weights takes; and "
-             "for rollouts of 2 x 512. On a GPU, on each of\nits paths.",
+             "2 x 512, beside the\ntime that reading its weights takes; from "
+             "a note heard to the next one drawn; and for\nrollouts of "
+             "2 x 512. On a GPU also of 2 x 1024, on each of its paths, and "
+             "which of them\nis the quickest.",
     .options = engine_options,
 };
 
@@ -231,7 +235,7 @@ static int bench_engine(int argc, char **argv)
 {
     struct wish wish = {.preset = "melody", .engine = "auto", .seconds = 0.5};
     int exit_code = rp_cli_parse(&engine_cli, argc, argv, &wish, NULL);
-    struct rp_bench_engine bench;
+    static struct rp_bench_engine bench;
     struct rp_model model = {0};
     struct rp_knobs knobs;
     rp_status status;
@@ -241,13 +245,11 @@ static int bench_engine(int argc, char **argv)
     }
     status = load_model(&wish, &model, &knobs);
     if (status == RP_OK) {
-        status =
-            rp_bench_engine_run(&bench, model.ops, &model.shape, wish.seconds);
-    }
-    if (status == RP_OK) {
-        status = rp_bench_rollout_run(&bench, model.ops, wish.seconds);
-    }
-    if (status == RP_OK) {
+        status = rp_bench_all(
+            &bench, &(struct rp_bench_engine_options){.ops = model.ops,
+                                                      .shape = &model.shape,
+                                                      .seconds = wish.seconds,
+                                                      .path = wish.path});
         rp_bench_engine_print(&bench, wish.json, stdout);
     }
     rp_model_fini(&model);

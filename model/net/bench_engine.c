@@ -2,18 +2,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "model/net/bench_parts.h"
 #include "model/net/engine_cpu.h"
 #include "model/net/rng.h"
 #include "model/net/sample.h"
 
-enum { SLOTS = 16, NOTES = 64, SAMPLES_MAX = 4000 };
+enum { SLOTS = 16, NOTES = 64, BURST = 8 };
 
 /* One thing to be measured: an engine of one shape with one path. */
 struct trial {
     const struct rp_shape *shape;
-    const struct rp_kernels *kernels;
+    const struct rp_kernels *kernels; /* of the CPU */
     struct rp_engine *engine;
     uint32_t slots;
     struct rp_indices input[NOTES + SLOTS], condition[NOTES + SLOTS];
@@ -21,15 +21,8 @@ struct trial {
     size_t floats;
     float logits[RP_FIELDS][RP_SOFTMAX_MAX];
     volatile float sink;
+    struct rp_bench_samples note, floor;
 };
-
-static double now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
 
 static bool in_use(const struct rp_shape *shape, int field)
 {
@@ -80,33 +73,21 @@ static void draw_notes(struct trial *trial)
 }
 
 static rp_status trial_init(struct trial *trial,
-                            const struct rp_engine_ops *ops,
-                            const struct rp_shape *shape, uint32_t slots,
-                            const struct rp_kernels *kernels)
+                            const struct rp_engine_ops *ops)
 {
-    struct rp_layout layout;
+    rp_status status =
+        rp_bench_engine_make(&trial->engine, ops, trial->shape, SLOTS);
 
-    *trial = (struct trial){.shape = shape,
-                            .kernels = kernels,
-                            .slots = slots,
-                            .floats = floats_read(shape)};
-    rp_shape_layout(shape, &layout);
-    rp_status status = ops->create(&trial->engine, shape, SLOTS);
     if (status)
         return status;
-    float *params = rp_floats_create(layout.size);
+    trial->floats = floats_read(trial->shape);
     trial->buffer = rp_floats_create(trial->floats);
-    if (!params || !trial->buffer) {
-        free(params);
+    if (!trial->buffer)
         return RP_EMEM;
-    }
-    rp_shape_init_params(shape, 1, params);
-    status = ops->set_params(trial->engine, params);
-    free(params);
-    if (kernels)
-        rp_engine_cpu_use(trial->engine, kernels);
+    if (trial->kernels)
+        rp_engine_cpu_use(trial->engine, trial->kernels);
     draw_notes(trial);
-    return status;
+    return RP_OK;
 }
 
 static void trial_fini(struct trial *trial)
@@ -116,15 +97,16 @@ static void trial_fini(struct trial *trial)
     free(trial->buffer);
 }
 
+static const uint32_t all_slots[SLOTS] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                          8, 9, 10, 11, 12, 13, 14, 15};
+
 /* One note in each slot: a step, then every head. */
 static rp_status play_note(struct trial *trial, uint32_t note)
 {
-    static const uint32_t slot[SLOTS] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                         8, 9, 10, 11, 12, 13, 14, 15};
     const struct rp_engine_ops *ops = trial->engine->ops;
     const struct rp_indices none = {0};
     rp_status status =
-        ops->step(trial->engine, trial->slots, slot, trial->input + note);
+        ops->step(trial->engine, trial->slots, all_slots, trial->input + note);
 
     for (int f = 0; f < RP_FIELDS; f++) {
         if (!in_use(trial->shape, f))
@@ -137,126 +119,148 @@ static rp_status play_note(struct trial *trial, uint32_t note)
     return status;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *sample, uint32_t count)
-{
-    qsort(sample, count, sizeof *sample, compare);
-    return sample[count / 2];
-}
-
 /* Bursts of notes and of floors in turn, so that a neighbour who slows the
  * machine down slows down both; the first of each burst warms the cache. */
-static rp_status measure(struct trial *trial, double seconds,
-                         struct rp_bench_engine_row *row)
+static rp_status play_notes(struct trial *trial, double seconds)
 {
-    enum { BURST = 8 };
-    static double note_us[SAMPLES_MAX], floor_us[SAMPLES_MAX];
-    double until = now_us() + seconds * 1e6;
-    uint32_t count = 0;
+    double until = rp_bench_now_us() + seconds * 1e6;
+    bool room = true;
 
-    while (count + BURST <= SAMPLES_MAX && (!count || now_us() < until)) {
+    while (room && (!trial->note.count || rp_bench_now_us() < until)) {
         for (int i = -1; i < BURST; i++) {
-            double began = now_us();
-            rp_status status = play_note(trial, (count + (uint32_t)i) % NOTES);
+            double began = rp_bench_now_us();
+            rp_status status =
+                play_note(trial, (trial->note.count + (uint32_t)i) % NOTES);
             if (status)
                 return status;
             if (i >= 0)
-                note_us[count + (uint32_t)i] = now_us() - began;
+                room = rp_bench_samples_add(&trial->note,
+                                            rp_bench_now_us() - began);
         }
         for (int i = -1; trial->kernels && i < BURST; i++) {
-            double began = now_us();
+            double began = rp_bench_now_us();
             trial->sink = trial->kernels->stream(trial->floats, trial->buffer);
             if (i >= 0)
-                floor_us[count + (uint32_t)i] = now_us() - began;
+                (void)rp_bench_samples_add(&trial->floor,
+                                           rp_bench_now_us() - began);
         }
-        count += BURST;
     }
-    row->us = median(note_us, count) / trial->slots;
-    row->least_us = note_us[0] / trial->slots;
-    row->p999_us = note_us[count - 1 - count / 1000] / trial->slots;
-    row->floor_us = trial->kernels ? median(floor_us, count) : 0;
+    return RP_OK;
+}
+
+/* Steps alone, each after the last one is done: an engine's step waits for the
+ * one before it. */
+static rp_status step_on(struct trial *trial, double *us)
+{
+    const struct rp_engine_ops *ops = trial->engine->ops;
+    uint32_t count = trial->note.count < NOTES ? trial->note.count : NOTES;
+    double began = 0;
+
+    for (uint32_t i = 0; i <= count; i++) {
+        rp_status status =
+            ops->step(trial->engine, trial->slots, all_slots,
+                      trial->input + i % NOTES);
+        if (status)
+            return status;
+        if (!i)
+            began = rp_bench_now_us();
+    }
+    *us = (rp_bench_now_us() - began) / count / trial->slots;
+    return RP_OK;
+}
+
+static rp_status measure(struct trial *trial, double seconds,
+                         struct rp_bench_engine_row *row)
+{
+    rp_status status = play_notes(trial, seconds);
+
+    if (!status)
+        status = step_on(trial, &row->step_us);
+    if (status)
+        return status;
+    if (trial->kernels) {
+        rp_bench_samples_sum_up(&trial->floor, 1, row);
+        row->floor_us = row->us;
+    }
+    rp_bench_samples_sum_up(&trial->note, trial->slots, row);
     row->bytes = 4.0 * (double)trial->floats;
     return RP_OK;
 }
 
-static rp_status add_row(struct rp_bench_engine *bench,
-                         const struct rp_engine_ops *ops,
-                         const struct rp_shape *shape, uint32_t slots,
-                         const struct rp_kernels *kernels, const char *path,
-                         double seconds)
+/* Of which network, and with which of the CPU's kernels. */
+struct subject {
+    const struct rp_shape *shape;
+    const struct rp_kernels *kernels;
+};
+
+static rp_status measure_note(struct rp_bench_engine *bench,
+                              struct rp_bench_engine_row *row,
+                              const void *with)
 {
-    struct rp_bench_engine_row row = {.engine = ops->name,
-                                      .kernels = kernels ? kernels->name : path,
-                                      .layers = shape->layers,
-                                      .hidden = shape->hidden,
-                                      .head = shape->head,
-                                      .slots = slots};
+    const struct subject *subject = with;
     struct trial *trial = calloc(1, sizeof *trial);
+    rp_status status;
 
     if (!trial)
         return RP_EMEM;
-    rp_status status = trial_init(trial, ops, shape, slots, kernels);
+    trial->shape = subject->shape;
+    trial->kernels = subject->kernels;
+    trial->slots = row->slots;
+    status = trial_init(trial, bench->options.ops);
     if (!status)
-        status = measure(trial, seconds, &row);
-    if (!status && bench->rows < RP_BENCH_ENGINE_ROWS)
-        bench->row[bench->rows++] = row;
+        status = measure(trial, bench->options.seconds, row);
     trial_fini(trial);
     free(trial);
     return status;
 }
 
+static rp_status add_row(struct rp_bench_engine *bench,
+                         const struct rp_shape *shape, uint32_t slots,
+                         const struct rp_kernels *kernels, const char *path)
+{
+    const struct subject subject = {shape, kernels};
+    const struct rp_bench_engine_row row = {.what = RP_BENCH_NOTE,
+                                            .kernels = kernels ? kernels->name
+                                                               : path,
+                                            .layers = shape->layers,
+                                            .hidden = shape->hidden,
+                                            .head = shape->head,
+                                            .slots = slots};
+
+    return rp_bench_engine_add(bench, &row, measure_note, &subject);
+}
+
 static rp_status add_cpu(struct rp_bench_engine *bench,
-                         const struct rp_engine_ops *ops,
-                         const struct rp_shape *shape, double seconds)
+                         const struct rp_shape *shape)
 {
     static const char *const paths[] = {"avx512", "avx2", "portable"};
     const struct rp_kernels *best = rp_kernels();
-    rp_status status = add_row(bench, ops, shape, 1, best, "", seconds);
+    rp_status status = add_row(bench, shape, 1, best, "");
 
     if (!status)
-        status = add_row(bench, ops, shape, SLOTS, best, "", seconds);
+        status = add_row(bench, shape, SLOTS, best, "");
     for (int i = 0; !status && i < 3; i++) {
         const struct rp_kernels *path = rp_kernels_find(paths[i]);
         if (path && path != best)
-            status = add_row(bench, ops, shape, 1, path, "", seconds);
+            status = add_row(bench, shape, 1, path, "");
     }
     return status;
 }
 
-const char *const *rp_bench_engine_paths(const struct rp_engine_ops *ops)
-{
-    static const char *const cuda[] = {"plain", "graph", "persistent",
-                                       "bf16", NULL};
-    static const char *const one[] = {"", NULL};
-
-    return strcmp(ops->name, "cuda") ? one : cuda;
-}
-
-void rp_bench_engine_take(const char *path)
-{
-    if (*path)
-        setenv("RIPOSTE_CUDA_PATH", path, 1);
-}
-
 static rp_status add_shape(struct rp_bench_engine *bench,
-                           const struct rp_engine_ops *ops,
-                           const struct rp_shape *shape, double seconds)
+                           const struct rp_shape *shape)
 {
-    const char *const *path = rp_bench_engine_paths(ops);
-    rp_status status = RP_OK;
+    const char *const *path = rp_bench_engine_paths(bench);
+    rp_status status = RP_OK, one;
 
-    if (ops == &rp_engine_cpu)
-        return add_cpu(bench, ops, shape, seconds);
-    for (; *path && !status; path++) {
+    if (bench->options.ops == &rp_engine_cpu)
+        return add_cpu(bench, shape);
+    for (; *path; path++) {
         rp_bench_engine_take(*path);
-        status = add_row(bench, ops, shape, 1, NULL, *path, seconds);
-        if (!status)
-            status = add_row(bench, ops, shape, SLOTS, NULL, *path, seconds);
+        one = add_row(bench, shape, 1, NULL, *path);
+        if (!one)
+            one = add_row(bench, shape, SLOTS, NULL, *path);
+        status = status ? status : one;
     }
     return status;
 }
@@ -265,114 +269,46 @@ static rp_status add_shape(struct rp_bench_engine *bench,
 static double measure_draw(void)
 {
     static const uint32_t classes[] = {64, 24, 128, 64, 24};
-    static double sample[1000];
     const struct rp_mask all = {{UINT64_MAX, UINT64_MAX}};
     const struct rp_taste taste = {0.9f, 0.95f, 40};
     float logits[128];
+    struct rp_bench_samples *samples = calloc(1, sizeof *samples);
+    struct rp_bench_engine_row row = {0};
     struct rp_rng rng;
     int sum = 0;
 
     rp_rng_init(&rng, 2, 0);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; samples && i < 1000; i++) {
         for (int k = 0; k < 128; k++)
             logits[k] = 6.0f * rp_rng_float(&rng);
-        double began = now_us();
+        double began = rp_bench_now_us();
         for (int f = 0; f < 5; f++)
             sum += rp_sample(logits, classes[f], all, &taste, 0.5f);
-        sample[i] = now_us() - began;
+        (void)rp_bench_samples_add(samples, rp_bench_now_us() - began);
     }
-    return sum >= 0 ? median(sample, 1000) : 0;
+    if (samples && sum >= 0)
+        rp_bench_samples_sum_up(samples, 1, &row);
+    free(samples);
+    return row.us;
 }
 
 rp_status rp_bench_engine_run(struct rp_bench_engine *bench,
-                              const struct rp_engine_ops *ops,
-                              const struct rp_shape *shape, double seconds)
+                              const struct rp_bench_engine_options *options)
 {
-    const struct rp_shape two_512 = {2, 512, 256, {24, true, false}};
-    rp_status status = RP_OK;
+    const struct rp_shape *shape;
+    rp_status status = RP_OK, one;
+    uint32_t count;
 
-    *bench = (struct rp_bench_engine){0};
-    (void)ops->probe(bench->device, sizeof bench->device);
-    if (shape)
-        status = add_shape(bench, ops, shape, seconds);
-    if (!status)
-        status = add_shape(bench, ops, &two_512, seconds);
+    *bench = (struct rp_bench_engine){.options = *options};
+    (void)options->ops->probe(bench->device, sizeof bench->device);
+    if (options->shape)
+        status = add_shape(bench, options->shape);
+    shape = rp_bench_engine_shapes(bench, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        one = add_shape(bench, &shape[i]);
+        status = status ? status : one;
+    }
     bench->draw_us = measure_draw();
+    rp_bench_engine_judge(bench);
     return status;
-}
-
-bool rp_bench_engine_within(const struct rp_bench_engine_row *row)
-{
-    return row->floor_us > 0 &&
-           row->us <=
-               RP_BENCH_ENGINE_FLOORS * row->floor_us + RP_BENCH_ENGINE_MORE_US;
-}
-
-static void print_text(const struct rp_bench_engine *bench, FILE *out)
-{
-    fprintf(out,
-            "%s\none note: a step and all heads; microseconds, median\n"
-            "engine kernels   shape     head slots    us/note    least"
-            "    99.9 %%      floor  weights\n",
-            bench->device);
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        const struct rp_bench_engine_row *row = &bench->row[i];
-        fprintf(out, "%-6s %-9s %u x %-5u %4u %5u %10.1f %8.1f %9.1f",
-                row->engine, row->kernels, row->layers, row->hidden, row->head,
-                row->slots, row->us, row->least_us, row->p999_us);
-        if (row->floor_us > 0)
-            fprintf(out, " %10.1f %6.2f MB", row->floor_us, row->bytes * 1e-6);
-        if (row->floor_us > 0 && row->slots == 1)
-            fprintf(out, "  %.2f floors%s", row->us / row->floor_us,
-                    rp_bench_engine_within(row) ? ", within 1.3 + 20 us" : "");
-        putc('\n', out);
-    }
-    fprintf(out, "drawing five fields of a note: %.1f us\n"
-                 "rollouts: candidates x notes in one call\n"
-                 "engine path      shape     candidates      us, median"
-                 "      99.9 %%  notes\n",
-            bench->draw_us);
-    for (uint32_t i = 0; i < bench->rollouts; i++) {
-        const struct rp_bench_engine_rollout *row = &bench->rollout[i];
-        fprintf(out, "%-6s %-9s %u x %-5u %5u x %-3u %14.1f %11.1f %6u\n",
-                row->engine, row->path, row->layers, row->hidden,
-                row->candidates, row->most, row->us, row->p999_us, row->notes);
-    }
-}
-
-static void print_json(const struct rp_bench_engine *bench, FILE *out)
-{
-    fprintf(out, "{\"device\":\"%s\",\"rows\":[", bench->device);
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        const struct rp_bench_engine_row *row = &bench->row[i];
-        fprintf(out,
-                "%s\n{\"engine\":\"%s\",\"kernels\":\"%s\",\"layers\":%u,"
-                "\"hidden\":%u,\"head\":%u,\"slots\":%u,\"us\":%.2f,"
-                "\"least_us\":%.2f,\"p999_us\":%.2f,\"floor_us\":%.2f,"
-                "\"bytes\":%.0f,\"within\":%s}",
-                i ? "," : "", row->engine, row->kernels, row->layers,
-                row->hidden, row->head, row->slots, row->us, row->least_us,
-                row->p999_us, row->floor_us, row->bytes,
-                rp_bench_engine_within(row) ? "true" : "false");
-    }
-    fprintf(out, "],\n\"rollouts\":[");
-    for (uint32_t i = 0; i < bench->rollouts; i++) {
-        const struct rp_bench_engine_rollout *row = &bench->rollout[i];
-        fprintf(out,
-                "%s\n{\"engine\":\"%s\",\"path\":\"%s\",\"layers\":%u,"
-                "\"hidden\":%u,\"candidates\":%u,\"most\":%u,\"notes\":%u,"
-                "\"us\":%.2f,\"p999_us\":%.2f}",
-                i ? "," : "", row->engine, row->path, row->layers, row->hidden,
-                row->candidates, row->most, row->notes, row->us, row->p999_us);
-    }
-    fprintf(out, "],\n\"draw_us\":%.2f}\n", bench->draw_us);
-}
-
-void rp_bench_engine_print(const struct rp_bench_engine *bench, bool json,
-                           FILE *out)
-{
-    if (json)
-        print_json(bench, out);
-    else
-        print_text(bench, out);
 }

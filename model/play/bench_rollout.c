@@ -2,159 +2,190 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "model/net/kernels.h"
-#include "model/play/rollout.h"
+#include "model/net/bench_card.h"
+#include "model/net/bench_parts.h"
 
-enum { SLOTS = 64, TIMES = 4000, START = 96, BARS = 64 };
+enum { BARS = 64 };
 
-static const struct rp_shape shape = {2, 512, 256, {24, true, false}};
-
-struct trial {
-    struct rp_engine *engine;
-    float *params, *state;
-    struct rp_reader reader;
-    struct rp_turn turn;
-    struct rp_taste taste;
-    struct rp_rollout rollout;
-    double us[TIMES];
+/* What is rolled out. */
+struct set {
+    uint32_t candidates, most;
 };
 
-static double now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
 /* Answers that go on: nothing ends them but their length. */
-static void init_turn(struct trial *trial)
+static void init_turn(struct rp_bench_thought *thought)
 {
-    rp_reader_init(&trial->reader, &shape.vocabulary, NULL, 0, 0);
-    rp_turn_init(&trial->turn, 1, 1, 0);
-    trial->turn.steer.earliest = START;
-    trial->turn.steer.end = START * BARS;
-    trial->turn.steer.may_end = false;
-    trial->turn.widest = START / 4;
-    trial->turn.dynamics.bar = START;
-    trial->turn.dynamics.beat = START / 4;
-    trial->taste = (struct rp_taste){0.9f, 0.95f, 40};
+    struct rp_turn *turn = &thought->turn;
+
+    rp_reader_init(&thought->reader, &thought->shape->vocabulary, NULL, 0, 0);
+    rp_turn_init(turn, 1, 1, 0);
+    turn->steer.earliest = RP_BENCH_START;
+    turn->steer.end = RP_BENCH_START * BARS;
+    turn->steer.may_end = false;
+    turn->widest = RP_BENCH_START / 4;
+    turn->dynamics.bar = RP_BENCH_START;
+    turn->dynamics.beat = RP_BENCH_START / 4;
+    thought->taste = (struct rp_taste){0.9f, 0.95f, 40};
 }
 
-static rp_status trial_init(struct trial *trial,
-                            const struct rp_engine_ops *ops,
-                            uint32_t candidates, uint32_t most)
+rp_status rp_bench_thought_init(struct rp_bench_thought *thought,
+                                const struct rp_engine_ops *ops,
+                                const struct rp_shape *shape,
+                                uint32_t candidates, uint32_t most)
 {
-    struct rp_layout layout;
-    rp_status status;
-
-    rp_shape_layout(&shape, &layout);
-    trial->params = rp_floats_create(layout.size);
-    trial->state = rp_floats_create(shape.layers * shape.hidden);
-    trial->rollout = (struct rp_rollout){
-        .shape = &shape,
-        .state = trial->state,
-        .reader = &trial->reader,
-        .turn = &trial->turn,
-        .taste = &trial->taste,
-        .from = START,
+    thought->shape = shape;
+    thought->state = rp_floats_create(shape->layers * shape->hidden);
+    thought->rollout = (struct rp_rollout){
+        .shape = shape,
+        .state = thought->state,
+        .reader = &thought->reader,
+        .turn = &thought->turn,
+        .taste = &thought->taste,
+        .from = RP_BENCH_START,
         .candidates = candidates,
         .most = most,
         .note = calloc((size_t)candidates * most, sizeof(struct rp_note)),
         .rolled = calloc(candidates, sizeof(struct rp_rolled))};
-    if (!trial->params || !trial->state || !trial->rollout.note ||
-        !trial->rollout.rolled)
+    if (!thought->state || !thought->rollout.note || !thought->rollout.rolled)
         return RP_EMEM;
-    init_turn(trial);
-    rp_shape_init_params(&shape, 1, trial->params);
-    status = ops->create(&trial->engine, &shape, SLOTS);
-    if (!status)
-        status = ops->set_params(trial->engine, trial->params);
-    return status;
+    init_turn(thought);
+    return rp_bench_engine_make(&thought->engine, ops, shape,
+                                RP_BENCH_THOUGHT_SLOTS);
 }
 
-static void trial_fini(struct trial *trial)
+void rp_bench_thought_fini(struct rp_bench_thought *thought)
 {
-    if (trial->engine)
-        trial->engine->ops->destroy(trial->engine);
-    free(trial->params);
-    free(trial->state);
-    free(trial->rollout.note);
-    free(trial->rollout.rolled);
+    if (thought->engine)
+        thought->engine->ops->destroy(thought->engine);
+    free(thought->state);
+    free(thought->rollout.note);
+    free(thought->rollout.rolled);
 }
 
-static int compare(const void *a, const void *b)
+/* The first one makes room; it is not counted. */
+static rp_status measure(struct rp_bench_thought *thought, double seconds,
+                         struct rp_bench_samples *samples,
+                         struct rp_bench_engine_row *row)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+    double until = rp_bench_now_us() + seconds * 1e6;
+    bool room = true;
 
-/* The first one makes room; it is not counted unless it is the only one. */
-static rp_status measure(struct trial *trial, double seconds,
-                         struct rp_bench_engine_rollout *row)
-{
-    double until = now_us() + seconds * 1e6;
-    uint32_t count = 0;
-
-    for (int i = 0; count < TIMES && (i < 2 || now_us() < until); i++) {
-        double began = now_us();
-        rp_status status =
-            rp_rollout_run(trial->engine, 0, SLOTS, &trial->rollout);
+    for (int i = 0; room && (i < 2 || rp_bench_now_us() < until); i++) {
+        double began = rp_bench_now_us();
+        rp_status status = rp_rollout_run(
+            thought->engine, 0, RP_BENCH_THOUGHT_SLOTS, &thought->rollout);
         if (status)
             return status;
         if (i)
-            trial->us[count++] = now_us() - began;
+            room = rp_bench_samples_add(samples, rp_bench_now_us() - began);
     }
-    qsort(trial->us, count, sizeof *trial->us, compare);
-    row->us = trial->us[count / 2];
-    row->p999_us = trial->us[count - 1 - count / 1000];
-    for (uint32_t i = 0; i < trial->rollout.candidates; i++)
-        row->notes += trial->rollout.rolled[i].notes;
+    rp_bench_samples_sum_up(samples, 1, row);
+    for (uint32_t i = 0; i < thought->rollout.candidates; i++)
+        row->notes += thought->rollout.rolled[i].notes;
     return RP_OK;
 }
 
-static rp_status add(struct rp_bench_engine *bench,
-                     const struct rp_engine_ops *ops, const char *path,
-                     uint32_t candidates, uint32_t most, double seconds)
+static rp_status measure_rollout(struct rp_bench_engine *bench,
+                                 struct rp_bench_engine_row *row,
+                                 const void *with)
 {
-    struct rp_bench_engine_rollout row = {.engine = ops->name,
-                                          .path = path,
-                                          .layers = shape.layers,
-                                          .hidden = shape.hidden,
-                                          .candidates = candidates,
-                                          .most = most};
-    struct trial *trial = calloc(1, sizeof *trial);
-    rp_status status = trial ? RP_OK : RP_EMEM;
+    struct rp_bench_samples *samples = calloc(1, sizeof *samples);
+    struct rp_bench_thought *thought = calloc(1, sizeof *thought);
+    rp_status status = samples && thought ? RP_OK : RP_EMEM;
 
     if (!status)
-        status = trial_init(trial, ops, candidates, most);
+        status = rp_bench_thought_init(thought, bench->options.ops, with,
+                                       row->candidates, row->most);
     if (!status)
-        status = measure(trial, seconds, &row);
-    if (!status && bench->rollouts < RP_BENCH_ENGINE_ROWS)
-        bench->rollout[bench->rollouts++] = row;
-    if (trial)
-        trial_fini(trial);
-    free(trial);
+        status = measure(thought, bench->options.seconds, samples, row);
+    if (thought)
+        rp_bench_thought_fini(thought);
+    free(samples);
+    free(thought);
     return status;
 }
 
-rp_status rp_bench_rollout_run(struct rp_bench_engine *bench,
-                               const struct rp_engine_ops *ops, double seconds)
+static rp_status add(struct rp_bench_engine *bench,
+                     const struct rp_shape *shape, const char *path,
+                     const struct set *set)
 {
-    const char *const *path = rp_bench_engine_paths(ops);
-    bool cpu = !strcmp(ops->name, "cpu");
+    const struct rp_bench_engine_row row = {.what = RP_BENCH_ROLLOUT,
+                                            .kernels = path,
+                                            .layers = shape->layers,
+                                            .hidden = shape->hidden,
+                                            .head = shape->head,
+                                            .candidates = set->candidates,
+                                            .most = set->most};
+
+    return rp_bench_engine_add(bench, &row, measure_rollout, shape);
+}
+
+/* No more than a test wants; 0: as many as they are. */
+static struct set cut(const struct rp_bench_engine *bench,
+                      const struct set *set)
+{
+    uint32_t candidates = bench->options.candidates;
+    uint32_t most = bench->options.notes;
+    struct set less = *set;
+
+    if (candidates && less.candidates > candidates)
+        less.candidates = candidates;
+    if (most && less.most > most)
+        less.most = most;
+    return less;
+}
+
+static rp_status add_all(struct rp_bench_engine *bench,
+                         const struct rp_shape *shape, const char *path,
+                         const struct set *sets, uint32_t count)
+{
+    struct set last = {0, 0};
     rp_status status = RP_OK;
 
-    for (; *path && !status; path++) {
-        rp_bench_engine_take(*path);
-        status = add(bench, ops, *path, 1, 1, seconds);
-        if (!status)
-            status = add(bench, ops, *path, 1, 32, seconds);
-        if (!status)
-            status = cpu ? add(bench, ops, *path, 64, 8, seconds)
-                         : add(bench, ops, *path, 1024, 32, seconds);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        struct set set = cut(bench, &sets[i]);
+        if (set.candidates == last.candidates && set.most == last.most)
+            continue;
+        status = add(bench, shape, path, &set);
+        last = set;
     }
     return status;
+}
+
+rp_status rp_bench_rollout_run(struct rp_bench_engine *bench)
+{
+    static const struct set cpu[] = {{1, 1}, {1, 32}, {64, 8}};
+    static const struct set device[] = {{1, 1},    {1, 32},    {16, 32},
+                                        {256, 32}, {1024, 32}, {4096, 32}};
+    const char *const *path = rp_bench_engine_paths(bench);
+    bool is_cpu = !strcmp(bench->options.ops->name, "cpu");
+    rp_status status = RP_OK, one;
+    const struct rp_shape *shape;
+    uint32_t shapes;
+
+    shape = rp_bench_engine_shapes(bench, &shapes);
+    for (; *path; path++) {
+        rp_bench_engine_take(*path);
+        one = add_all(bench, &shape[0], *path, is_cpu ? cpu : device,
+                      is_cpu ? sizeof cpu / sizeof *cpu
+                             : sizeof device / sizeof *device);
+        for (uint32_t i = 1; i < shapes && !one; i++)
+            one = add_all(bench, &shape[i], *path, &device[1], 1);
+        status = status ? status : one;
+    }
+    rp_bench_engine_judge(bench);
+    return status;
+}
+
+rp_status rp_bench_all(struct rp_bench_engine *bench,
+                       const struct rp_bench_engine_options *options)
+{
+    rp_status status = rp_bench_engine_run(bench, options);
+    rp_status live = rp_bench_live_run(bench);
+    rp_status rollouts = rp_bench_rollout_run(bench);
+
+    if (strcmp(options->ops->name, "cpu"))
+        rp_bench_card(bench->clocks, sizeof bench->clocks);
+    return status ? status : live ? live : rollouts;
 }

@@ -2,9 +2,39 @@
  * what goes wrong on cue. */
 #include "fake_cuda.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Threads of the program take turns, call by call. */
+static pthread_mutex_t turn;
+
+__attribute__((constructor)) static void make_turn(void)
+{
+    pthread_mutexattr_t how;
+
+    pthread_mutexattr_init(&how);
+    pthread_mutexattr_settype(&how, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&turn, &how);
+    pthread_mutexattr_destroy(&how);
+}
+
+static pthread_mutex_t *take_turn(void)
+{
+    pthread_mutex_lock(&turn);
+    return &turn;
+}
+
+static void end_turn(pthread_mutex_t **mine)
+{
+    pthread_mutex_unlock(*mine);
+}
+
+/* Until the end of the function. */
+#define IN_TURN                                                                \
+    __attribute__((cleanup(end_turn), unused)) pthread_mutex_t *in_turn =      \
+        take_turn()
 
 static const struct fake_cuda initial = {.devices = 1,
                                          .major = 9,
@@ -142,6 +172,7 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
 /* The size lies before it. */
 static cudaError_t allocate(void **memory, size_t size)
 {
+    IN_TURN;
     size_t *made;
 
     if (here())
@@ -159,6 +190,7 @@ static cudaError_t allocate(void **memory, size_t size)
 
 static cudaError_t release(void *memory)
 {
+    IN_TURN;
     size_t *made = memory ? (void *)((char *)memory - 256) : NULL;
 
     if (made)
@@ -230,6 +262,7 @@ static void list_free(struct list *list)
 static cudaError_t enqueue(cudaStream_t stream, const struct op *op,
                            const void *arguments)
 {
+    IN_TURN;
     if (here())
         return here();
     if (op->kind == RECORD) {
@@ -327,6 +360,7 @@ static bool run_op(const struct op *op)
 /* The first thing that waits in a stream. */
 static cudaError_t advance(cudaStream_t stream)
 {
+    IN_TURN;
     struct op *op = stream->list.first;
 
     if (here())
@@ -360,6 +394,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
+    IN_TURN;
     return stream->list.first ? advance(stream) : here();
 }
 
@@ -406,6 +441,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
 
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
+    IN_TURN;
     if (here())
         return here();
     if (!event->due)
@@ -440,6 +476,7 @@ static void list_append(struct list *to, const struct list *from)
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
                                  unsigned long long flags)
 {
+    IN_TURN;
     if (here())
         return here();
     *exec = calloc(1, sizeof **exec);
@@ -463,6 +500,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
+    IN_TURN;
     if (here())
         return here();
     fake_cuda.graphs++;

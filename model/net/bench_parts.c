@@ -1,0 +1,173 @@
+#include "model/net/bench_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rt/log.h"
+
+double rp_bench_now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
+}
+
+bool rp_bench_samples_add(struct rp_bench_samples *samples, double us)
+{
+    if (samples->count == RP_BENCH_SAMPLES)
+        return false;
+    samples->us[samples->count++] = us;
+    return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void rp_bench_samples_sum_up(struct rp_bench_samples *samples, uint32_t each,
+                             struct rp_bench_engine_row *row)
+{
+    const double *us = samples->us;
+    uint32_t count = samples->count;
+
+    if (!count)
+        return;
+    qsort(samples->us, count, sizeof *us, compare);
+    row->samples = count;
+    row->us = us[count / 2] / each;
+    row->least_us = us[0] / each;
+    row->p99_us = us[count - 1 - count / 100] / each;
+    row->p999_us = us[count - 1 - count / 1000] / each;
+    row->most_us = us[count - 1] / each;
+}
+
+rp_status rp_bench_engine_make(struct rp_engine **engine,
+                               const struct rp_engine_ops *ops,
+                               const struct rp_shape *shape, uint32_t slots)
+{
+    struct rp_layout layout;
+    float *params;
+    rp_status status;
+
+    rp_shape_layout(shape, &layout);
+    params = rp_floats_create(layout.size);
+    if (!params)
+        return RP_EMEM;
+    rp_shape_init_params(shape, 1, params);
+    status = ops->create(engine, shape, slots);
+    if (!status)
+        status = ops->set_params(*engine, params);
+    if (status && *engine) {
+        ops->destroy(*engine);
+        *engine = NULL;
+    }
+    free(params);
+    return status;
+}
+
+/* Whether what was to be measured on this path has failed already. */
+static bool is_broken(const struct rp_bench_engine *bench, const char *path)
+{
+    for (uint32_t i = 0; i < bench->rows; i++)
+        if (bench->row[i].status && !strcmp(bench->row[i].kernels, path))
+            return true;
+    return false;
+}
+
+/* A row as it comes, for who watches, and for who finds the log of a run that
+ * was killed. */
+static void say(const struct rp_bench_engine_row *row)
+{
+    static const char *const what[RP_BENCH_WHATS] = {"a note", "live",
+                                                     "a rollout"};
+
+    if (row->status)
+        rp_log(RP_WARN, "bench", "%s of %u x %u, path '%s': it failed",
+               what[row->what], row->layers, row->hidden, row->kernels);
+    else
+        rp_log(RP_INFO, "bench", "%s of %u x %u, %s, %u of %u: %.1f us",
+               what[row->what], row->layers, row->hidden, row->kernels,
+               row->what == RP_BENCH_NOTE ? row->slots : row->candidates,
+               row->what == RP_BENCH_NOTE ? 1 : row->most, row->us);
+}
+
+rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
+                              const struct rp_bench_engine_row *what,
+                              rp_bench_measure *measure, const void *with)
+{
+    struct rp_bench_engine_row row = *what;
+
+    if (bench->rows == RP_BENCH_ENGINE_ROWS || is_broken(bench, row.kernels))
+        return RP_OK;
+    row.engine = bench->options.ops->name;
+    row.status = measure(bench, &row, with);
+    bench->row[bench->rows++] = row;
+    if (strcmp(row.engine, "cpu"))
+        say(&row);
+    return row.status;
+}
+
+const struct rp_shape *
+rp_bench_engine_shapes(const struct rp_bench_engine *bench, uint32_t *count)
+{
+    static const struct rp_shape large[] = {{2, 512, 256, {24, true, false}},
+                                            {2, 1024, 256, {24, true, false}}};
+
+    if (bench->options.instead) {
+        *count = bench->options.insteads;
+        return bench->options.instead;
+    }
+    *count = strcmp(bench->options.ops->name, "cpu") ? 2 : 1;
+    return large;
+}
+
+const char *const *rp_bench_engine_paths(const struct rp_bench_engine *bench)
+{
+    static const char *const cuda[] = {"plain", "graph", "persistent", "bf16",
+                                       NULL};
+    static const char *const one[] = {"", NULL};
+    static const char *asked[2];
+
+    if (bench->options.path) {
+        asked[0] = bench->options.path;
+        return asked;
+    }
+    return strcmp(bench->options.ops->name, "cuda") ? one : cuda;
+}
+
+void rp_bench_engine_take(const char *path)
+{
+    if (*path)
+        setenv("RIPOSTE_CUDA_PATH", path, 1);
+}
+
+bool rp_bench_engine_same(const struct rp_bench_engine_row *a,
+                          const struct rp_bench_engine_row *b)
+{
+    return a->what == b->what && a->layers == b->layers &&
+           a->hidden == b->hidden && a->head == b->head &&
+           a->slots == b->slots && a->candidates == b->candidates &&
+           a->most == b->most;
+}
+
+void rp_bench_engine_judge(struct rp_bench_engine *bench)
+{
+    for (uint32_t i = 0; i < bench->rows; i++) {
+        struct rp_bench_engine_row *row = &bench->row[i];
+        uint32_t others = 0;
+        row->kept = !row->status && strcmp(row->engine, "cpu");
+        for (uint32_t k = 0; k < bench->rows; k++) {
+            const struct rp_bench_engine_row *other = &bench->row[k];
+            if (k == i || other->status || !rp_bench_engine_same(row, other))
+                continue;
+            others++;
+            if (other->us < row->us || (!(row->us < other->us) && k < i))
+                row->kept = false;
+        }
+        row->kept = row->kept && others;
+    }
+}

@@ -1,0 +1,169 @@
+/* Every row that a GPU is judged by, over the CUDA module on the fake device,
+ * loaded as the command loads one: that all are there on each path, that what
+ * fails is said and the rest goes on, and that the tables name what is kept.
+ * The times mean nothing here. */
+#include "model/bench_train.h"
+#include "model/net/json.h"
+#include "model/play/bench_rollout.h"
+#include "rt/log.h"
+#include "tests/test.h"
+
+/* The fake device's fibers are unknown to TSan. */
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN 1
+#endif
+#endif
+#ifndef TSAN
+#define TSAN 0
+#endif
+
+enum { PATHS = 4, CANDIDATES = 20, NOTES = 2 };
+static const char *const paths[PATHS] = {"plain", "graph", "persistent",
+                                         "bf16"};
+static const struct rp_shape shapes[] = {{2, 32, 16, {24, true}},
+                                         {2, 48, 16, {24, true}}};
+static char logged[400];
+
+static void keep_line(void *self, enum rp_level level, const char *tag,
+                      const char *text)
+{
+    if (level >= RP_WARN)
+        snprintf(logged, sizeof logged, "%s: %s", tag, text);
+}
+
+static char *text_of(const struct rp_bench_engine *bench, bool json)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    rp_bench_engine_print(bench, json, out);
+    fclose(out);
+    return text;
+}
+
+/* How many rows a path has that are like this one. */
+static uint32_t count_rows(const struct rp_bench_engine *bench,
+                           const char *path,
+                           const struct rp_bench_engine_row *like)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < bench->rows; i++) {
+        const struct rp_bench_engine_row *row = &bench->row[i];
+        count += !strcmp(row->kernels, path) && row->what == like->what &&
+                 row->hidden == like->hidden && row->slots == like->slots &&
+                 row->candidates == like->candidates &&
+                 row->most == like->most && !row->status && row->us > 0 &&
+                 row->us <= row->p99_us && row->p99_us <= row->p999_us;
+    }
+    return count;
+}
+
+/* The rows of README.md's table, in small. */
+static const struct rp_bench_engine_row wanted[] = {
+    {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 1},
+    {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 16},
+    {.what = RP_BENCH_NOTE, .hidden = 48, .slots = 1},
+    {.what = RP_BENCH_LIVE, .hidden = 32},
+    {.what = RP_BENCH_LIVE, .hidden = 32, .candidates = CANDIDATES,
+     .most = NOTES},
+    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1, .most = 1},
+    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1, .most = NOTES},
+    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 16, .most = NOTES},
+    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = CANDIDATES,
+     .most = NOTES},
+    {.what = RP_BENCH_ROLLOUT, .hidden = 48, .candidates = 1, .most = NOTES},
+};
+enum { WANTED = sizeof wanted / sizeof *wanted };
+
+static struct rp_bench_engine_options options = {
+    .seconds = 0.001, .instead = shapes, .insteads = 2,
+    .candidates = CANDIDATES, .notes = NOTES};
+
+static void test_rows(void)
+{
+    static struct rp_bench_engine bench;
+    uint32_t kept = 0;
+    char *text;
+
+    CHECK_INT(rp_bench_all(&bench, &options), RP_OK);
+    CHECK_TEXT(logged, ""); /* of a path, say, that the engine knows not */
+    CHECK(strstr(bench.device, "Fake Device") != NULL);
+    CHECK(bench.clocks[0]);
+    for (int p = 0; p < PATHS; p++)
+        for (int i = 0; i < WANTED; i++)
+            CHECK_INT(count_rows(&bench, paths[p], &wanted[i]), 1);
+    for (uint32_t i = 0; i < bench.rows; i++)
+        kept += bench.row[i].kept;
+    CHECK_INT(kept * PATHS, bench.rows);
+    text = text_of(&bench, false);
+    printf("%s", text);
+    CHECK(strstr(text, "\nkept, by the median of microseconds:\n"
+                       "note 2 x 32 in 1 slot: ") != NULL);
+    CHECK(strstr(text, "\nlive 2 x 32: ") != NULL);
+    CHECK(strstr(text, "\nlive 2 x 32 beside 20 x 2: ") != NULL);
+    CHECK(strstr(text, "\nrollout 2 x 48 1 x 2: ") != NULL);
+    free(text);
+}
+
+/* The device goes at the first path: the row says so, and the others are
+ * tried; a row that failed has no numbers. */
+static void test_lost(void)
+{
+    static struct rp_bench_engine bench;
+    struct rp_json json = {0};
+    struct rp_json_fault fault;
+    uint32_t failed = 0;
+    char *text;
+
+    setenv("FAKE_CUDA_FAIL_LAUNCH", "40", 1);
+    CHECK_INT(rp_bench_engine_run(&bench, &options), RP_ELOST);
+    unsetenv("FAKE_CUDA_FAIL_LAUNCH");
+    for (uint32_t i = 0; i < bench.rows; i++)
+        failed += bench.row[i].status != RP_OK;
+    CHECK_INT(failed, PATHS); /* one row each; the device is gone for good */
+    text = text_of(&bench, false);
+    CHECK(strstr(text, "plain      2 x 32    failed\n") != NULL);
+    free(text);
+    text = text_of(&bench, true);
+    CHECK_INT(rp_json_parse(text, strlen(text), &json, &fault), RP_OK);
+    rp_json_fini(&json);
+    free(text);
+}
+
+static void test_train(void)
+{
+    const struct rp_bench_train_options train = {
+        .layers = 2, .hidden = 16, .head = 16, .batch = 4, .length = 8,
+        .threads = 1, .precision = {true, true}, .rounds = 2, .steps = 1,
+        .engine = "cuda", .torch = "/nowhere/python"};
+    static struct rp_bench_train bench;
+
+    CHECK_INT(rp_bench_train_run(&bench, &train), RP_OK);
+    rp_bench_train_print(&bench, false, stdout);
+    CHECK_INT(bench.rows, 2);
+    for (uint32_t i = 0; i < bench.rows; i++) {
+        CHECK(bench.row[i].notes_s > 0 && !bench.row[i].torch);
+        CHECK(strstr(bench.row[i].how, "cuDNN") != NULL);
+    }
+    CHECK(strstr(bench.torch_skipped, "No such file") != NULL);
+    CHECK(strstr(bench.device, "Fake Device") != NULL);
+}
+
+int main(void)
+{
+    if (TSAN)
+        SKIP("the fake device's fibers are unknown to TSan");
+    setenv("RIPOSTE_MODULES", FAKE_MODULES, 1);
+    setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
+    rp_log_to(keep_line, NULL);
+    CHECK_INT(rp_engine_find("cuda", &options.ops), RP_OK);
+    test_rows();
+    test_train();
+    test_lost();
+    return TEST_END();
+}
