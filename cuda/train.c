@@ -1,7 +1,6 @@
 /* Training on the device: what a learner is made of, and its table. A step is
  * one sequence of launches on one stream: nothing in it waits for the host,
  * which fills and sends the next batch meanwhile. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +190,8 @@ static rp_status make_params(struct rp_cuda_train *t)
     if (!status)
         status = rp_cuda_train_alloc(t, &t->gradient, bytes);
     if (!status)
-        status = rp_cuda_train_alloc(t, &t->slots, 2 * bytes);
+        status = rp_cuda_train_alloc(t, &t->slots,
+                                     t->optimizer->slots * bytes);
     if (!status && t->options.average)
         status = rp_cuda_train_alloc(t, &t->average, bytes);
     if (!status)
@@ -201,6 +201,8 @@ static rp_status make_params(struct rp_cuda_train *t)
             t, &t->partial, views * RP_CUDA_NORM_BLOCKS * sizeof *t->partial);
     if (!status)
         status = rp_cuda_train_alloc(t, &t->norms, sizeof *t->norms);
+    if (!status)
+        status = rp_cuda_train_alloc(t, &t->pace, sizeof *t->pace);
     if (!status)
         status = rp_cuda_train_check(
             t,
@@ -284,10 +286,24 @@ static rp_status make_work(struct rp_cuda_train *t)
                 t->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                 &bytes, sizeof bytes),
             "opening cuBLASLt");
-    for (int i = 0; i < RP_CUDA_SLOTS && !status; i++)
+    return status;
+}
+
+/* What the host and a step tell each other. */
+static rp_status make_slots(struct rp_cuda_train *t)
+{
+    rp_status status = RP_OK;
+    void *mapped;
+
+    for (int i = 0; i < RP_CUDA_SLOTS && !status; i++) {
         status = rp_cuda_alloc_mapped(
             &t->cuda, &t->cuda.memory, (void **)&t->result[i],
             (void **)&t->result_device[i], sizeof *t->result[i]);
+        if (!status)
+            status = rp_cuda_alloc_mapped(&t->cuda, &t->cuda.memory,
+                                          (void **)&t->told[i], &mapped,
+                                          sizeof *t->told[i]);
+    }
     return status;
 }
 
@@ -321,6 +337,8 @@ static rp_status make(struct rp_cuda_train *t)
         status = make_layers(t);
     if (!status)
         status = make_scratch(t);
+    if (!status)
+        status = make_slots(t);
     return status ? status : make_work(t);
 }
 
@@ -332,13 +350,6 @@ static rp_status create(struct rp_learner **learner,
     char text[300];
     rp_status status;
 
-    if (strcmp(options->optimizer, rp_optimizer_names[RP_ADAMW])) {
-        rp_log(RP_ERROR, "cuda",
-               "optimizer %s is not on the GPU, expected adamw (or --engine "
-               "cpu)",
-               options->optimizer);
-        return RP_ENONE;
-    }
     if (!rp_cuda_probe(text, sizeof text)) {
         rp_log(RP_ERROR, "cuda", "training on the GPU: %s", text);
         return RP_ENONE;
@@ -347,6 +358,7 @@ static rp_status create(struct rp_learner **learner,
     if (!t)
         return RP_EMEM;
     t->options = *options;
+    t->optimizer = rp_optimizer_find(options->optimizer);
     memcpy(t->frozen, options->frozen, sizeof t->frozen);
     t->options.frozen = t->frozen;
     t->cuda.deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
@@ -400,15 +412,16 @@ static rp_status set(struct rp_learner *learner, const float *params,
 {
     struct rp_cuda_train *t = of(learner);
     const size_t size = t->layout.size;
+    const uint32_t slots = t->optimizer->slots;
     float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
     rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
 
     if (!status)
         status = send(t, params, t->params, room);
-    for (int i = 0; i < 2 && !status; i++)
+    for (uint32_t i = 0; i < slots && !status; i++)
         status = send(t, state + i * size, t->slots + i * t->size, room);
     if (!status && t->average)
-        status = send(t, state + 2 * size, t->average, room);
+        status = send(t, state + slots * size, t->average, room);
     t->net[0].source = t->net[1].source = NULL;
     free(room);
     return status;
@@ -418,15 +431,16 @@ static rp_status get(struct rp_learner *learner, float *params, float *state)
 {
     struct rp_cuda_train *t = of(learner);
     const size_t size = t->layout.size;
+    const uint32_t slots = t->optimizer->slots;
     float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
     rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
 
     if (!status)
         status = fetch(t, t->params, params, room);
-    for (int i = 0; i < 2 && !status; i++)
+    for (uint32_t i = 0; i < slots && !status; i++)
         status = fetch(t, t->slots + i * t->size, state + i * size, room);
     if (!status && t->average)
-        status = fetch(t, t->average, state + 2 * size, room);
+        status = fetch(t, t->average, state + slots * size, room);
     free(room);
     return status;
 }
@@ -461,52 +475,62 @@ static rp_status put(struct rp_learner *learner,
     return status;
 }
 
-/* The mean over the batch's notes, its norm, and with `update` the step. */
-static rp_status learn(struct rp_cuda_train *t,
-                       const struct rp_cuda_batch *batch,
-                       const struct rp_learner_update *update,
+/* All that a step is told that the one before was not. */
+static rp_status tell(struct rp_cuda_train *t, uint32_t slot,
+                      const struct rp_learner_update *update)
+{
+    const double weight = t->batch[slot].weight;
+    struct rp_cuda_pace *told = t->told[slot];
+
+    memset(told, 0, sizeof *told);
+    told->mean = (float)(weight > 0 ? 1 / weight : 0);
+    if (update) {
+        const struct rp_optimizer_step *step = &update->step;
+        const float early = (float)(1 + step->step) / (float)(10 + step->step);
+        told->clip = update->clip;
+        told->decay = step->lr * step->weight_decay;
+        told->share = early < update->average ? early : update->average;
+        told->rates = t->optimizer->rates(step);
+    }
+    return rp_cuda_train_check(t,
+                               cudaMemcpyAsync(t->pace, told, sizeof *told,
+                                               cudaMemcpyHostToDevice,
+                                               t->cuda.stream),
+                               "telling a step");
+}
+
+/* The mean over the batch's notes and its norm; then the optimizer's step. */
+static rp_status learn(struct rp_cuda_train *t, bool update,
                        struct rp_cuda_result *result)
 {
-    const struct rp_cuda_settle settle = {
+    const struct rp_cuda_settle settle = {.pace = t->pace,
+                                          .stretch = t->stretch,
+                                          .stretches = t->layout.count,
+                                          .most = t->most,
+                                          .gradient = t->gradient,
+                                          .partial = t->partial,
+                                          .norms = t->norms,
+                                          .norm_out = &result->norm};
+    const struct rp_cuda_update step = {
+        .pace = t->pace,
         .stretch = t->stretch,
         .stretches = t->layout.count,
-        .gradient = t->gradient,
-        .scale = batch->weight > 0 ? (float)(1 / batch->weight) : 0,
-        .clip = update ? update->clip : 0,
-        .partial = t->partial,
+        .optimizer = (uint32_t)(t->optimizer - rp_optimizers),
+        .most = t->most,
         .norms = t->norms,
-        .norm_out = &result->norm};
+        .gradient = t->gradient,
+        .params = t->params,
+        .average = t->average,
+        .slots = {t->slots,
+                  t->optimizer->slots > 1 ? t->slots + t->size : NULL}};
     rp_status status = rp_cuda_train_check(
         t, rp_cuda_settle_enqueue(&settle, t->cuda.stream), "the norm");
 
     if (status || !update)
         return status;
-    const struct rp_optimizer_step *step = &update->step;
-    const double at = (double)step->step;
-    const float first = (float)(1 - pow((double)step->momentum, at));
-    const float second = (float)(1 - pow((double)step->beta2, at));
-    const float early = (float)(1 + at) / (float)(10 + at);
-    const struct rp_cuda_adamw adamw = {
-        .stretch = t->stretch,
-        .stretches = t->layout.count,
-        .most = t->most,
-        .norms = t->norms,
-        .gradient = t->gradient,
-        .params = t->params,
-        .first = t->slots,
-        .second = t->slots + t->size,
-        .average = t->average,
-        .lr = step->lr,
-        .weight_decay = step->weight_decay,
-        .beta1 = step->momentum,
-        .beta2 = step->beta2,
-        .epsilon = step->epsilon,
-        .rate = step->lr / first,
-        .root = 1 / sqrtf(second),
-        .share = early < update->average ? early : update->average};
     t->net[0].source = t->net[1].source = NULL;
     return rp_cuda_train_check(
-        t, rp_cuda_adamw_enqueue(&adamw, t->cuda.stream), "the update");
+        t, rp_cuda_update_enqueue(&step, t->cuda.stream), "the update");
 }
 
 static rp_status run(struct rp_learner *learner,
@@ -526,6 +550,8 @@ static rp_status run(struct rp_learner *learner,
     status = rp_cuda_train_check(
         t, cudaStreamWaitEvent(t->cuda.stream, batch->sent, 0), "waiting");
     if (!status && batch->pass.backward)
+        status = tell(t, slot, update);
+    if (!status && batch->pass.backward)
         status = rp_cuda_train_check(
             t,
             cudaMemsetAsync(t->gradient, 0, t->size * sizeof(float),
@@ -538,7 +564,7 @@ static rp_status run(struct rp_learner *learner,
     if (!status && batch->pass.backward)
         status = rp_cuda_rnn_backward(t, net, batch);
     if (!status && batch->pass.backward)
-        status = learn(t, batch, update, t->result_device[slot]);
+        status = learn(t, update != NULL, t->result_device[slot]);
     if (!status)
         status = rp_cuda_train_check(
             t, cudaEventRecord(batch->done, t->cuda.stream), "launching");

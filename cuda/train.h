@@ -104,6 +104,7 @@ struct rp_cuda_train {
     struct rp_cuda cuda; /* stream, memory and deadline, for call.c */
     const struct rp_cuda_libs *libs;
     struct rp_learner_options options;
+    const struct rp_optimizer *optimizer;
     bool frozen[RP_VIEWS_MAX];
     char about[200];
     struct rp_layout layout;
@@ -119,12 +120,14 @@ struct rp_cuda_train {
     struct rp_cuda_net net[2]; /* without backward, with it */
     struct rp_cuda_batch batch[RP_CUDA_SLOTS];
     struct rp_cuda_result *result[RP_CUDA_SLOTS], *result_device[RP_CUDA_SLOTS];
+    struct rp_cuda_pace *told[RP_CUDA_SLOTS]; /* pinned: what goes to pace */
     uint64_t puts, runs, results; /* counted */
     /* On the device. */
     float *params, *gradient, *slots, *average;
     struct rp_cuda_stretch *stretch;
     size_t most; /* weights of one */
     double *partial;
+    struct rp_cuda_pace *pace;
     struct rp_cuda_norms *norms;
     void *x, *dx;              /* cells (T, B, I) */
     void *start;               /* cells (layers, B, H) */

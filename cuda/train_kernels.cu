@@ -134,7 +134,7 @@ RP_KERNEL relu_back_kernel(rp_cuda_relu a)
 
 RP_DEVICE bool is_open(const rp_cuda_target &target, uint32_t i)
 {
-    return target.mask[i / 64] >> (i % 64) & 1;
+    return (i < 64 ? target.mask[0] : target.mask[1]) >> (i % 64) & 1;
 }
 
 /* Over the lanes of a warp; all get the same, added in the same order. */
@@ -317,7 +317,8 @@ RP_KERNEL settle_kernel(rp_cuda_settle a)
 {
     const rp_cuda_stretch stretch = a.stretch[rp_block_y()];
     float *g = a.gradient + stretch.at;
-    const uint32_t partial = rp_block_y() * RP_CUDA_NORM_BLOCKS + rp_block();
+    const float mean = a.pace->mean;
+    const uint32_t partial = rp_block_y() * a.blocks + rp_block();
     double sum = 0;
 
     if ((size_t)rp_block() * rp_threads() >= stretch.count) {
@@ -326,7 +327,7 @@ RP_KERNEL settle_kernel(rp_cuda_settle a)
         return;
     }
     for (size_t i = rank(); i < stretch.count; i += ranks()) {
-        float x = stretch.frozen ? 0 : g[i] * a.scale;
+        float x = stretch.frozen ? 0 : g[i] * mean;
         g[i] = x;
         sum += (double)x * (double)x;
     }
@@ -337,7 +338,7 @@ RP_KERNEL settle_kernel(rp_cuda_settle a)
 
 RP_KERNEL norm_kernel(rp_cuda_settle a)
 {
-    const uint32_t count = a.stretches * RP_CUDA_NORM_BLOCKS;
+    const uint32_t count = a.stretches * a.blocks;
     double sum = 0;
 
     for (uint32_t i = rp_thread(); i < count; i += THREADS)
@@ -346,36 +347,62 @@ RP_KERNEL norm_kernel(rp_cuda_settle a)
     if (rp_thread() != 0)
         return;
     double norm = sqrt(sum);
-    bool cut = a.clip > 0 && norm > (double)a.clip;
+    const double clip = (double)a.pace->clip;
+    bool cut = clip > 0 && norm > clip;
     a.norms->norm = norm;
-    a.norms->scale = cut ? (float)((double)a.clip / norm) : 1;
+    a.norms->scale = cut ? (float)(clip / norm) : 1;
     a.norms->sound = norm <= 1.7e308;
     *a.norm_out = norm;
 }
 
-RP_KERNEL adamw_kernel(rp_cuda_adamw a)
+/* One weight by the formula of `optimizer`, which is the same for all. */
+RP_DEVICE void optimize(uint32_t optimizer, const rp_optimizer_rates *rates,
+                        float d, float *p, float *first, float *second)
+{
+    switch (optimizer) {
+    case RP_ADAMW:
+        return rp_adamw(rates, d, p, first, second);
+    case RP_SGD:
+        return rp_sgd(rates, d, p, first);
+    case RP_RMSPROP:
+        return rp_rmsprop(rates, d, p, first, second);
+    case RP_ADAGRAD:
+        return rp_adagrad(rates, d, p, first);
+    case RP_ADADELTA:
+        return rp_adadelta(rates, d, p, first, second);
+    case RP_ADAMAX:
+        return rp_adamax(rates, d, p, first, second);
+    case RP_NADAM:
+        return rp_nadam(rates, d, p, first, second);
+    }
+}
+
+RP_KERNEL update_kernel(rp_cuda_update a)
 {
     const rp_cuda_stretch stretch = a.stretch[rp_block_y()];
-    const float b1 = a.beta1, b2 = a.beta2;
+    const rp_cuda_pace pace = *a.pace;
+    const float scale = a.norms->scale;
 
     if (!a.norms->sound)
         return;
     for (size_t i = rank(); i < stretch.count; i += ranks()) {
         const size_t at = stretch.at + i;
-        float p = a.params[at];
+        float p = a.params[at], first, second = 0;
         if (!stretch.frozen) {
-            float d = a.gradient[at] * a.norms->scale;
-            float first = b1 * a.first[at] + (1 - b1) * d;
-            float second = b2 * a.second[at] + (1 - b2) * d * d;
             if (stretch.decays)
-                p -= a.lr * a.weight_decay * p;
-            p -= a.rate * first / (sqrtf(second) * a.root + a.epsilon);
-            a.first[at] = first;
-            a.second[at] = second;
+                p -= pace.decay * p;
+            first = a.slots[0][at];
+            if (a.slots[1])
+                second = a.slots[1][at];
+            optimize(a.optimizer, &pace.rates, a.gradient[at] * scale, &p,
+                     &first, &second);
+            a.slots[0][at] = first;
+            if (a.slots[1])
+                a.slots[1][at] = second;
             a.params[at] = p;
         }
         if (a.average)
-            a.average[at] = a.share * a.average[at] + (1 - a.share) * p;
+            a.average[at] = pace.share * a.average[at] + (1 - pace.share) * p;
     }
 }
 
@@ -467,17 +494,21 @@ cudaError_t rp_cuda_unpack_enqueue(const struct rp_cuda_pack *a,
 cudaError_t rp_cuda_settle_enqueue(const struct rp_cuda_settle *a,
                                    cudaStream_t stream)
 {
-    cudaError_t error =
-        rp_launch(settle_kernel, grid_sums(RP_CUDA_NORM_BLOCKS, a->stretches),
-                  stream, *a);
+    const size_t blocks = (a->most + 8 * THREADS - 1) / (8 * THREADS);
+    struct rp_cuda_settle b = *a;
+    cudaError_t error;
 
+    b.blocks = (uint32_t)(blocks < RP_CUDA_NORM_BLOCKS ? blocks
+                                                       : RP_CUDA_NORM_BLOCKS);
+    error = rp_launch(settle_kernel, grid_sums(b.blocks, b.stretches), stream,
+                      b);
     return error ? error
-                 : rp_launch(norm_kernel, grid_sums(1, 1), stream, *a);
+                 : rp_launch(norm_kernel, grid_sums(1, 1), stream, b);
 }
 
-cudaError_t rp_cuda_adamw_enqueue(const struct rp_cuda_adamw *a,
-                                  cudaStream_t stream)
+cudaError_t rp_cuda_update_enqueue(const struct rp_cuda_update *a,
+                                   cudaStream_t stream)
 {
-    return rp_launch(adamw_kernel, grid_over(a->most, a->stretches), stream,
+    return rp_launch(update_kernel, grid_over(a->most, a->stretches), stream,
                      *a);
 }

@@ -8,6 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __CUDACC__
+#define RP_SHARED __device__
+#endif
+#include "model/train_optimizer.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -15,7 +20,7 @@ extern "C" {
 enum {
     RP_CUDA_NO_ROW = 0xffffffff, /* a target that only fills its list up */
     RP_CUDA_CHUNK = 256,         /* rows of a partial sum of columns */
-    RP_CUDA_NORM_BLOCKS = 16     /* partial sums of a view's norm */
+    RP_CUDA_NORM_BLOCKS = 64     /* most partial sums of a view's norm */
 };
 
 struct rp_cuda_span {
@@ -151,12 +156,22 @@ struct rp_cuda_norms {
     float scale; /* of the gradient: what clipping leaves; */
     uint32_t sound; /* 0: the norm is no number */
 };
-/* gradient times `scale`, 0 where frozen; then its norm. */
+/* What a step is told, in device memory, so that its kernels' arguments never
+ * change. */
+struct rp_cuda_pace {
+    float mean;  /* 1 / the batch's weight; */
+    float clip;  /* longest gradient; 0: any */
+    float decay; /* share that a matrix' weights lose */
+    float share; /* of the past in the average */
+    struct rp_optimizer_rates rates; /* but for its scale */
+};
+/* gradient times pace->mean, 0 where frozen; then its norm. */
 struct rp_cuda_settle {
+    const struct rp_cuda_pace *pace;
     const struct rp_cuda_stretch *stretch;
-    uint32_t stretches;
+    uint32_t stretches, blocks; /* blocks of each: enqueue's to say */
+    size_t most;                /* weights of a stretch */
     float *gradient;
-    float scale, clip;
     double *partial; /* (stretches, RP_CUDA_NORM_BLOCKS) */
     struct rp_cuda_norms *norms;
     double *norm_out; /* the host's */
@@ -164,20 +179,20 @@ struct rp_cuda_settle {
 cudaError_t rp_cuda_settle_enqueue(const struct rp_cuda_settle *a,
                                    cudaStream_t stream);
 
-/* AdamW, as model/train_optimizer.c; then the average, where there is one. */
-struct rp_cuda_adamw {
+/* The optimizer's step (model/train_formula.h); then the average, where there
+ * is one. */
+struct rp_cuda_update {
+    const struct rp_cuda_pace *pace;
     const struct rp_cuda_stretch *stretch;
-    uint32_t stretches;
-    size_t most; /* weights of a stretch */
+    uint32_t stretches, optimizer; /* which: rp_optimizers */
+    size_t most;                   /* weights of a stretch */
     const struct rp_cuda_norms *norms;
     const float *gradient;
-    float *params, *first, *second, *average;
-    float lr, weight_decay, beta1, beta2, epsilon;
-    float rate, root; /* lr and 1 / sqrt, as the means have begun */
-    float share;      /* of the past in the average */
+    float *params, *average;
+    float *slots[2]; /* NULL: it keeps less */
 };
-cudaError_t rp_cuda_adamw_enqueue(const struct rp_cuda_adamw *a,
-                                  cudaStream_t stream);
+cudaError_t rp_cuda_update_enqueue(const struct rp_cuda_update *a,
+                                   cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -20,8 +20,7 @@ void rp_train_learner_choose(struct rp_train_options *options)
     if (strcmp(options->engine, "auto"))
         return;
     options->engine = "cpu";
-    if (options->stateful || options->recurrent_dropout > 0 ||
-        strcmp(options->optimizer, rp_optimizer_names[RP_ADAMW]))
+    if (options->stateful || options->recurrent_dropout > 0)
         return; /* only the CPU has these */
     entry = rp_engines(&count);
     for (uint32_t i = 1; i < count; i++)

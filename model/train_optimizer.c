@@ -9,84 +9,40 @@ static float begun(float beta, uint64_t step)
     return (float)(1 - pow((double)beta, (double)step));
 }
 
-static void adamw(const struct rp_optimizer_step *step, size_t count,
-                  const float *g, float *p, float *a, float *b)
+static struct rp_optimizer_rates rates_of(const struct rp_optimizer_step *step)
 {
-    const float b1 = step->momentum, b2 = step->beta2;
-    const float rate = step->lr / begun(b1, step->step);
-    const float root = 1 / sqrtf(begun(b2, step->step));
-
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale;
-        a[i] = b1 * a[i] + (1 - b1) * d;
-        b[i] = b2 * b[i] + (1 - b2) * d * d;
-        p[i] -= rate * a[i] / (sqrtf(b[i]) * root + step->epsilon);
-    }
+    return (struct rp_optimizer_rates){.scale = step->scale,
+                                       .beta1 = step->momentum,
+                                       .beta2 = step->beta2,
+                                       .epsilon = step->epsilon,
+                                       .of_d = step->lr,
+                                       .of_a = step->lr};
 }
 
-static void sgd(const struct rp_optimizer_step *step, size_t count,
-                const float *g, float *p, float *a, float *b)
+static struct rp_optimizer_rates adamw(const struct rp_optimizer_step *step)
 {
-    const float of_d = step->nesterov ? step->lr : 0;
-    const float of_a = step->nesterov ? step->lr * step->momentum : step->lr;
+    struct rp_optimizer_rates r = rates_of(step);
 
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale;
-        a[i] = step->momentum * a[i] + d;
-        p[i] -= of_d * d + of_a * a[i];
-    }
+    r.of_a = step->lr / begun(step->momentum, step->step);
+    r.root = 1 / sqrtf(begun(step->beta2, step->step));
+    return r;
 }
 
-static void rmsprop(const struct rp_optimizer_step *step, size_t count,
-                    const float *g, float *p, float *a, float *b)
+static struct rp_optimizer_rates sgd(const struct rp_optimizer_step *step)
 {
-    const float alpha = step->beta2;
+    struct rp_optimizer_rates r = rates_of(step);
 
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale;
-        b[i] = alpha * b[i] + (1 - alpha) * d * d;
-        a[i] = step->momentum * a[i] + d / (sqrtf(b[i]) + step->epsilon);
-        p[i] -= step->lr * a[i];
-    }
+    r.of_d = step->nesterov ? step->lr : 0;
+    r.of_a = step->nesterov ? step->lr * step->momentum : step->lr;
+    return r;
 }
 
-static void adagrad(const struct rp_optimizer_step *step, size_t count,
-                    const float *g, float *p, float *a, float *b)
+static struct rp_optimizer_rates adamax(const struct rp_optimizer_step *step)
 {
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale;
-        a[i] += d * d;
-        p[i] -= step->lr * d / (sqrtf(a[i]) + step->epsilon);
-    }
-}
+    struct rp_optimizer_rates r = rates_of(step);
 
-static void adadelta(const struct rp_optimizer_step *step, size_t count,
-                     const float *g, float *p, float *a, float *b)
-{
-    const float rho = step->beta2;
-
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale, by;
-        a[i] = rho * a[i] + (1 - rho) * d * d;
-        by = sqrtf(b[i] + step->epsilon) / sqrtf(a[i] + step->epsilon) * d;
-        b[i] = rho * b[i] + (1 - rho) * by * by;
-        p[i] -= step->lr * by;
-    }
-}
-
-static void adamax(const struct rp_optimizer_step *step, size_t count,
-                   const float *g, float *p, float *a, float *b)
-{
-    const float b1 = step->momentum;
-    const float rate = step->lr / begun(b1, step->step);
-
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale, size = fabsf(d) + step->epsilon;
-        float old = step->beta2 * b[i];
-        a[i] = b1 * a[i] + (1 - b1) * d;
-        b[i] = old > size ? old : size;
-        p[i] -= rate * a[i] / b[i];
-    }
+    r.of_a = step->lr / begun(step->momentum, step->step);
+    return r;
 }
 
 /* nadam's momentum of a step; it grows towards beta1. */
@@ -105,25 +61,38 @@ static double mu_product(double beta1, uint64_t step)
     return product;
 }
 
-static void nadam(const struct rp_optimizer_step *step, size_t count,
-                  const float *g, float *p, float *a, float *b)
+static struct rp_optimizer_rates nadam(const struct rp_optimizer_step *step)
 {
-    const float b1 = step->momentum, b2 = step->beta2;
-    const float root = 1 / sqrtf(begun(b2, step->step));
-    const double now = mu((double)b1, step->step);
-    const double next = mu((double)b1, step->step + 1);
-    const double product = mu_product((double)b1, step->step);
-    const float of_g = step->lr * (float)((1 - now) / (1 - product));
-    const float of_a = step->lr * (float)(next / (1 - product * next));
+    const double b1 = (double)step->momentum;
+    const double now = mu(b1, step->step);
+    const double next = mu(b1, step->step + 1);
+    const double product = mu_product(b1, step->step);
+    struct rp_optimizer_rates r = rates_of(step);
 
-    for (size_t i = 0; i < count; i++) {
-        float d = g[i] * step->scale, size;
-        a[i] = b1 * a[i] + (1 - b1) * d;
-        b[i] = b2 * b[i] + (1 - b2) * d * d;
-        size = sqrtf(b[i]) * root + step->epsilon;
-        p[i] -= of_g * d / size + of_a * a[i] / size;
-    }
+    r.root = 1 / sqrtf(begun(step->beta2, step->step));
+    r.of_d = step->lr * (float)((1 - now) / (1 - product));
+    r.of_a = step->lr * (float)(next / (1 - product * next));
+    return r;
 }
+
+/* Each formula over many weights; the rates stand in registers. */
+#define RUN(name, ...)                                                         \
+    static void run_##name(const struct rp_optimizer_rates *rates,             \
+                           size_t count, const float *g, float *p, float *a,   \
+                           float *b)                                           \
+    {                                                                          \
+        const struct rp_optimizer_rates r = *rates;                            \
+                                                                               \
+        for (size_t i = 0; i < count; i++)                                     \
+            rp_##name(&r, g[i] * r.scale, &p[i], __VA_ARGS__);                 \
+    }
+RUN(adamw, &a[i], &b[i])
+RUN(sgd, &a[i])
+RUN(rmsprop, &a[i], &b[i])
+RUN(adagrad, &a[i])
+RUN(adadelta, &a[i], &b[i])
+RUN(adamax, &a[i], &b[i])
+RUN(nadam, &a[i], &b[i])
 
 const char *const rp_optimizer_names[RP_OPTIMIZERS + 1] = {
     [RP_ADAMW] = "adamw",       [RP_SGD] = "sgd",
@@ -139,13 +108,19 @@ const char *const rp_optimizer_names[RP_OPTIMIZERS + 1] = {
         .epsilon = tiny, .scale = 1                                            \
     }
 const struct rp_optimizer rp_optimizers[RP_OPTIMIZERS] = {
-    [RP_ADAMW] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.98f, 1e-8f), adamw},
-    [RP_SGD] = {1, USUAL(0.3f, 3e-4f, 0.9f, 0, 0), sgd},
-    [RP_RMSPROP] = {2, USUAL(3e-3f, 0.03f, 0, 0.99f, 1e-8f), rmsprop},
-    [RP_ADAGRAD] = {1, USUAL(0.05f, 2e-3f, 0, 0, 1e-10f), adagrad},
-    [RP_ADADELTA] = {2, USUAL(3, 3e-5f, 0, 0.9f, 1e-6f), adadelta},
-    [RP_ADAMAX] = {2, USUAL(8e-3f, 0.0125f, 0.9f, 0.999f, 1e-8f), adamax},
-    [RP_NADAM] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.999f, 1e-8f), nadam},
+    [RP_ADAMW] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.98f, 1e-8f), adamw,
+                  run_adamw},
+    [RP_SGD] = {1, USUAL(0.3f, 3e-4f, 0.9f, 0, 0), sgd, run_sgd},
+    [RP_RMSPROP] = {2, USUAL(3e-3f, 0.03f, 0, 0.99f, 1e-8f), rates_of,
+                    run_rmsprop},
+    [RP_ADAGRAD] = {1, USUAL(0.05f, 2e-3f, 0, 0, 1e-10f), rates_of,
+                    run_adagrad},
+    [RP_ADADELTA] = {2, USUAL(3, 3e-5f, 0, 0.9f, 1e-6f), rates_of,
+                     run_adadelta},
+    [RP_ADAMAX] = {2, USUAL(8e-3f, 0.0125f, 0.9f, 0.999f, 1e-8f), adamax,
+                   run_adamax},
+    [RP_NADAM] = {2, USUAL(3e-3f, 0.05f, 0.9f, 0.999f, 1e-8f), nadam,
+                  run_nadam},
 };
 
 const struct rp_optimizer *rp_optimizer_find(const char *name)

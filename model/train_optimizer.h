@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/train_formula.h"
+
 enum rp_optimizer_id {
     RP_ADAMW,
     RP_SGD,
@@ -33,8 +35,9 @@ struct rp_optimizer {
     /* What it keeps of each weight, 0 at the beginning: `slots` floats. */
     uint32_t slots;
     struct rp_optimizer_step usual; /* what "auto" means */
+    struct rp_optimizer_rates (*rates)(const struct rp_optimizer_step *step);
     /* Changes `count` weights p by gradient g; a and b are the slots. */
-    void (*run)(const struct rp_optimizer_step *step, size_t count,
+    void (*run)(const struct rp_optimizer_rates *rates, size_t count,
                 const float *g, float *p, float *a, float *b);
 };
 extern const struct rp_optimizer rp_optimizers[RP_OPTIMIZERS];

@@ -19,6 +19,7 @@ struct update {
     const struct rp_layout *layout;
     const struct rp_optimizer *optimizer;
     const struct rp_optimizer_step *step;
+    struct rp_optimizer_rates rates; /* of the step */
     const bool *frozen;
     const float *gradient;
     float *params, *slots;
@@ -74,7 +75,8 @@ static void update_some(const struct update *update, const struct rp_view *view,
     if (view->columns > 1 && step->weight_decay > 0)
         for (size_t i = 0; i < count; i++)
             p[i] -= step->lr * step->weight_decay * p[i];
-    update->optimizer->run(step, count, update->gradient + at, p, a, b);
+    update->optimizer->run(&update->rates, count, update->gradient + at, p, a,
+                           b);
 }
 
 static void update_piece(void *self, uint32_t piece)
@@ -103,6 +105,7 @@ void rp_train_update(struct rp_team *team, const struct rp_layout *layout,
     struct update update = {.layout = layout,
                             .optimizer = optimizer,
                             .step = step,
+                            .rates = optimizer->rates(step),
                             .frozen = frozen,
                             .gradient = gradient,
                             .params = params,

@@ -49,20 +49,22 @@ struct fixture {
     float *params, *state, *gradient;
     struct rp_batch batch;
     bool frozen[RP_VIEWS_MAX];
+    enum rp_optimizer_id optimizer;
     float start[4 * B * 64];
 };
 
 static rp_status make_learner(struct fixture *f, enum rp_precision precision,
                               bool dropout, bool average)
 {
-    const struct rp_learner_options options = {.shape = *f->shape,
-                                               .T = T,
-                                               .B = B,
-                                               .precision = precision,
-                                               .optimizer = "adamw",
-                                               .dropout = dropout,
-                                               .average = average,
-                                               .frozen = f->frozen};
+    const struct rp_learner_options options = {
+        .shape = *f->shape,
+        .T = T,
+        .B = B,
+        .precision = precision,
+        .optimizer = rp_optimizer_names[f->optimizer],
+        .dropout = dropout,
+        .average = average,
+        .frozen = f->frozen};
 
     return ops()->create(&f->learner, &options);
 }
@@ -296,24 +298,27 @@ static const struct rp_learner_update update = {
     .clip = 0.5f,
     .average = 0.9f};
 
-/* The same ten steps by the CPU's trainer. */
-static void cpu_learn(struct cpu *cpu, struct fixture *f, int steps)
+/* Steps first .. last by the CPU's trainer. */
+static void cpu_learn(struct cpu *cpu, struct fixture *f,
+                      const struct rp_learner_update *how, uint64_t first,
+                      uint64_t last)
 {
     const struct rp_train_pass pass = {.backward = true};
+    const struct rp_optimizer *optimizer = &rp_optimizers[f->optimizer];
     const size_t size = f->layout.size;
 
-    for (int i = 1; i <= steps; i++) {
-        struct rp_optimizer_step one = update.step;
+    for (uint64_t i = first; i <= last; i++) {
+        struct rp_optimizer_step one = how->step;
         double norm;
         cpu_run(cpu, f->params, &f->batch, 1, &pass, f->gradient);
         norm = rp_train_norm(NULL, &f->layout, f->frozen, f->gradient);
-        CHECK(norm > (double)update.clip); /* or nothing would be cut */
-        one.step = (uint64_t)i;
-        one.scale = (float)((double)update.clip / norm);
-        rp_train_update(NULL, &f->layout, rp_optimizer_find("adamw"), &one,
-                        f->frozen, f->gradient, f->params, f->state);
-        rp_train_average(size, update.average, one.step, f->params,
-                         f->state + 2 * size);
+        CHECK(norm > (double)how->clip); /* or nothing would be cut */
+        one.step = i;
+        one.scale = (float)((double)how->clip / norm);
+        rp_train_update(NULL, &f->layout, optimizer, &one, f->frozen,
+                        f->gradient, f->params, f->state);
+        rp_train_average(size, how->average, i, f->params,
+                         f->state + optimizer->slots * size);
     }
 }
 
@@ -334,63 +339,93 @@ static void check_moved(const struct rp_layout *layout, const float *got,
     CHECK(sqrt(off) <= most * sqrt(moved));
 }
 
-/* Ten updates, cut and averaged, some views frozen; halfway another learner
- * goes on from what the first one saved. */
-static void test_updates(void)
+/* Steps first .. last on the device, from params and state, and back there. */
+static void gpu_learn(struct fixture *f, const struct rp_learner_update *how,
+                      uint64_t first, uint64_t last, float *params,
+                      float *state)
 {
     const struct rp_learner_pass pass = {.backward = true};
-    struct rp_learner_update one = update;
-    struct rp_learner_result result;
-    struct fixture f;
+    struct rp_learner_update one = *how;
+
+    CHECK_INT(make_learner(f, RP_FP32, false, true), RP_OK);
+    CHECK_INT(ops()->set(f->learner, params, state), RP_OK);
+    for (uint64_t i = first; i <= last; i++) {
+        one.step.step = i;
+        CHECK(step(f, &pass, &one).norm > (double)how->clip);
+    }
+    CHECK_INT(ops()->get(f->learner, params, state), RP_OK);
+    ops()->destroy(f->learner);
+    f->learner = NULL;
+}
+
+static void check_frozen(const struct fixture *f, const float *got,
+                         const float *begun)
+{
+    for (uint32_t v = 0; v < f->layout.count; v++)
+        if (f->frozen[v])
+            CHECK(!memcmp(got + f->layout.view[v].offset,
+                          begun + f->layout.view[v].offset,
+                          f->layout.view[v].rows * f->layout.view[v].columns *
+                              sizeof *got));
+}
+
+/* Ten updates, cut and averaged, some views frozen: three on the device, two
+ * here, three on the device by another learner, and two more, against all ten
+ * here. What is handed over is what a checkpoint holds. */
+static void check_updates(const struct rp_shape *shape,
+                          enum rp_optimizer_id optimizer,
+                          const struct rp_learner_update *how)
+{
+    const uint32_t slots = rp_optimizers[optimizer].slots;
+    struct fixture f, other;
     struct cpu cpu;
     size_t size;
-    float *params, *state, *begun, *none;
+    float *begun, *none;
 
-    init_parts(&f, &shapes[1]);
+    init_parts(&f, shape);
+    init_parts(&other, shape);
+    f.optimizer = other.optimizer = optimizer;
     size = f.layout.size;
     CHECK_INT(rp_train_freeze(&f.layout, "gru.*_l0,head.pitch.out.*",
                               f.frozen),
               RP_OK);
-    params = rp_floats_create(size);
+    memcpy(other.frozen, f.frozen, sizeof f.frozen);
     begun = rp_floats_create(size);
     none = rp_floats_create(size);
-    state = rp_floats_create(3 * size);
-    memcpy(params, f.params, size * sizeof *params);
-    memcpy(begun, f.params, size * sizeof *params);
-    memcpy(state + 2 * size, f.params, size * sizeof *params);
-    memcpy(f.state, state, 3 * size * sizeof *state);
-    for (uint64_t i = 1; i <= 10; i++) {
-        if (i == 1 || i == 6) {
-            CHECK_INT(make_learner(&f, RP_FP32, false, true), RP_OK);
-            CHECK_INT(ops()->set(f.learner, params, state), RP_OK);
-        }
-        one.step.step = i;
-        result = step(&f, &pass, &one);
-        CHECK(result.norm > (double)update.clip);
-        if (i % 5 == 0) {
-            CHECK_INT(ops()->get(f.learner, params, state), RP_OK);
-            ops()->destroy(f.learner);
-        }
-    }
-    f.learner = NULL;
-    cpu_init(&cpu, &shapes[1]);
-    cpu_learn(&cpu, &f, 10);
-    check_moved(&f.layout, params, f.params, begun, 1e-3);
-    check_moved(&f.layout, state, f.state, none, 1e-4);
-    check_moved(&f.layout, state + size, f.state + size, none, 1e-4);
-    check_moved(&f.layout, state + 2 * size, f.state + 2 * size, begun, 1e-3);
-    for (uint32_t v = 0; v < f.layout.count; v++)
-        if (f.frozen[v])
-            CHECK(!memcmp(params + f.layout.view[v].offset,
-                          begun + f.layout.view[v].offset,
-                          f.layout.view[v].rows * f.layout.view[v].columns *
-                              sizeof *params));
+    memcpy(begun, f.params, size * sizeof *begun);
+    memcpy(f.state + slots * size, begun, size * sizeof *begun);
+    memcpy(other.state, f.state, 3 * size * sizeof *begun);
+    cpu_init(&cpu, shape);
+    cpu_learn(&cpu, &f, how, 1, 10);
+    gpu_learn(&other, how, 1, 3, other.params, other.state);
+    cpu_learn(&cpu, &other, how, 4, 5);
+    gpu_learn(&other, how, 6, 8, other.params, other.state);
+    gpu_learn(&other, how, 9, 10, other.params, other.state);
+    check_moved(&f.layout, other.params, f.params, begun, 1e-3);
+    for (uint32_t i = 0; i < slots; i++)
+        check_moved(&f.layout, other.state + i * size, f.state + i * size,
+                    none, 1e-4);
+    check_moved(&f.layout, other.state + slots * size,
+                f.state + slots * size, begun, 1e-3);
+    check_frozen(&f, other.params, begun);
     cpu_fini(&cpu);
-    free(params);
-    free(state);
     free(begun);
     free(none);
+    fini(&other);
     fini(&f);
+}
+
+static void test_updates(void)
+{
+    check_updates(&shapes[1], RP_ADAMW, &update);
+    for (int i = 0; i < RP_OPTIMIZERS; i++) {
+        struct rp_learner_update how = update;
+        how.step = rp_optimizers[i].usual;
+        how.step.nesterov = i == RP_SGD;
+        if (i == RP_RMSPROP)
+            how.step.momentum = 0.5f;
+        check_updates(&shapes[0], (enum rp_optimizer_id)i, &how);
+    }
 }
 
 /* Whatever the order of threads, in bf16 too; and validation, which reads the
@@ -464,15 +499,11 @@ static void test_ahead(void)
 static void test_faults(void)
 {
     const struct rp_learner_pass pass = {.backward = true};
-    struct rp_learner_options sgd = {.optimizer = "sgd"};
     struct fixture f;
     size_t live = fake_cuda.live;
     uint32_t fails = 0;
 
     init_parts(&f, &shapes[0]);
-    CHECK_INT(ops()->create(&f.learner, &sgd), RP_ENONE);
-    CHECK_TEXT(logged, "cuda: optimizer sgd is not on the GPU, expected adamw "
-                      "(or --engine cpu)");
     for (uint32_t i = 1;; i++) {
         rp_status status;
         fake_cuda.fail_memory = i;
