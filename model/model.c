@@ -39,3 +39,10 @@ void rp_model_fini(struct rp_model *model)
     rp_card_fini(&model->card);
     *model = (struct rp_model){0};
 }
+
+bool rp_model_is_melodic(const struct rp_model *model)
+{
+    const char *role = rp_card_get(&model->card, "role");
+
+    return role && (!strcmp(role, "melody") || !strcmp(role, "lead"));
+}

@@ -19,6 +19,8 @@ struct rp_model {
 RP_MUST rp_status rp_model_load(const char *path, const char *engine,
                                 struct rp_model *model);
 void rp_model_fini(struct rp_model *model);
+/* Whether it has learned single lines. */
+bool rp_model_is_melodic(const struct rp_model *model);
 
 struct rp_preset {
     char *name, *path;

@@ -210,6 +210,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->block = end;
     p->start = start;
     p->end = end;
+    p->octaves = p->listen.voice.octaves;
     p->first_on = RP_FRAME_NEVER;
     p->placed_onset = INT32_MIN;
     rp_brief_turn(p, ++p->turns, start, end, &p->turn);
@@ -247,13 +248,14 @@ rp_frame rp_answer_off_due(const struct rp_performer *p)
 rp_beat rp_answer_next_beat(const struct rp_performer *p)
 {
     struct rp_note note = p->next;
+    uint8_t pitch = rp_voice_sound(p->octaves, note.pitch);
 
     /* There is no time before the beginning, nor before a note of the same
      * pitch is over, nor before one that is placed. */
     if (note.offset < 0 && p->first_on == RP_FRAME_NEVER)
         note.offset = 0;
     for (uint32_t i = 0; note.offset < 0 && i < p->offs; i++)
-        if (p->off[i].event.data[1] == note.pitch)
+        if (p->off[i].event.data[1] == pitch)
             note.offset = 0;
     if (note.onset == p->placed_onset && note.offset < p->placed_offset)
         note.offset = p->placed_offset;
@@ -292,7 +294,7 @@ static void show(struct rp_performer *p, const struct rp_note *note)
     struct rp_shown shown = {
         .onset = rp_listen_onset(&p->listen, note),
         .duration = rp_listen_beat(&p->listen, note->duration),
-        .pitch = note->pitch,
+        .pitch = rp_voice_sound(p->octaves, note->pitch),
         .velocity = note->velocity,
         .turn = p->turns,
     };
@@ -304,6 +306,7 @@ static void show(struct rp_performer *p, const struct rp_note *note)
 void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
 {
     struct rp_note note = p->next;
+    uint8_t pitch = rp_voice_sound(p->octaves, note.pitch);
     uint8_t channel = (uint8_t)p->settings.channel;
     struct rp_planned planned = { rp_answer_next_beat(p),
                                   p->turns, { 0 } };
@@ -319,14 +322,14 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
     }
     p->program_due = false;
     planned.event =
-        rp_event_make(RP_NOTE_ON, channel, note.pitch, note.velocity);
+        rp_event_make(RP_NOTE_ON, channel, pitch, note.velocity);
     (void)rp_ring_push(out, &planned, NULL);
     p->placed_onset = note.onset;
     p->placed_offset = note.offset;
     if (p->first_on == RP_FRAME_NEVER)
         p->first_on = rp_clock_frame(&p->clock, planned.beat);
     planned.beat = rp_listen_beat(&p->listen, note.onset + note.duration);
-    planned.event = rp_event_make(RP_NOTE_OFF, channel, note.pitch, 64);
+    planned.event = rp_event_make(RP_NOTE_OFF, channel, pitch, 64);
     add_off(p, planned);
     if (planned.beat > p->over)
         p->over = planned.beat;
@@ -354,7 +357,8 @@ void rp_answer_yield(struct rp_performer *p)
     for (uint32_t i = 0; i < p->offs; i++)
         if (p->off[i].beat > line) {
             p->off[i].beat = line;
-            rp_memory_cut(&p->memory, p->off[i].event.data[1],
+            rp_memory_cut(&p->memory,
+                          rp_voice_read(p->octaves, p->off[i].event.data[1]),
                           rp_listen_tick(&p->listen, line));
         }
     if (p->over > line)

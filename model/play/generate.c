@@ -95,14 +95,6 @@ static void set_range(const struct rp_generator *g, struct rp_steer *steer)
     steer->high = (uint8_t)(high + OCTAVE < 127 ? high + OCTAVE : 127);
 }
 
-/* Whether a model has learned single lines. */
-static bool is_melodic(const struct rp_model *model)
-{
-    const char *role = rp_card_get(&model->card, "role");
-
-    return role && (!strcmp(role, "melody") || !strcmp(role, "lead"));
-}
-
 static void set_turn(const struct rp_generator *g, uint32_t candidate,
                      struct rp_turn *turn)
 {
@@ -113,7 +105,7 @@ static void set_turn(const struct rp_generator *g, uint32_t candidate,
     uint32_t loud = 0;
 
     rp_turn_init(turn, g->options.seed, 1, candidate);
-    turn->alone = primer->count ? primer->line : is_melodic(g->options.model);
+    turn->alone = primer->count ? primer->line : rp_model_is_melodic(g->options.model);
     set_range(g, steer);
     if (!g->options.model->shape.vocabulary.chord) {
         turn->chord = primer->chord;

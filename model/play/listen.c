@@ -20,7 +20,13 @@ void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory)
     memset(listen, 0, sizeof *listen);
     listen->memory = memory;
     listen->late.p[2] = DOUBT_RATE;
+    rp_listen_learn(listen);
     rp_listen_begin(listen);
+}
+
+void rp_listen_learn(struct rp_listen *listen)
+{
+    rp_voice_learn(&listen->voice, listen->memory);
 }
 
 void rp_listen_reset(struct rp_listen *listen)
@@ -39,6 +45,7 @@ void rp_listen_begin(struct rp_listen *listen)
     call->end = INT32_MIN;
     call->low = 127;
     call->high = 0;
+    rp_voice_begin(&listen->voice);
     /* A call begins with the beat, as the player hears it; the player's own
      * tempo stays what it was. */
     listen->late.ms = 0.0;
@@ -112,11 +119,26 @@ bool rp_listen_holds(const struct rp_listen *listen)
 
 /* ---- what comes in ---- */
 
+/* A note that was still held when the call took it ends. */
+static void end_in_call(struct rp_call *call, uint8_t pitch, int32_t tick)
+{
+    for (uint32_t i = call->notes; i-- > 0;) {
+        struct rp_note *note = &call->note[i];
+        if (note->pitch != pitch || note->duration)
+            continue;
+        note->duration = tick > note->onset ? tick - note->onset : 1;
+        break;
+    }
+    if (call->notes && tick > call->end)
+        call->end = tick;
+}
+
 static void end_note(struct rp_listen *listen, const struct rp_clock *clock,
                      rp_frame frame, uint8_t pitch)
 {
     rp_beat beat = rp_clock_beat(clock, frame);
 
+    rp_voice_release(&listen->voice, pitch, frame);
     for (uint32_t i = listen->pending; i-- > 0;) {
         struct rp_listen_note *note = &listen->note[i];
         if (note->pitch != pitch || note->off_frame != RP_FRAME_NEVER)
@@ -127,10 +149,9 @@ static void end_note(struct rp_listen *listen, const struct rp_clock *clock,
     }
     if (listen->over[pitch]) {
         int32_t tick = rp_listen_tick(listen, beat);
-        rp_memory_release(listen->memory, pitch, tick);
-        listen->over[pitch] = false;
-        if (listen->call.notes && tick > listen->call.end)
-            listen->call.end = tick;
+        rp_memory_release(listen->memory, listen->over[pitch] - 1u, tick);
+        end_in_call(&listen->call, listen->over[pitch] - 1u, tick);
+        listen->over[pitch] = 0;
     }
 }
 
@@ -281,26 +302,8 @@ rp_frame rp_listen_due(const struct rp_listen *listen,
     return due;
 }
 
-/* Two notes struck almost together are a chord when they sound together: a
- * fast line overlaps too, but by little. */
-static bool is_chord(const struct rp_listen_note *first,
-                     const struct rp_listen_note *note)
-{
-    rp_frame end = first->off_frame, shorter;
-
-    if (end == RP_FRAME_NEVER)
-        return true;
-    shorter = end - first->on_frame;
-    if (note->off_frame != RP_FRAME_NEVER) {
-        if (note->off_frame < end)
-            end = note->off_frame;
-        if (note->off_frame - note->on_frame < shorter)
-            shorter = note->off_frame - note->on_frame;
-    }
-    return 2 * (end - note->on_frame) >= shorter;
-}
-
-/* Takes the first group out of what is pending, its highest note first. */
+/* Takes the first group out of what is pending, its highest note first: a
+ * chord where they sound together. */
 static uint32_t take_group(struct rp_listen *listen,
                            const struct rp_clock *clock,
                            struct rp_listen_note *group)
@@ -311,7 +314,7 @@ static uint32_t take_group(struct rp_listen *listen,
     for (uint32_t i = 0; i < listen->pending; i++) {
         struct rp_listen_note note = listen->note[i];
         uint32_t at;
-        if (i >= near || (i > 0 && !is_chord(&first, &note))) {
+        if (i >= near || (i > 0 && !rp_voice_together(&first, &note))) {
             listen->note[left++] = note;
             continue;
         }
@@ -407,6 +410,19 @@ static void follow(struct rp_listen *listen, const struct rp_clock *clock,
     listen->late = at;
 }
 
+/* The onset after a note; a single line's is not under it. */
+static const struct rp_listen_note *find_next(const struct rp_listen *listen,
+                                              const struct rp_listen_note *from)
+{
+    for (uint32_t i = 0; i < listen->pending; i++) {
+        const struct rp_listen_note *note = &listen->note[i];
+        if (!listen->voice.line || note->pitch >= from->pitch ||
+            !rp_voice_together(from, note))
+            return note;
+    }
+    return NULL;
+}
+
 static rp_status push_note(struct rp_listen *listen,
                            const struct rp_clock *clock,
                            const struct rp_listen_note *heard, double on,
@@ -415,8 +431,10 @@ static rp_status push_note(struct rp_listen *listen,
     double ms = tick_ms(listen, clock), doubt;
     double late = rp_listen_late(listen, clock, heard->on_frame, &doubt) / ms;
     struct rp_timing timing = { 0 };
-    struct rp_played played = { .pitch = heard->pitch,
+    struct rp_played played = { .pitch = rp_voice_read(listen->voice.octaves,
+                                                       heard->pitch),
                                 .velocity = heard->velocity };
+    const struct rp_listen_note *next = find_next(listen, heard);
     struct rp_sight sight;
     struct rp_note note;
     rp_status status;
@@ -431,10 +449,10 @@ static rp_status push_note(struct rp_listen *listen,
         if (played.off < played.on)
             played.off = played.on;
     }
-    if (listen->pending) {
-        rp_frame gap = listen->note[0].on_frame - heard->off_frame;
+    if (next) {
+        rp_frame gap = next->on_frame - heard->off_frame;
         rp_frame legato = ms_frames(clock, RP_LISTEN_LEGATO_MS);
-        played.next = as_ticks(listen, listen->note[0].on, late);
+        played.next = as_ticks(listen, next->on, late);
         if (heard->off_frame != RP_FRAME_NEVER && gap < legato &&
             gap > -legato)
             played.off = played.next;
@@ -450,7 +468,7 @@ static rp_status push_note(struct rp_listen *listen,
         status = rp_memory_push(listen->memory, &note);
     if (status)
         return status;
-    listen->over[note.pitch] = !note.duration;
+    listen->over[heard->pitch] = note.duration ? 0 : note.pitch + 1;
     add_to_call(listen, &note);
     if (!chord)
         follow(listen, clock, heard->on_frame,
@@ -458,17 +476,40 @@ static rp_status push_note(struct rp_listen *listen,
     return RP_OK;
 }
 
+/* Of a group, highest first, how many notes a network of one voice is told: one
+ * or none. What it is not told lengthens the call all the same. */
+static uint32_t take_tune(struct rp_listen *listen,
+                          const struct rp_clock *clock,
+                          const struct rp_listen_note *group, uint32_t count)
+{
+    struct rp_voice *voice = &listen->voice;
+    uint32_t told = count && !rp_voice_is_under(voice, group, listen->note,
+                                                listen->pending, clock);
+
+    if (told)
+        rp_voice_follow(voice, group);
+    for (uint32_t i = told; i < count; i++) {
+        int32_t end = rp_listen_tick(listen, group[i].off);
+        rp_voice_leave(voice, &group[i]);
+        if (group[i].off_frame != RP_FRAME_NEVER && end > listen->call.end)
+            listen->call.end = end;
+    }
+    return told;
+}
+
 static rp_status push_group(struct rp_listen *listen,
                             const struct rp_clock *clock)
 {
     struct rp_listen_note group[RP_LISTEN_PENDING];
     uint32_t count = take_group(listen, clock, group);
+    uint32_t told = listen->voice.line ? take_tune(listen, clock, group, count)
+                                       : count;
     rp_status status = RP_OK;
     double on = 0.0;
 
     for (uint32_t i = 0; i < count; i++)
         on += as_ticks(listen, group[i].on, 0.0) / count;
-    for (uint32_t i = 0; i < count && !status; i++)
+    for (uint32_t i = 0; i < told && !status; i++)
         status = push_note(listen, clock, &group[i], on, i > 0);
     return status;
 }

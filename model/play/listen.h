@@ -3,15 +3,13 @@
  * note are those that the network's own expectation times the timing error
  * makes most likely, the next onset looked at too when it is there. Notes are
  * pushed to the memory in order of onset as soon as their length is known;
- * after a beat a held note lets its successors go on over HELD. */
+ * after a beat a held note lets its successors go on over HELD. A network of
+ * one voice is told the tune alone, in its register (voice.h). */
 #ifndef RP_LISTEN_H
 #define RP_LISTEN_H
 
-#include "model/play/memory.h"
-#include "rt/clock.h"
+#include "model/play/voice.h"
 #include "rt/event.h"
-
-#define RP_FRAME_NEVER INT64_MAX
 
 enum {
     RP_LISTEN_FOLD_MS = 35,   /* chord notes */
@@ -54,12 +52,16 @@ struct rp_listen {
     struct rp_listen_note note[RP_LISTEN_PENDING]; /* in order of onset */
     uint16_t down[128]; /* per pitch: channels whose key is down */
     uint16_t pedal;     /* channels whose pedal is down */
-    bool over[128];     /* went into the memory as held, still sounds */
+    uint8_t over[128];  /* went into the memory as held, still sounds: 1 + the
+                           pitch it was read as; 0: no */
+    struct rp_voice voice;
     struct rp_lateness late;
     struct rp_call call;
 };
 
 void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory);
+/* The memory has another model. */
+void rp_listen_learn(struct rp_listen *listen);
 /* Panic: nothing is held, pending or known of the player's timing. */
 void rp_listen_reset(struct rp_listen *listen);
 /* The next onset begins a new call. What is pending belongs to the old one and

@@ -355,6 +355,14 @@ struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
     return sight;
 }
 
+struct rp_sight rp_memory_blank(const struct rp_memory *memory)
+{
+    struct rp_sight sight = { memory->engine, BLANK, { { 0 } } };
+
+    begin_reader(memory, &sight.reader, 0);
+    return sight;
+}
+
 rp_status rp_memory_try(const struct rp_memory *memory,
                         const struct rp_sight *from,
                         const struct rp_note *note, uint32_t trial,

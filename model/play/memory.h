@@ -93,6 +93,8 @@ void rp_memory_cut(struct rp_memory *memory, uint8_t pitch, int32_t tick);
  * but no more than `notes` notes ago (0: any); the newest when none is. */
 struct rp_sight rp_memory_sight(const struct rp_memory *memory, int32_t now,
                                 int32_t window, uint32_t notes);
+/* That of the beginning of a piece, before any note. */
+struct rp_sight rp_memory_blank(const struct rp_memory *memory);
 /* Tries a note: a sight one note further on. `trial` < RP_MEMORY_TRIALS; what
  * that trial held before is gone. */
 RP_MUST rp_status rp_memory_try(const struct rp_memory *memory,

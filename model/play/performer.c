@@ -193,6 +193,7 @@ static bool change_model(struct rp_performer *p)
     if (!band)
         return false;
     band->engine = rp_memory_switch(&p->memory, band->model, band->engine);
+    rp_listen_learn(&p->listen);
     rp_ponder_forget(p->ponder);
     ponder = p->ponder;
     p->ponder = band->ponder;

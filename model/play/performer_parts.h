@@ -79,6 +79,7 @@ struct rp_performer {
     struct rp_turn turn;
     uint32_t turns;
     rp_beat start, end; /* it begins at or after, has ended by */
+    int octaves;        /* how much lower it sounds than it is thought */
     uint32_t plan, plan_notes; /* thought of: the next of so many */
     uint8_t plan_why;   /* enum rp_drawn; RP_DRAWN: goes on after them */
     struct rp_note planned[RP_ROLLOUT_NOTES];
