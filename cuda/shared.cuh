@@ -1,7 +1,8 @@
 /* The sources that say what a network sees and may draw, for the device: the
  * very files of model/, in a namespace of each file that includes this, so
  * that they do not meet the C ones of the same program. Their statics become
- * the device's, too; C++ has a word that they use as a name. */
+ * the device's, too; C++ has a word that they use as a name. What of them has
+ * a loop is called by all of a warp. */
 #ifndef RP_CUDA_SHARED_CUH
 #define RP_CUDA_SHARED_CUH
 
@@ -16,7 +17,6 @@
 
 #include "cuda/math.cuh"
 
-/* What they use of model/net/kernels.h. */
 #define RP_KERNELS_H
 namespace rp {
 namespace {
@@ -37,6 +37,22 @@ struct kernels {
 RP_TABLE kernels the_kernels = {};
 RP_DEVICE const kernels *rp_kernels() { return &the_kernels; }
 
+#ifdef RP_BY_WARP
+constexpr uint32_t WARP = 32;
+
+RP_DEVICE uint32_t warp_lane() { return rp_thread() % WARP; }
+RP_DEVICE uint64_t warp_or(uint64_t bits)
+{
+    return (uint64_t)rp_warp_or((uint32_t)(bits >> 32)) << 32 |
+           rp_warp_or((uint32_t)bits);
+}
+#ifdef __CUDACC__
+RP_DEVICE uint32_t lowest(uint64_t bits) { return (uint32_t)__ffsll(bits) - 1; }
+#else
+RP_DEVICE uint32_t lowest(uint64_t bits) { return __builtin_ctzll(bits); }
+#endif
+
+#endif
 /* rp_log_exact() of model/net/kernels.c. */
 RP_DEVICE double rp_log_exact(double x)
 {
@@ -56,16 +72,6 @@ RP_DEVICE double rp_log_exact(double x)
     return e * 0x1.62e42fefa39efp-1 + 2.0 * s * sum;
 }
 
-/* Bytes that overlap: towards the front, as these sources do it. */
-RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
-{
-    unsigned char *a = (unsigned char *)to;
-    const unsigned char *b = (const unsigned char *)from;
-
-    for (size_t i = 0; i < size; i++)
-        a[i] = b[i];
-}
-
 #ifndef __CUDACC__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra"
@@ -77,11 +83,36 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #endif
 #ifdef __CUDACC__
 #define RP_SHARED __device__
+#define RP_UNROLL _Pragma("unroll")
 #define static static __device__
 #pragma nv_diag_suppress 20091
+#else
+#define RP_SHARED
+#define RP_UNROLL
+#endif
+/* What the words of model/shared.h are to a warp. */
+#ifdef RP_BY_WARP
+#define RP_FIRST warp_lane()
+#define RP_STEP WARP
+#define RP_WRITES (warp_lane() == 0)
+#define rp_meet() rp_sync_warp()
+#define rp_all_or(bits) warp_or(bits)
+#define rp_all_max(number) rp_warp_max(number)
+#define rp_lowest(bits) lowest(bits)
+#else
+#define RP_FIRST 0u
+#define RP_STEP 1u
+#define RP_WRITES true
+#define rp_meet() ((void)0)
+#define rp_all_or(bits) (bits)      /* uint64_t */
+#define rp_all_max(number) (number) /* uint32_t */
+#ifdef __CUDACC__
+#define rp_lowest(bits) ((uint32_t)__ffsll((long long)(bits)) - 1)
+#else
+#define rp_lowest(bits) ((uint32_t)__builtin_ctzll(bits))
+#endif
 #endif
 #define class class_
-#define memmove move_bytes
 
 #include "model/data/chord.c"
 #include "model/data/note.c"
@@ -89,6 +120,7 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #include "model/data/vocabulary.c"
 #include "model/net/rng.c"
 #include "model/net/sample.c"
+#define in_mask rp_mask_has
 #include "model/play/draw.c"
 #include "model/play/turn.c"
 /* Names that a file before has, too. */
@@ -99,7 +131,6 @@ RP_DEVICE void move_bytes(void *to, const void *from, size_t size)
 #ifndef __CUDACC__
 #pragma GCC diagnostic pop
 #endif
-#undef memmove
 #undef class
 #ifdef __CUDACC__
 #undef static

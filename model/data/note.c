@@ -116,14 +116,33 @@ bool rp_reader_needs(const struct rp_reader *reader,
     return field < RP_FIELDS;
 }
 
-static void add(struct rp_indices *out, uint32_t index)
+/* A sparse vector being written; its number of indices each thread counts for
+ * itself. */
+struct list {
+    uint16_t *at;
+    uint32_t count;
+};
+
+static void add(struct list *out, uint32_t index)
 {
-    if (out->count < RP_INDICES_MAX)
-        out->at[out->count++] = (uint16_t)index;
+    if (out->count >= RP_INDICES_MAX)
+        return;
+    if (RP_WRITES)
+        out->at[out->count] = (uint16_t)index;
+    out->count++;
+}
+
+/* first + i for each i of the mask, in ascending order. */
+static void add_mask(struct list *out, uint32_t first, struct rp_mask mask)
+{
+    for (; mask.bits[0]; mask.bits[0] &= mask.bits[0] - 1)
+        add(out, first + rp_lowest(mask.bits[0]));
+    for (; mask.bits[1]; mask.bits[1] &= mask.bits[1] - 1)
+        add(out, first + 64 + rp_lowest(mask.bits[1]));
 }
 
 /* The class and, where escaped, ESCAPE: in ascending order. */
-static void add_time(struct rp_indices *out, uint32_t first,
+static void add_time(struct list *out, uint32_t first,
                      struct rp_time time)
 {
     if (time.class > RP_TIME_ESCAPE) {
@@ -135,54 +154,51 @@ static void add_time(struct rp_indices *out, uint32_t first,
         add(out, first + RP_TIME_ESCAPE);
 }
 
-static void add_rest(struct rp_indices *out, uint32_t first,
+static void add_rest(struct list *out, uint32_t first,
                      struct rp_time time)
 {
     if (is_coarse(time))
         add(out, first + time.rest);
 }
 
-static void add_sounding(struct rp_indices *out, uint32_t first,
+static void add_sounding(struct list *out, uint32_t first,
                          const struct rp_reader *reader, int32_t tick)
 {
-    for (uint32_t i = 0; i < 128; i++)
+    struct rp_mask sounding = { { 0, 0 } };
+
+    for (uint32_t i = RP_FIRST; i < 128; i += RP_STEP)
         if (reader->until[i] > tick)
-            add(out, first + i);
+            rp_mask_add(&sounding, i);
+    add_mask(out, first, rp_mask_all(sounding));
 }
 
-static void add_ended(struct rp_indices *out, uint32_t first,
-                      const struct rp_reader *reader, int32_t tick)
+/* Where `at`, one of the reader's arrays, has this tick. */
+static void add_equal(struct list *out, uint32_t first, const int32_t at[128],
+                      int32_t tick)
 {
-    for (uint32_t i = 0; i < 128; i++)
-        if (reader->until[i] == tick)
-            add(out, first + i);
-}
+    struct rp_mask equal = { { 0, 0 } };
 
-static void add_struck(struct rp_indices *out, uint32_t first,
-                       const struct rp_reader *reader, int32_t tick)
-{
-    for (uint32_t i = 0; i < 128; i++)
-        if (reader->since[i] == tick)
-            add(out, first + i);
+    for (uint32_t i = RP_FIRST; i < 128; i += RP_STEP)
+        if (at[i] == tick)
+            rp_mask_add(&equal, i);
+    add_mask(out, first, rp_mask_all(equal));
 }
 
 /* Each class once, however many notes go on as long. */
-static void add_left(struct rp_indices *out, uint32_t first,
+static void add_left(struct list *out, uint32_t first,
                      const struct rp_reader *reader, int32_t tick)
 {
-    uint64_t classes = 0;
+    struct rp_mask classes = { { 0, 0 } };
 
-    for (uint32_t i = 0; i < 128; i++) {
+    for (uint32_t i = RP_FIRST; i < 128; i += RP_STEP) {
         struct rp_time left = { .class = RP_TIME_HELD };
         if (reader->until[i] <= tick)
             continue;
         if (reader->until[i] != STILL)
             left = rp_time_from((uint32_t)(reader->until[i] - tick));
-        classes |= UINT64_C(1) << (left.escapes ? RP_TIME_ESCAPE : left.class);
+        rp_mask_add(&classes, left.escapes ? RP_TIME_ESCAPE : left.class);
     }
-    for (uint32_t i = 0; i < RP_TIME_CLASSES; i++)
-        if (classes >> i & 1)
-            add(out, first + i);
+    add_mask(out, first, rp_mask_all(classes));
 }
 
 /* What is known of an onset whatever note begins there. */
@@ -208,28 +224,28 @@ static struct scene scene_at(const struct rp_reader *reader, int32_t tick)
     return scene;
 }
 
-static void add_root(struct rp_indices *out, uint32_t first,
+static void add_root(struct list *out, uint32_t first,
                      const struct scene *scene)
 {
     if (scene->told && scene->chord.quality != RP_NO_CHORD)
         add(out, first + scene->chord.root);
 }
 
-static void add_quality(struct rp_indices *out, uint32_t first,
+static void add_quality(struct list *out, uint32_t first,
                         const struct scene *scene)
 {
     if (scene->told)
         add(out, first + scene->chord.quality);
 }
 
-static void add_tones(struct rp_indices *out, uint32_t first,
+static void add_tones(struct list *out, uint32_t first,
                       const struct scene *scene)
 {
-    uint16_t tones = scene->told ? rp_chord_tones(scene->chord) : 0;
+    struct rp_mask tones = { { 0, 0 } };
 
-    for (uint32_t i = 0; i < 12; i++)
-        if (tones >> i & 1)
-            add(out, first + i);
+    if (scene->told)
+        tones.bits[0] = rp_chord_tones(scene->chord);
+    add_mask(out, first, tones);
 }
 
 static uint32_t timing_class(const struct rp_draft *draft)
@@ -238,7 +254,7 @@ static uint32_t timing_class(const struct rp_draft *draft)
 }
 
 /* `other`: what is drawn already is not what followed then. */
-static void add_recalled(struct rp_indices *out, uint32_t first,
+static void add_recalled(struct list *out, uint32_t first,
                          const struct rp_reader *reader,
                          enum rp_recall_part part, bool other)
 {
@@ -265,7 +281,7 @@ static void add_condition(const struct rp_reader *reader,
                           const struct rp_draft *draft,
                           const struct scene *scene,
                           enum rp_condition_block block, uint32_t first,
-                          struct rp_indices *out)
+                          struct list *out)
 {
     switch (block) {
     case RP_ON_RECALL:
@@ -296,9 +312,11 @@ static void add_condition(const struct rp_reader *reader,
         return add_recalled(out, first, reader, RP_RECALL_PITCH,
                             is_other_dt(reader, draft));
     case RP_ON_ENDED:
-        return add_ended(out, first, reader, onset_of(reader, draft));
+        return add_equal(out, first, reader->until,
+                         onset_of(reader, draft));
     case RP_ON_STRUCK:
-        return add_struck(out, first, reader, onset_of(reader, draft));
+        return add_equal(out, first, reader->since,
+                         onset_of(reader, draft));
     case RP_ON_GOES:
         return add_left(out, first, reader, onset_of(reader, draft));
     case RP_ON_PITCH:
@@ -318,51 +336,57 @@ static void add_condition(const struct rp_reader *reader,
 }
 
 RP_SHARED
+void rp_reader_condition_on(const struct rp_reader *reader,
+                            const struct rp_draft *draft, uint32_t seen,
+                            enum rp_field field, struct rp_indices *out)
+{
+    uint32_t first = 0, sees = rp_vocabulary_sees(field);
+    struct list list = { out->at, seen ? out->count : 0u };
+    struct scene scene = { .told = false };
+
+    if (sees > RP_ON_METRE && seen <= RP_ON_CHORD_TONES)
+        scene = scene_at(reader, onset_of(reader, draft));
+    RP_UNROLL
+    for (uint32_t i = 0; i < RP_ON_BLOCKS; i++) {
+        enum rp_condition_block block = (enum rp_condition_block)i;
+        uint32_t width =
+            rp_vocabulary_condition_width(&reader->vocabulary, block);
+        if (i >= sees)
+            break;
+        if (width && i >= seen)
+            add_condition(reader, draft, &scene, block, first, &list);
+        first += width;
+    }
+    rp_meet();
+    if (RP_WRITES)
+        out->count = (uint16_t)list.count;
+    rp_meet();
+}
+
+RP_SHARED
 void rp_reader_condition(const struct rp_reader *reader,
                          const struct rp_draft *draft, enum rp_field field,
                          struct rp_indices *out)
 {
-    uint32_t first = 0, sees = rp_vocabulary_sees(field);
-    struct scene scene = { .told = false };
-
-    out->count = 0;
-    if (sees > RP_ON_METRE)
-        scene = scene_at(reader, onset_of(reader, draft));
-    for (uint32_t i = 0; i < sees; i++) {
-        enum rp_condition_block block = (enum rp_condition_block)i;
-        uint32_t width =
-            rp_vocabulary_condition_width(&reader->vocabulary, block);
-        if (width)
-            add_condition(reader, draft, &scene, block, first, out);
-        first += width;
-    }
+    rp_reader_condition_on(reader, draft, 0, field, out);
 }
 
-static void allow_range(struct rp_mask *mask, uint32_t from, uint32_t to)
+/* Pitches that a note may have that begins at `tick`. */
+static struct rp_mask free_at(const struct rp_reader *reader, int32_t tick)
 {
-    for (uint32_t i = from; i < to; i++)
-        mask->bits[i / 64] |= UINT64_C(1) << i % 64;
+    int32_t last = reader->vocabulary.runs ? tick - 1 : tick;
+    struct rp_mask mask = { { 0, 0 } };
+
+    for (uint32_t i = RP_FIRST; i < 128; i += RP_STEP)
+        if (reader->until[i] <= last)
+            rp_mask_add(&mask, i);
+    return rp_mask_all(mask);
 }
 
-static void forbid(struct rp_mask *mask, uint32_t class)
+/* Below the last pitch, all where there was none. */
+static struct rp_mask below_last(const struct rp_reader *reader)
 {
-    mask->bits[class / 64] &= ~(UINT64_C(1) << class % 64);
-}
-
-/* Whether a note of this pitch could begin at `tick`. */
-static bool is_free(const struct rp_reader *reader, int pitch, int32_t tick)
-{
-    return reader->until[pitch] < tick ||
-           (reader->until[pitch] == tick && !reader->vocabulary.runs);
-}
-
-/* A free pitch below the last: dt 0 needs one. */
-static bool room_below(const struct rp_reader *reader)
-{
-    for (int i = 0; i < reader->pitch; i++)
-        if (is_free(reader, i, reader->onset))
-            return true;
-    return false;
+    return rp_mask_below(reader->pitch < 0 ? 128 : (uint32_t)reader->pitch);
 }
 
 RP_SHARED
@@ -370,28 +394,27 @@ struct rp_mask rp_reader_mask(const struct rp_reader *reader,
                               const struct rp_draft *draft,
                               enum rp_field field)
 {
-    struct rp_mask mask = { { 0, 0 } };
-    bool chord;
+    struct rp_mask mask =
+        rp_mask_below(rp_vocabulary_classes(&reader->vocabulary, field));
+    struct rp_mask room;
 
-    allow_range(&mask, 0, rp_vocabulary_classes(&reader->vocabulary, field));
     switch (field) {
     case RP_DT:
-        if (reader->pitch >= 0 && !room_below(reader) && !draft->dt.escapes)
-            forbid(&mask, 0);
+        room = rp_mask_and(free_at(reader, reader->onset), below_last(reader));
+        if (reader->pitch >= 0 && !draft->dt.escapes && rp_mask_empty(room))
+            mask.bits[0] &= ~UINT64_C(1);
         if (draft->dt.escapes)
-            forbid(&mask, RP_TIME_END);
+            mask.bits[0] &= ~(UINT64_C(1) << RP_TIME_END);
         break;
     case RP_PITCH:
-        chord = reader->pitch >= 0 && !rp_time_ticks(draft->dt);
-        for (int i = 0; i < 128; i++)
-            if ((chord && i >= reader->pitch) ||
-                !is_free(reader, i, onset_of(reader, draft)))
-                forbid(&mask, (uint32_t)i);
+        mask = rp_mask_and(mask, free_at(reader, onset_of(reader, draft)));
+        if (!rp_time_ticks(draft->dt))
+            mask = rp_mask_and(mask, below_last(reader));
         break;
     case RP_DURATION:
         if (!draft->duration.escapes)
-            forbid(&mask, 0);
-        forbid(&mask, RP_TIME_HELD);
+            mask.bits[0] &= ~UINT64_C(1);
+        mask.bits[0] &= ~(UINT64_C(1) << RP_TIME_HELD);
         break;
     default:
         break;
@@ -468,7 +491,7 @@ void rp_draft_set(struct rp_draft *draft, enum rp_field field, uint8_t class)
 static void add_input(const struct rp_reader *reader,
                       const struct rp_draft *draft, const struct scene *scene,
                       enum rp_input_block block, uint32_t first,
-                      struct rp_indices *out)
+                      struct list *out)
 {
     switch (block) {
     case RP_IN_DT:
@@ -506,9 +529,11 @@ static void add_input(const struct rp_reader *reader,
     case RP_IN_RECALL_PITCH:
         return add_recalled(out, first, reader, RP_RECALL_PITCH, false);
     case RP_IN_ENDED:
-        return add_ended(out, first, reader, onset_of(reader, draft));
+        return add_equal(out, first, reader->until,
+                         onset_of(reader, draft));
     case RP_IN_STRUCK:
-        return add_struck(out, first, reader, onset_of(reader, draft));
+        return add_equal(out, first, reader->since,
+                         onset_of(reader, draft));
     case RP_IN_BLOCKS:
         break;
     }
@@ -520,16 +545,19 @@ static void write_input(const struct rp_reader *reader,
                         const struct rp_draft *draft, struct rp_indices *input)
 {
     struct scene scene = scene_at(reader, onset_of(reader, draft));
+    struct list list = { input->at, 0 };
     uint32_t first = 0;
 
-    input->count = 0;
+    RP_UNROLL
     for (int i = 0; i < RP_IN_BLOCKS; i++) {
         enum rp_input_block block = (enum rp_input_block)i;
         uint32_t width = rp_vocabulary_input_width(&reader->vocabulary, block);
         if (width)
-            add_input(reader, draft, &scene, block, first, input);
+            add_input(reader, draft, &scene, block, first, &list);
         first += width;
     }
+    if (RP_WRITES)
+        input->count = (uint16_t)list.count;
 }
 
 RP_SHARED
@@ -537,18 +565,24 @@ void rp_reader_push(struct rp_reader *reader, const struct rp_note *note,
                     struct rp_indices *input)
 {
     struct rp_draft draft = rp_reader_draft(reader, note);
+    int32_t *until = &reader->until[note->pitch];
 
-    if (reader->until[note->pitch] > note->onset)
-        reader->until[note->pitch] = note->onset;
+    rp_meet();
+    if (RP_WRITES && *until > note->onset)
+        *until = note->onset;
+    rp_meet();
     if (reader->vocabulary.recall)
         rp_recall_push(&reader->recall, note->onset - reader->onset,
                        note->pitch, draft.duration.class);
     write_input(reader, &draft, input);
-    reader->onset = note->onset;
-    reader->pitch = note->pitch;
-    reader->since[note->pitch] = note->onset;
-    reader->until[note->pitch] =
-        note->duration > 0 ? note->onset + note->duration : STILL;
+    rp_meet();
+    if (RP_WRITES) {
+        reader->onset = note->onset;
+        reader->pitch = note->pitch;
+        reader->since[note->pitch] = note->onset;
+        *until = note->duration > 0 ? note->onset + note->duration : STILL;
+    }
+    rp_meet();
 }
 
 RP_SHARED

@@ -93,6 +93,12 @@ RP_SHARED
 void rp_reader_condition(const struct rp_reader *reader,
                          const struct rp_draft *draft, enum rp_field field,
                          struct rp_indices *out);
+/* The same where `out` holds the first `seen` blocks of it already, of an
+ * earlier field of the same draft: adds the others. */
+RP_SHARED
+void rp_reader_condition_on(const struct rp_reader *reader,
+                            const struct rp_draft *draft, uint32_t seen,
+                            enum rp_field field, struct rp_indices *out);
 RP_SHARED
 struct rp_mask rp_reader_mask(const struct rp_reader *reader,
                               const struct rp_draft *draft,

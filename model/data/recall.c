@@ -1,7 +1,5 @@
 #include "model/data/recall.h"
 
-#include <string.h>
-
 #include "model/data/vocabulary.h"
 
 enum { RUN_MOST = 31 }; /* longer runs are as good as each other */
@@ -10,69 +8,75 @@ RP_SHARED
 void rp_recall_init(struct rp_recall *recall)
 {
     recall->count = 0;
-    recall->next = 0;
+    recall->last = RP_RECALL_NOTES - 1;
+    recall->like = 0;
 }
 
-static void drop_oldest(struct rp_recall *recall)
+/* Where in the rings the note `back` notes before the last lies. */
+static uint32_t place_of(uint32_t last, uint32_t back)
 {
-    uint32_t left = --recall->count;
-
-    memmove(recall->run, recall->run + 1, left * sizeof *recall->run);
-    memmove(recall->dt, recall->dt + 1, left * sizeof *recall->dt);
-    memmove(recall->pitch, recall->pitch + 1, left);
-    memmove(recall->duration, recall->duration + 1, left);
+    return (last - back) % RP_RECALL_NOTES;
 }
 
-/* run[i] was for the last note but one: one note on, from the back so that
- * run[i - 1] is still the old one. The oldest has no interval. */
-static void extend_runs(struct rp_recall *recall)
+/* The last note and each earlier one: a pair that is like makes the run of the
+ * pair before it, equally far apart, one longer. Returns how far back the best
+ * place is. The oldest note has no interval. */
+static uint32_t compare(uint32_t count, uint32_t last,
+                        uint16_t *__restrict run,
+                        const int32_t *__restrict dt,
+                        const uint8_t *__restrict pitch)
 {
-    const uint8_t *pitch = recall->pitch;
-    uint32_t last = recall->count - 1u;
-    int32_t dt = recall->dt[last];
-    int step = last ? pitch[last] - pitch[last - 1] : 0;
+    uint32_t best = 0; /* score, then the latest */
 
-    recall->run[last] = 0;
-    for (uint32_t i = last; i-- > 1;) {
-        bool like = recall->dt[i] == dt && pitch[i] - pitch[i - 1] == step;
-        recall->run[i] = (uint16_t)(like ? recall->run[i - 1] + 1 : 0);
-    }
-    recall->run[0] = 0;
-}
-
-static void choose(struct rp_recall *recall)
-{
-    uint32_t last = recall->count - 1u, best = 0;
-
-    recall->next = 0;
-    for (uint32_t i = last; i-- > 1;) {
-        uint32_t run = recall->run[i] < RUN_MOST ? recall->run[i] : RUN_MOST;
-        uint32_t score = 2 * run + (recall->pitch[i] == recall->pitch[last]);
-        if (run && score > best) {
+    if (count < 3)
+        return 0;
+    int step = pitch[last] - pitch[place_of(last, 1)];
+    for (uint32_t back = 1 + RP_FIRST; back + 1 < count; back += RP_STEP) {
+        uint32_t i = place_of(last, back), before = place_of(last, back + 1);
+        bool like = dt[i] == dt[last] && pitch[i] - pitch[before] == step;
+        uint16_t length = (uint16_t)(like ? run[back] + 1 : 0);
+        uint32_t score = 2u * (length < RUN_MOST ? length : RUN_MOST) +
+                         (pitch[i] == pitch[last]);
+        run[back] = length;
+        score = score << 16 | (RP_RECALL_NOTES - back);
+        if (length && score > best)
             best = score;
-            recall->next = (uint16_t)(i + 1);
-        }
     }
+    best = rp_all_max(best);
+    return best ? RP_RECALL_NOTES - (best & 0xffff) : 0;
 }
 
 RP_SHARED
 void rp_recall_push(struct rp_recall *recall, int32_t dt, uint8_t pitch,
                     uint8_t duration)
 {
-    if (recall->count == RP_RECALL_NOTES)
-        drop_oldest(recall);
-    recall->dt[recall->count] = dt;
-    recall->pitch[recall->count] = pitch;
-    recall->duration[recall->count] = duration;
-    recall->count++;
-    extend_runs(recall);
-    choose(recall);
+    uint32_t like, count = recall->count;
+    uint32_t last = (recall->last + 1u) % RP_RECALL_NOTES;
+
+    rp_meet();
+    if (RP_WRITES) {
+        recall->last = (uint16_t)last;
+        recall->dt[last] = dt;
+        recall->pitch[last] = pitch;
+        recall->duration[last] = duration;
+        if (count < RP_RECALL_NOTES) {
+            recall->run[count] = 0;
+            recall->count = (uint16_t)(count + 1);
+        }
+    }
+    rp_meet();
+    like = compare(recall->count, last, recall->run, recall->dt,
+                   recall->pitch);
+    if (RP_WRITES)
+        recall->like = (uint16_t)like;
+    rp_meet();
 }
 
 RP_SHARED
 void rp_recall_release(struct rp_recall *recall, uint8_t pitch, int32_t after)
 {
-    for (uint32_t i = recall->count; i-- > 0;) {
+    for (uint32_t back = 0; back < recall->count; back++) {
+        uint32_t i = place_of(recall->last, back);
         if (recall->pitch[i] == pitch) {
             recall->duration[i] =
                 rp_time_from((uint32_t)(after > 0 ? after : 0)).class;
@@ -90,15 +94,16 @@ static uint8_t size_of(uint32_t run)
 RP_SHARED
 struct rp_recalled rp_recall_next(const struct rp_recall *recall)
 {
-    struct rp_recalled said = {.found = recall->next > 0};
+    struct rp_recalled said = {.found = recall->like > 0};
 
     if (!said.found)
         return said;
-    uint32_t next = recall->next, last = recall->count - 1u;
-    int up = recall->pitch[next] - recall->pitch[next - 1];
+    uint32_t last = recall->last, like = place_of(last, recall->like);
+    uint32_t next = place_of(last, recall->like - 1u);
+    int up = recall->pitch[next] - recall->pitch[like];
     int pitch = recall->pitch[last] + up;
-    said.key = recall->pitch[next - 1] == recall->pitch[last];
-    said.size = size_of(recall->run[next - 1]);
+    said.key = recall->pitch[like] == recall->pitch[last];
+    said.size = size_of(recall->run[recall->like]);
     said.dt = rp_time_from((uint32_t)recall->dt[next]).class;
     said.pitch = (uint8_t)(pitch < 0 ? 0 : pitch > 127 ? 127 : pitch);
     said.duration = recall->duration[next];

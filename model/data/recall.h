@@ -20,11 +20,14 @@ enum {
     RP_RECALL_OTHER = 4    /* in place of the size: it went on otherwise */
 };
 
+/* Notes lie in rings, so that none is ever moved. */
 struct rp_recall {
     uint16_t count;
-    uint16_t next; /* index of what followed; 0: nothing like it was heard */
-    uint16_t run[RP_RECALL_NOTES]; /* like notes up to here and up to the
-                                      last, 0 for the last itself */
+    uint16_t last; /* where in the rings the last note lies */
+    uint16_t like; /* so many notes before the last it went most like now; 0:
+                      nothing like it was heard */
+    uint16_t run[RP_RECALL_NOTES]; /* [back]: like notes up to the one so many
+                                      before the last and up to the last */
     int32_t dt[RP_RECALL_NOTES];   /* ticks */
     uint8_t pitch[RP_RECALL_NOTES];
     uint8_t duration[RP_RECALL_NOTES]; /* class */

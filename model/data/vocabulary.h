@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/data/mask.h"
 #include "model/shared.h"
 #include "rt/clock.h"
 
@@ -161,11 +162,6 @@ enum { RP_INDICES_MAX = 448 }; /* set bits in one sparse vector */
 struct rp_indices {
     uint16_t count;
     uint16_t at[RP_INDICES_MAX];
-};
-
-/* Which classes of a field are possible, one bit each. */
-struct rp_mask {
-    uint64_t bits[2];
 };
 
 RP_SHARED

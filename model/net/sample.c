@@ -4,11 +4,6 @@
 
 #include "model/net/kernels.h"
 
-static bool in_mask(struct rp_mask mask, uint32_t class)
-{
-    return mask.bits[class / 64] >> (class % 64) & 1;
-}
-
 /* The classes the mask leaves, best first, ties to the lower class; returns
  * how many. NaN counts as never possible. */
 static uint32_t rank(const float *logits, uint32_t n, struct rp_mask mask,
@@ -17,7 +12,7 @@ static uint32_t rank(const float *logits, uint32_t n, struct rp_mask mask,
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (!in_mask(mask, i) || isnan(logits[i]))
+        if (!rp_mask_has(mask, i) || isnan(logits[i]))
             continue;
         uint32_t at = count++;
         while (at && logits[i] > logits[order[at - 1]]) {
@@ -94,7 +89,7 @@ float rp_sample_logp(const float *logits, uint32_t n, struct rp_mask mask,
     uint32_t count = rank(logits, n, mask, order);
     double sum = 0;
 
-    if (!count || class >= n || !in_mask(mask, class) || isnan(logits[class]))
+    if (!count || class >= n || !rp_mask_has(mask, class) || isnan(logits[class]))
         return -INFINITY;
     weigh(logits, order, count, 1.0f, p);
     for (uint32_t i = 0; i < count; i++)

@@ -6,11 +6,6 @@ enum {
 };
 #define CLOSING 3.0f /* added to the logits of long last notes */
 
-static void avoid(struct rp_steer *steer, uint8_t pitch)
-{
-    steer->avoid[pitch / 64] |= UINT64_C(1) << pitch % 64;
-}
-
 static uint32_t count_repeats(const struct rp_turn *turn)
 {
     uint32_t kept =
@@ -42,21 +37,26 @@ static void avoid_dullness(const struct rp_turn *turn, struct rp_steer *steer)
 {
     uint32_t kept =
         turn->notes < RP_TURN_RECENT ? turn->notes : RP_TURN_RECENT;
+    struct rp_mask dull = { { 0, 0 } };
 
     if (kept && count_repeats(turn) >= turn->repeats)
-        avoid(steer, turn->recent[rp_turn_ago(turn, 1)].pitch);
-    for (uint32_t period = 2; period <= LOOP_MAX && 2 * period <= kept;
-         period++)
+        rp_mask_add(&dull, rp_turn_last(turn)->pitch);
+    for (uint32_t period = 2 + RP_FIRST;
+         period <= LOOP_MAX && 2 * period <= kept; period += RP_STEP)
         if (is_loop(turn, period))
-            avoid(steer, turn->recent[rp_turn_ago(turn, period)].pitch);
+            rp_mask_add(&dull, turn->recent[rp_turn_ago(turn, period)].pitch);
+    steer->avoid = rp_mask_or(steer->avoid, rp_mask_all(dull));
 }
 
 static void forbid_sounding(const struct rp_turn *turn, int32_t onset,
                             struct rp_steer *steer)
 {
-    for (uint32_t pitch = 0; pitch < 128; pitch++)
+    struct rp_mask sounding = { { 0, 0 } };
+
+    for (uint32_t pitch = RP_FIRST; pitch < 128; pitch += RP_STEP)
         if (turn->until[pitch] > onset)
-            steer->never[pitch / 64] |= UINT64_C(1) << pitch % 64;
+            rp_mask_add(&sounding, pitch);
+    steer->never = rp_mask_or(steer->never, rp_mask_all(sounding));
 }
 
 /* Where the next note may well be the last one, or there were enough, it is
@@ -69,7 +69,7 @@ static void avoid_monotony(const struct rp_turn *turn, int32_t onset,
         return;
     if (turn->notes >= MONOTONE ||
         (int64_t)onset + turn->widest >= steer->end)
-        avoid(steer, rp_turn_last(turn)->pitch);
+        rp_mask_add(&steer->avoid, rp_turn_last(turn)->pitch);
 }
 
 /* On a beat a tone of the chord, if the range has one. */
@@ -80,12 +80,14 @@ static void keep_to_chord(const struct rp_turn *turn, int32_t onset,
         rp_chord_find(turn->chord, turn->chords, onset);
     int32_t beat = turn->dynamics.beat;
     uint16_t tones = change ? rp_chord_tones(change->chord) : 0;
+    struct rp_mask others = { { 0, 0 } };
 
     if (!tones || beat < 1 || (onset - turn->dynamics.line) % beat)
         return;
-    for (uint32_t pitch = 0; pitch < 128; pitch++)
+    for (uint32_t pitch = RP_FIRST; pitch < 128; pitch += RP_STEP)
         if (!(tones >> pitch % 12 & 1))
-            avoid(steer, (uint8_t)pitch);
+            rp_mask_add(&others, pitch);
+    steer->avoid = rp_mask_or(steer->avoid, rp_mask_all(others));
 }
 
 /* One voice that must have more notes does not fill up with this one. */
@@ -139,21 +141,46 @@ void rp_draw_condition(const struct rp_drawing *drawing,
     rp_reader_condition(reader, &drawing->draft, drawing->field, condition);
 }
 
+RP_SHARED
+void rp_draw_condition_on(const struct rp_drawing *drawing,
+                          const struct rp_reader *reader, enum rp_field before,
+                          struct rp_indices *condition)
+{
+    rp_reader_condition_on(reader, &drawing->draft, rp_vocabulary_sees(before),
+                           drawing->field, condition);
+}
+
 /* Phrases end on long notes: near the end, what falls on a beat tends to be at
  * least as long as a beat. */
+RP_SHARED
+bool rp_draw_closes(const struct rp_drawing *drawing,
+                    const struct rp_turn *turn, const struct rp_reader *reader)
+{
+    int32_t onset = onset_of(drawing, reader), beat = turn->dynamics.beat;
+
+    return drawing->field == RP_DURATION && onset >= turn->close &&
+           beat >= 1 && (onset - turn->dynamics.line) % beat == 0;
+}
+
+RP_SHARED
+float rp_draw_weight(const struct rp_turn *turn, uint32_t class)
+{
+    return class < RP_TIME_ESCAPE &&
+                   (class >= RP_TIME_EXACT ||
+                    (int32_t)class >= turn->dynamics.beat)
+               ? CLOSING
+               : 0.0f;
+}
+
 RP_SHARED
 bool rp_draw_weigh(const struct rp_drawing *drawing,
                    const struct rp_turn *turn, const struct rp_reader *reader,
                    float *logits)
 {
-    int32_t onset = onset_of(drawing, reader), beat = turn->dynamics.beat;
-
-    if (drawing->field != RP_DURATION || onset < turn->close || beat < 1 ||
-        (onset - turn->dynamics.line) % beat)
+    if (!rp_draw_closes(drawing, turn, reader))
         return false;
     for (uint32_t i = 0; i < RP_TIME_ESCAPE; i++)
-        if (i >= RP_TIME_EXACT || (int32_t)i >= beat)
-            logits[i] += CLOSING;
+        logits[i] += rp_draw_weight(turn, i);
     return true;
 }
 

@@ -2,7 +2,8 @@
  * asks which field is next, under which condition and which mask, and tells
  * the class. So one note is drawn from one state, and many notes of many
  * candidates side by side, by the same code. Pure functions of the turn, the
- * reader and the drawing; nothing is allocated. */
+ * reader and the drawing; nothing is allocated. On a GPU by a warp (shared.h);
+ * each of its threads has the drawing for itself. */
 #ifndef RP_DRAW_H
 #define RP_DRAW_H
 
@@ -26,11 +27,23 @@ RP_SHARED
 void rp_draw_condition(const struct rp_drawing *drawing,
                        const struct rp_reader *reader,
                        struct rp_indices *condition);
-/* Makes the network's logits those that are drawn from; false: they are. */
+/* The same where `condition` holds that of field `before`, which was the one
+ * drawn last. */
+RP_SHARED
+void rp_draw_condition_on(const struct rp_drawing *drawing,
+                          const struct rp_reader *reader, enum rp_field before,
+                          struct rp_indices *condition);
+/* Makes the network's logits those that are drawn from; false: they are. It
+ * adds rp_draw_weight() of each class where rp_draw_closes(). */
 RP_SHARED
 bool rp_draw_weigh(const struct rp_drawing *drawing,
                    const struct rp_turn *turn, const struct rp_reader *reader,
                    float *logits);
+RP_SHARED
+bool rp_draw_closes(const struct rp_drawing *drawing,
+                    const struct rp_turn *turn, const struct rp_reader *reader);
+RP_SHARED
+float rp_draw_weight(const struct rp_turn *turn, uint32_t class);
 RP_SHARED
 struct rp_mask rp_draw_mask(const struct rp_drawing *drawing,
                             const struct rp_reader *reader);

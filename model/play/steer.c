@@ -16,21 +16,6 @@ void rp_steer_init(struct rp_steer *steer)
                                 .loudest = 127 };
 }
 
-static bool is_set(struct rp_mask mask, uint32_t class)
-{
-    return mask.bits[class / 64] >> class % 64 & 1;
-}
-
-static void forbid(struct rp_mask *mask, uint32_t class)
-{
-    mask->bits[class / 64] &= ~(UINT64_C(1) << class % 64);
-}
-
-static bool is_empty(struct rp_mask mask)
-{
-    return !mask.bits[0] && !mask.bits[1];
-}
-
 /* Whether an onset is possible somewhere in first .. last. */
 static bool onset_in(const struct rp_steer *steer, int64_t first, int64_t last)
 {
@@ -63,89 +48,96 @@ static int32_t class_last(uint32_t class)
            (class < RP_TIME_EXACT ? 0 : RP_TIME_WIDTH - 1);
 }
 
-static void mask_dt(const struct rp_steer *steer,
-                    const struct rp_reader *reader,
-                    const struct rp_draft *draft, struct rp_mask *mask)
+static struct rp_mask dt_mask(const struct rp_steer *steer,
+                              const struct rp_reader *reader,
+                              const struct rp_draft *draft)
 {
     int64_t base = (int64_t)reader->onset +
                    (int64_t)draft->dt.escapes * RP_TIME_SPAN;
+    struct rp_mask mask = { { 0, 0 } };
 
-    for (uint32_t class = 0; class < RP_TIME_ESCAPE; class++)
-        if (!onset_in(steer, base + class_first(class),
-                      base + class_last(class)))
-            forbid(mask, class);
+    for (uint32_t class = RP_FIRST; class < RP_TIME_ESCAPE; class += RP_STEP)
+        if (onset_in(steer, base + class_first(class),
+                     base + class_last(class)))
+            rp_mask_add(&mask, class);
+    mask = rp_mask_all(mask);
     /* However long the wait already is, it can be spelled. */
-    if ((draft->dt.escapes >= ESCAPES_MAX &&
-         base + RP_TIME_SPAN > steer->earliest) ||
-        !onset_in(steer, base + RP_TIME_SPAN, INT64_C(1) << 40))
-        forbid(mask, RP_TIME_ESCAPE);
-    if (!steer->may_end)
-        forbid(mask, RP_TIME_END);
+    if ((draft->dt.escapes < ESCAPES_MAX ||
+         base + RP_TIME_SPAN <= steer->earliest) &&
+        onset_in(steer, base + RP_TIME_SPAN, INT64_C(1) << 40))
+        rp_mask_add(&mask, RP_TIME_ESCAPE);
+    if (steer->may_end)
+        rp_mask_add(&mask, RP_TIME_END);
+    return mask;
 }
 
-static void mask_dt_rest(const struct rp_steer *steer,
-                         const struct rp_reader *reader,
-                         const struct rp_draft *draft, struct rp_mask *mask)
+static struct rp_mask dt_rest_mask(const struct rp_steer *steer,
+                                   const struct rp_reader *reader,
+                                   const struct rp_draft *draft)
 {
     int64_t base = (int64_t)reader->onset +
                    (int64_t)draft->dt.escapes * RP_TIME_SPAN +
                    class_first(draft->dt.class);
+    struct rp_mask mask = { { 0, 0 } };
 
-    for (uint32_t rest = 0; rest < RP_TIME_WIDTH; rest++)
-        if (!onset_in(steer, base + rest, base + rest))
-            forbid(mask, rest);
+    for (uint32_t rest = RP_FIRST; rest < RP_TIME_WIDTH; rest += RP_STEP)
+        if (onset_in(steer, base + rest, base + rest))
+            rp_mask_add(&mask, rest);
+    return rp_mask_all(mask);
 }
 
-static void mask_duration(const struct rp_steer *steer,
-                          const struct rp_reader *reader,
-                          const struct rp_draft *draft, bool rest,
-                          struct rp_mask *mask)
+/* Ticks that the duration may still take. */
+static int64_t room_of(const struct rp_steer *steer,
+                       const struct rp_reader *reader,
+                       const struct rp_draft *draft)
 {
     int64_t onset = (int64_t)reader->onset + rp_time_ticks(draft->dt);
-    int64_t room = (int64_t)steer->end - onset -
-                   (int64_t)draft->duration.escapes * RP_TIME_SPAN;
 
     if (steer->end == INT32_MAX)
-        room = INT32_MAX;
-    if (rest) {
-        room -= class_first(draft->duration.class);
-        for (uint32_t class = 0; class < RP_TIME_WIDTH; class++)
-            if (class > room)
-                forbid(mask, class);
-        return;
-    }
-    for (uint32_t class = 0; class < RP_TIME_ESCAPE; class++)
-        if (class_first(class) > room)
-            forbid(mask, class);
-    if (draft->duration.escapes >= ESCAPES_MAX || room < RP_TIME_SPAN)
-        forbid(mask, RP_TIME_ESCAPE);
+        return INT32_MAX;
+    return (int64_t)steer->end - onset -
+           (int64_t)draft->duration.escapes * RP_TIME_SPAN;
 }
 
-static void mask_pitch(const struct rp_steer *steer, struct rp_mask *mask)
+static struct rp_mask duration_mask(const struct rp_draft *draft, int64_t room)
 {
-    struct rp_mask range;
+    struct rp_mask mask = { { 0, 0 } };
 
-    mask->bits[0] &= ~steer->never[0];
-    mask->bits[1] &= ~steer->never[1];
-    range = *mask;
-    for (uint32_t pitch = 0; pitch < 128; pitch++)
-        if (pitch < steer->low || pitch > steer->high)
-            forbid(&range, pitch);
-    if (is_empty(range))
-        range = *mask; /* a chord below the range: anything but silence */
-    *mask = range;
-    mask->bits[0] &= ~steer->avoid[0];
-    mask->bits[1] &= ~steer->avoid[1];
-    if (is_empty(*mask))
-        *mask = range;
+    for (uint32_t class = RP_FIRST; class < RP_TIME_ESCAPE; class += RP_STEP)
+        if (class_first(class) <= room)
+            rp_mask_add(&mask, class);
+    mask = rp_mask_all(mask);
+    if (draft->duration.escapes < ESCAPES_MAX && room >= RP_TIME_SPAN)
+        rp_mask_add(&mask, RP_TIME_ESCAPE);
+    return mask;
 }
 
-static void mask_velocity(const struct rp_steer *steer, struct rp_mask *mask)
+static struct rp_mask duration_rest_mask(const struct rp_draft *draft,
+                                         int64_t room)
 {
-    for (uint32_t class = 0; class < RP_VELOCITIES; class++)
-        if (is_set(*mask, class) && (class < steer->softest / 8u ||
-                                     class > steer->loudest / 8u))
-            forbid(mask, class);
+    room -= class_first(draft->duration.class);
+    return rp_mask_below(room < 0               ? 0
+                         : room < RP_TIME_WIDTH ? (uint32_t)room + 1
+                                                : RP_TIME_WIDTH);
+}
+
+/* first .. last; `first` may be above it. */
+static struct rp_mask between(uint32_t first, uint32_t last)
+{
+    return rp_mask_but(rp_mask_below(last + 1), rp_mask_below(first));
+}
+
+static struct rp_mask pitch_mask(const struct rp_steer *steer,
+                                 struct rp_mask mask)
+{
+    struct rp_mask range, best;
+
+    mask = rp_mask_but(mask, steer->never);
+    range = rp_mask_and(mask, between(steer->low, steer->high));
+    if (rp_mask_empty(range))
+        range = mask; /* a chord below the range: anything but silence */
+    best = rp_mask_but(range, steer->avoid);
+    return rp_mask_empty(best) ? range : best;
 }
 
 RP_SHARED
@@ -158,23 +150,20 @@ struct rp_mask rp_steer_mask(const struct rp_steer *steer,
 
     switch (field) {
     case RP_DT:
-        mask_dt(steer, reader, draft, &mask);
-        break;
+        return rp_mask_and(mask, dt_mask(steer, reader, draft));
     case RP_DT_REST:
-        mask_dt_rest(steer, reader, draft, &mask);
-        break;
+        return rp_mask_and(mask, dt_rest_mask(steer, reader, draft));
     case RP_PITCH:
-        mask_pitch(steer, &mask);
-        break;
+        return pitch_mask(steer, mask);
     case RP_DURATION:
-        mask_duration(steer, reader, draft, false, &mask);
-        break;
+        return rp_mask_and(
+            mask, duration_mask(draft, room_of(steer, reader, draft)));
     case RP_DURATION_REST:
-        mask_duration(steer, reader, draft, true, &mask);
-        break;
+        return rp_mask_and(
+            mask, duration_rest_mask(draft, room_of(steer, reader, draft)));
     case RP_VELOCITY:
-        mask_velocity(steer, &mask);
-        break;
+        return rp_mask_and(mask,
+                           between(steer->softest / 8, steer->loudest / 8));
     case RP_TIMING:
     case RP_FIELDS:
         break;

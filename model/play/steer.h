@@ -17,8 +17,8 @@ struct rp_steer {
     int32_t end;      /* tick at which the last note has ended */
     bool may_end;     /* END may be drawn */
     uint8_t low, high; /* pitches, both included */
-    uint64_t never[2]; /* pitches that cannot be drawn now, one bit each */
-    uint64_t avoid[2]; /* ... that had better not be */
+    struct rp_mask never; /* pitches that cannot be drawn now */
+    struct rp_mask avoid; /* ... that had better not be */
     uint8_t softest, loudest; /* velocities, 1..127 */
 };
 
