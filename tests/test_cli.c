@@ -198,6 +198,11 @@ static void test_play(void)
     CHECK_INT(system(command), 0);
     snprintf(command, sizeof(command), "test ! -e %s/a.mid.journal", folder);
     CHECK_INT(system(command), 0);
+    /* However many bars are the player's, the answer is waited for. */
+    CHECK_INT(run("play --headless --backend null --mode trade --trade 64 "
+                  "--candidates 1 --call presets/call.mid"),
+              RP_EXIT_OK);
+    CHECK(strstr(out, "\ndecide: 1 turns, "));
 }
 
 /* Every note of the take ends, the one that was held at the end, too, and none

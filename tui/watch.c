@@ -92,7 +92,7 @@ bool rp_watch_over(struct rp_watch *watch, bool *silent)
     const struct rp_panel *panel = watch->panel;
     const struct rp_performer_view *view = &panel->performer;
     rp_beat now = rp_clock_beat(&panel->clock, panel->now);
-    rp_beat end = rp_clock_beat(&panel->clock, watch->score->end);
+    rp_beat end = rp_clock_beat(&panel->clock, watch->score->end), bars;
 
     *silent = false;
     if (!watch->score->events || panel->now <= watch->score->end) {
@@ -111,7 +111,11 @@ bool rp_watch_over(struct rp_watch *watch, bool *silent)
         *silent = view->turn == 0;
         return true;
     }
-    *silent = now > end + PATIENCE * rp_metre_bar(panel->clock.metre);
+    bars = PATIENCE;
+    if (panel->knobs.mode == RP_MODE_TRADE) {
+        bars += panel->knobs.trade; /* the player's, however few were used */
+    }
+    *silent = now > end + bars * rp_metre_bar(panel->clock.metre);
     return *silent;
 }
 
