@@ -226,6 +226,14 @@ static rp_status make_layers(struct rp_cuda_train *t)
     if (!status)
         status = rp_cuda_train_alloc(
             t, &t->start, shape->layers * t->options.B * shape->hidden * cell);
+    if (!status && t->options.stateful)
+        status = rp_cuda_train_alloc(
+            t, &t->carry, shape->layers * t->options.B * shape->hidden * cell);
+    if (!status && t->options.dropout)
+        status = rp_cuda_train_alloc(t, &t->keep,
+                                     (RP_LAYERS_MAX + RP_FIELDS) *
+                                         t->options.B * shape->hidden *
+                                         sizeof *t->keep);
     for (uint32_t i = 0; i < t->net[1].rnns && !status; i++) {
         status = rp_cuda_train_alloc(t, &t->y[i], state);
         if (!status && i)
@@ -467,7 +475,8 @@ static rp_status put(struct rp_learner *learner,
     if (t->cuda.lost)
         return RP_ELOST;
     if (t->puts - t->results == RP_CUDA_SLOTS ||
-        (pass->average && !t->average))
+        (pass->average && !t->average) || (pass->dropout > 0 && !t->keep) ||
+        (pass->recurrent_dropout > 0 && !pass->backward))
         return RP_EARG;
     status = rp_cuda_batch_put(t, &t->batch[t->puts % RP_CUDA_SLOTS], part,
                                parts, pass);
@@ -480,10 +489,15 @@ static rp_status tell(struct rp_cuda_train *t, uint32_t slot,
                       const struct rp_learner_update *update)
 {
     const double weight = t->batch[slot].weight;
+    const struct rp_learner_pass *pass = &t->batch[slot].pass;
+    const uint32_t H = t->options.shape.hidden;
     struct rp_cuda_pace *told = t->told[slot];
 
     memset(told, 0, sizeof *told);
     told->mean = (float)(weight > 0 ? 1 / weight : 0);
+    for (uint32_t l = 0; l < t->options.shape.layers; l++)
+        told->drop[l] = rp_train_drop_of(pass->recurrent_dropout, pass->seed,
+                                         l, 3 * H * H);
     if (update) {
         const struct rp_optimizer_step *step = &update->step;
         const float early = (float)(1 + step->step) / (float)(10 + step->step);

@@ -15,6 +15,9 @@ enum {
     RP_CUDA_PLANS = 128  /* products whose way is remembered */
 };
 
+_Static_assert((int)RP_CUDA_DEPTH == (int)RP_LAYERS_MAX,
+               "each layer has a dropout of its own");
+
 /* The parameters on the device are views as the layout has them, but that
  * each begins at a whole RP_CUDA_START and rows are as long as RP_CUDA_ALIGN
  * wants; what fills them up is 0 and stays 0. */
@@ -52,6 +55,7 @@ struct rp_cuda_net {
     uint32_t rnns;
     void *cells;         /* all parameters as bf16; NULL: the floats */
     const float *source; /* what it was packed from; NULL: it must be */
+    bool dropped;        /* and some recurrent weights were left out */
     uint32_t T, B;       /* that the descriptors are for */
 };
 
@@ -63,10 +67,11 @@ struct rp_cuda_batch {
     cudaEvent_t sent, done;
     uint32_t T, B;
     struct rp_learner_pass pass;
-    size_t span, at, start, keep[RP_LAYERS_MAX + RP_FIELDS];
-    size_t target[RP_FIELDS], condition;
+    size_t span, at, start, link, drop, target[RP_FIELDS], condition;
+    uint32_t drops, most_dropped; /* of them; units of the largest */
     uint32_t P[RP_FIELDS]; /* targets, a multiple of RP_CUDA_ROWS */
-    bool started;          /* it begins in states of its own */
+    bool started;          /* it begins in states of its own, */
+    bool carried;          /* or some rows in those of the batch before */
     uint64_t drawn[RP_FIELDS];
     double weight;
 };
@@ -131,6 +136,8 @@ struct rp_cuda_train {
     struct rp_cuda_norms *norms;
     void *x, *dx;              /* cells (T, B, I) */
     void *start;               /* cells (layers, B, H) */
+    float *carry;              /* (layers, B, H): where rows ended; or NULL */
+    float *keep; /* (RP_LAYERS_MAX + RP_FIELDS, B, H) of a batch; or NULL */
     void *y[RP_LAYERS_MAX];    /* cells (T, B, H) of each rnn */
     void *heard[RP_LAYERS_MAX]; /* the same after dropout, from t = 1 */
     float *dtop;               /* (T, B, H) */
@@ -158,6 +165,13 @@ static inline void *rp_cuda_cell(const struct rp_cuda_net *net, void *base,
                                  size_t cells)
 {
     return (char *)base + cells * (net->numbers.bf16 ? 2 : 4);
+}
+/* What dropout leaves of a place's units, (B, H). */
+static inline float *rp_cuda_kept(const struct rp_cuda_train *t,
+                                  const struct rp_cuda_batch *batch,
+                                  uint32_t place)
+{
+    return t->keep + (size_t)place * batch->B * t->options.shape.hidden;
 }
 /* A parameter as cells. */
 static inline void *rp_cuda_weight(const struct rp_cuda_train *t,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cuda/train.h"
-#include "model/train_parts.h"
 #include "rt/log.h"
 
 /* Where the next thing lies in the block. */
@@ -46,8 +45,11 @@ static size_t place(const struct rp_cuda_train *t, struct rp_cuda_batch *batch,
     batch->span = cut(&c, rows * sizeof(struct rp_cuda_span));
     batch->at = cut(&c, heard * sizeof(uint16_t));
     batch->start = cut(&c, batch->started ? shape->layers * state : 0);
-    for (int i = 0; i < RP_LAYERS_MAX + RP_FIELDS; i++)
-        batch->keep[i] = cut(&c, batch->pass.dropout > 0 ? state : 0);
+    batch->link = cut(&c, batch->B * sizeof(struct rp_cuda_link));
+    batch->drops = batch->pass.dropout > 0
+                       ? parts * (shape->layers + RP_FIELDS)
+                       : 0;
+    batch->drop = cut(&c, batch->drops * sizeof(struct rp_cuda_drop));
     for (int f = 0; f < RP_FIELDS; f++)
         batch->target[f] = cut(
             &c, rp_cuda_round(rows, RP_CUDA_ROWS) *
@@ -159,24 +161,51 @@ static void put_fields(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
     batch->used = batch->condition + used * sizeof(uint16_t);
 }
 
-/* The masks that the CPU's trainer would have drawn for these parts. */
-static void put_keep(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
-                     const struct rp_learner_part *part, uint32_t parts)
+/* The masks that the CPU's trainer would have drawn for these parts, for the
+ * device to draw. */
+static void put_drops(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                      const struct rp_learner_part *part, uint32_t parts)
 {
-    const uint32_t H = t->options.shape.hidden;
+    const uint32_t H = t->options.shape.hidden, L = t->options.shape.layers;
+    struct rp_cuda_drop *to =
+        (struct rp_cuda_drop *)((char *)batch->host + batch->drop);
 
-    for (uint32_t place = 0; place < RP_LAYERS_MAX + RP_FIELDS; place++) {
-        float *keep = (float *)((char *)batch->host + batch->keep[place]);
-        if (place >= t->options.shape.layers && place < RP_LAYERS_MAX)
-            continue;
-        for (uint32_t i = 0; i < parts; i++) {
-            struct rp_train_pass pass = {.dropout = batch->pass.dropout,
-                                         .seed = part[i].seed};
-            uint32_t count = part[i].batch->B * H;
-            rp_train_keep(&pass, place, count, keep);
-            keep += count;
+    batch->most_dropped = 0;
+    for (uint32_t i = 0; i < L + RP_FIELDS; i++) {
+        const uint32_t place = i < L ? i : i - L + RP_LAYERS_MAX;
+        uint32_t first = place * batch->B * H;
+        for (uint32_t k = 0; k < parts; k++) {
+            uint32_t count = part[k].batch->B * H;
+            *to++ = (struct rp_cuda_drop){
+                rp_train_drop_of(batch->pass.dropout, part[k].seed, place,
+                                 count),
+                first, count};
+            first += count;
+            if (count > batch->most_dropped)
+                batch->most_dropped = count;
         }
     }
+}
+
+/* An end is a time of the batch, or the device would read elsewhere. */
+static void put_links(struct rp_cuda_batch *batch,
+                      const struct rp_learner_part *part, uint32_t parts)
+{
+    struct rp_cuda_link *to =
+        (struct rp_cuda_link *)((char *)batch->host + batch->link);
+
+    batch->carried = false;
+    for (uint32_t i = 0; i < parts; i++)
+        for (uint32_t b = 0; b < part[i].batch->B; b++, to++) {
+            *to = (struct rp_cuda_link){0, 0};
+            if (!part[i].row)
+                continue;
+            to->carried = part[i].row[b].carried;
+            to->end = part[i].row[b].end;
+            if (to->end >= batch->T)
+                to->end = batch->T - 1;
+            batch->carried = batch->carried || to->carried;
+        }
 }
 
 static void put_start(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
@@ -234,7 +263,8 @@ rp_status rp_cuda_batch_put(struct rp_cuda_train *t,
     put_input(batch, part, parts);
     put_fields(t, batch, part, parts);
     if (pass->dropout > 0)
-        put_keep(t, batch, part, parts);
+        put_drops(t, batch, part, parts);
+    put_links(batch, part, parts);
     if (batch->started)
         put_start(t, batch, part, parts);
     status = rp_cuda_train_check(

@@ -31,7 +31,7 @@ static struct head head_of(struct rp_cuda_train *t, struct rp_cuda_net *net,
 
     h.target = (const struct rp_cuda_target *)(sent + batch->target[f]);
     if (batch->pass.dropout > 0)
-        h.keep = (const float *)(sent + batch->keep[RP_LAYERS_MAX + f]);
+        h.keep = rp_cuda_kept(t, batch, RP_LAYERS_MAX + f);
     if (rp_vocabulary_condition(&shape->vocabulary, (enum rp_field)f))
         h.C = t->view[t->layout.head_cond[f]].ld;
     return h;

@@ -297,20 +297,78 @@ RP_KERNEL columns_end_kernel(rp_cuda_columns a)
     a.out[column] = sum;
 }
 
+RP_DEVICE float kept(const rp_train_drop &drop, uint32_t i)
+{
+    return rp_train_drop_keeps(&drop, rp_train_drop_bits(&drop, i / 4), i);
+}
+
+RP_KERNEL keep_kernel(rp_cuda_keep a)
+{
+    const rp_cuda_drop drop = a.drop[rp_block_y()];
+
+    for (size_t i = rank(); i < drop.count; i += ranks())
+        a.keep[drop.first + i] = kept(drop.drop, (uint32_t)i);
+}
+
+RP_KERNEL take_kernel(rp_cuda_carry a)
+{
+    const size_t count = (size_t)a.layers * a.B * a.H;
+
+    for (size_t i = rank(); i < count; i += ranks()) {
+        const bool carried = a.link[i / a.H % a.B].carried;
+        store(a.to, i, a.bf16, carried ? ((const float *)a.from)[i] : 0);
+    }
+}
+
+RP_KERNEL leave_kernel(rp_cuda_carry a)
+{
+    const size_t count = (size_t)a.B * a.H;
+
+    for (size_t i = rank(); i < count; i += ranks())
+        ((float *)a.to)[i] =
+            load(a.from, a.link[i / a.H].end * count + i, a.bf16);
+}
+
+/* What a weight of a piece is multiplied by. */
+struct rp_share {
+    rp_train_drop drop;
+    uint32_t first;
+    bool drops;
+};
+RP_DEVICE rp_share share_of(const rp_cuda_pack &a, const rp_cuda_piece &piece)
+{
+    rp_share share = {};
+
+    share.drops = a.drop && piece.drop;
+    share.first = piece.first;
+    if (share.drops)
+        share.drop = a.drop[piece.drop - 1];
+    return share;
+}
+RP_DEVICE float share_at(const rp_share &share, float x, size_t i)
+{
+    return share.drops ? x * kept(share.drop, share.first + (uint32_t)i) : x;
+}
+
 RP_KERNEL pack_kernel(rp_cuda_pack a)
 {
     const rp_cuda_piece piece = a.piece[rp_block_y()];
+    const rp_share share = share_of(a, piece);
 
     for (size_t i = rank(); i < piece.count; i += ranks())
-        store(a.space, piece.cell + i, a.bf16, a.params[piece.param + i]);
+        store(a.space, piece.cell + i, a.bf16,
+              share_at(share, a.params[piece.param + i], i));
 }
 
+/* Weights that dropout had set to 0 learn nothing. */
 RP_KERNEL unpack_kernel(rp_cuda_pack a)
 {
     const rp_cuda_piece piece = a.piece[rp_block_y()];
+    const rp_share share = share_of(a, piece);
 
     for (size_t i = rank(); i < piece.count; i += ranks())
-        a.params[piece.param + i] = load(a.space, piece.cell + i, a.bf16);
+        a.params[piece.param + i] =
+            share_at(share, load(a.space, piece.cell + i, a.bf16), i);
 }
 
 RP_KERNEL settle_kernel(rp_cuda_settle a)
@@ -477,6 +535,25 @@ cudaError_t rp_cuda_columns_enqueue(const struct rp_cuda_columns *a,
                              stream, *a);
 }
 
+cudaError_t rp_cuda_keep_enqueue(const struct rp_cuda_keep *a,
+                                 cudaStream_t stream)
+{
+    return rp_launch(keep_kernel, grid_over(a->most, a->drops), stream, *a);
+}
+
+cudaError_t rp_cuda_take_enqueue(const struct rp_cuda_carry *a,
+                                 cudaStream_t stream)
+{
+    return rp_launch(take_kernel, grid_over((size_t)a->layers * a->B * a->H),
+                     stream, *a);
+}
+
+cudaError_t rp_cuda_leave_enqueue(const struct rp_cuda_carry *a,
+                                  cudaStream_t stream)
+{
+    return rp_launch(leave_kernel, grid_over((size_t)a->B * a->H), stream, *a);
+}
+
 cudaError_t rp_cuda_pack_enqueue(const struct rp_cuda_pack *a,
                                  cudaStream_t stream)
 {
@@ -495,11 +572,11 @@ cudaError_t rp_cuda_settle_enqueue(const struct rp_cuda_settle *a,
                                    cudaStream_t stream)
 {
     const size_t blocks = (a->most + 8 * THREADS - 1) / (8 * THREADS);
+    const size_t most = RP_CUDA_NORM_BLOCKS;
     struct rp_cuda_settle b = *a;
     cudaError_t error;
 
-    b.blocks = (uint32_t)(blocks < RP_CUDA_NORM_BLOCKS ? blocks
-                                                       : RP_CUDA_NORM_BLOCKS);
+    b.blocks = (uint32_t)(blocks < most ? blocks : most);
     error = rp_launch(settle_kernel, grid_sums(b.blocks, b.stretches), stream,
                       b);
     return error ? error

@@ -11,6 +11,7 @@
 #ifdef __CUDACC__
 #define RP_SHARED __device__
 #endif
+#include "model/train_drop.h"
 #include "model/train_optimizer.h"
 
 #ifdef __cplusplus
@@ -18,6 +19,7 @@ extern "C" {
 #endif
 
 enum {
+    RP_CUDA_DEPTH = 4,           /* RP_LAYERS_MAX */
     RP_CUDA_NO_ROW = 0xffffffff, /* a target that only fills its list up */
     RP_CUDA_CHUNK = 256,         /* rows of a partial sum of columns */
     RP_CUDA_NORM_BLOCKS = 64     /* most partial sums of a view's norm */
@@ -129,11 +131,47 @@ struct rp_cuda_columns {
 cudaError_t rp_cuda_columns_enqueue(const struct rp_cuda_columns *a,
                                     cudaStream_t stream);
 
+/* Some of a place's units, which are kept by a sequence of their own. */
+struct rp_cuda_drop {
+    struct rp_train_drop drop;
+    uint32_t first, count;
+};
+/* keep: 0 or what units are multiplied by. */
+struct rp_cuda_keep {
+    const struct rp_cuda_drop *drop;
+    uint32_t drops;
+    uint32_t most; /* units of one */
+    float *keep;
+};
+cudaError_t rp_cuda_keep_enqueue(const struct rp_cuda_keep *a,
+                                 cudaStream_t stream);
+
+/* How a row stands between two batches (rp_learner_row). */
+struct rp_cuda_link {
+    uint32_t carried, end;
+};
+/* take: to (layers, B, H) cells = from, floats, where a row is carried, else
+ * 0. leave: to (B, H) floats = from (T, B, H) cells, where a row ended. */
+struct rp_cuda_carry {
+    const struct rp_cuda_link *link;
+    uint32_t layers, B, H;
+    const void *from;
+    void *to;
+    bool bf16;
+};
+cudaError_t rp_cuda_take_enqueue(const struct rp_cuda_carry *a,
+                                 cudaStream_t stream);
+cudaError_t rp_cuda_leave_enqueue(const struct rp_cuda_carry *a,
+                                  cudaStream_t stream);
+
 /* A matrix or bias in the parameters, and in cuDNN's weight space. */
 struct rp_cuda_piece {
     size_t param, cell, count;
+    uint32_t drop;  /* 1 + its layer where it is of recurrent weights; 0 */
+    uint32_t first; /* which of those it begins with */
 };
 struct rp_cuda_pack {
+    const struct rp_train_drop *drop; /* of each layer; NULL: nothing is */
     const struct rp_cuda_piece *piece;
     uint32_t pieces;
     size_t most;   /* weights of a piece */
@@ -164,6 +202,7 @@ struct rp_cuda_pace {
     float decay; /* share that a matrix' weights lose */
     float share; /* of the past in the average */
     struct rp_optimizer_rates rates; /* but for its scale */
+    struct rp_train_drop drop[RP_CUDA_DEPTH]; /* of recurrent weights */
 };
 /* gradient times pace->mean, 0 where frozen; then its norm. */
 struct rp_cuda_settle {

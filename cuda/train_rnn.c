@@ -11,7 +11,12 @@
  *
  * Dropout of ours is one mask per row, all along its sequence, which cuDNN's
  * is not: where any pass drops, each layer is a GRU of its own and the mask
- * lies between; else one of all layers lets cuDNN work on some at once. */
+ * lies between; else one of all layers lets cuDNN work on some at once. They
+ * are apart, too, where rows are carried: each may end at a time of its own,
+ * and only y has the states of all times.
+ *
+ * Recurrent dropout is of weights, the same all along the sequences: it is a
+ * matter of what is packed into cuDNN's space, and what comes back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +150,8 @@ static rp_status find(struct rp_cuda_train *t, struct rp_cuda_net *net,
         piece[i].param = view->at + gate * piece[i].count;
         piece[i].cell = (size_t)((char *)at[i] - (char *)r->space) /
                         size_of(net);
+        piece[i].drop = id >= 3 && !i ? layer + 1 : 0;
+        piece[i].first = gate * (uint32_t)piece[i].count;
         if (piece[i].count > r->most)
             r->most = piece[i].count;
     }
@@ -210,7 +217,7 @@ rp_status rp_cuda_rnn_make(struct rp_cuda_train *t, struct rp_cuda_net *net,
                            bool backward)
 {
     const uint32_t L = t->options.shape.layers;
-    const uint32_t layers = t->options.dropout ? 1 : L;
+    const uint32_t layers = t->options.dropout || t->options.stateful ? 1 : L;
     rp_status status = RP_OK;
 
     for (uint32_t l = 0; l < L && !status; l += layers) {
@@ -241,21 +248,30 @@ void rp_cuda_rnn_fini(struct rp_cuda_train *t, struct rp_cuda_net *net)
     net->rnns = 0;
 }
 
-static rp_status pack(struct rp_cuda_train *t, struct rp_cuda_net *net,
-                      float *source)
+static const struct rp_train_drop *
+drop_of(const struct rp_cuda_train *t, const struct rp_cuda_batch *batch)
 {
+    return batch->pass.recurrent_dropout > 0 ? t->pace->drop : NULL;
+}
+
+static rp_status pack(struct rp_cuda_train *t, struct rp_cuda_net *net,
+                      const struct rp_cuda_batch *batch)
+{
+    float *source = batch->pass.average ? t->average : t->params;
+    const bool drops = batch->pass.recurrent_dropout > 0;
     const struct rp_cuda_convert narrow = {
         .from = source, .to = net->cells, .count = t->size, .to_bf16 = true};
     rp_status status = RP_OK;
 
-    if (net->source == source)
+    if (net->source == source && !drops && !net->dropped)
         return RP_OK;
     if (net->cells)
         status = rp_cuda_train_check(
             t, rp_cuda_convert_enqueue(&narrow, t->cuda.stream), "packing");
     for (uint32_t i = 0; i < net->rnns && !status; i++) {
         const struct rp_cuda_rnn *r = &net->rnn[i];
-        const struct rp_cuda_pack a = {.piece = r->piece,
+        const struct rp_cuda_pack a = {.drop = drop_of(t, batch),
+                                       .piece = r->piece,
                                        .pieces = r->pieces,
                                        .most = r->most,
                                        .params = source,
@@ -265,7 +281,23 @@ static rp_status pack(struct rp_cuda_train *t, struct rp_cuda_net *net,
             t, rp_cuda_pack_enqueue(&a, t->cuda.stream), "packing");
     }
     net->source = source;
+    net->dropped = drops;
     return status;
+}
+
+static struct rp_cuda_carry carry_of(const struct rp_cuda_train *t,
+                                     const struct rp_cuda_net *net,
+                                     const struct rp_cuda_batch *batch,
+                                     const void *from, void *to)
+{
+    return (struct rp_cuda_carry){
+        .link = (struct rp_cuda_link *)((char *)batch->device + batch->link),
+        .layers = t->options.shape.layers,
+        .B = batch->B,
+        .H = t->options.shape.hidden,
+        .from = from,
+        .to = to,
+        .bf16 = net->numbers.bf16};
 }
 
 /* The states before, as cells; y of each GRU begins with its top one's. */
@@ -279,9 +311,12 @@ static rp_status begin(struct rp_cuda_train *t, struct rp_cuda_net *net,
         .to = t->start,
         .count = all,
         .to_bf16 = net->numbers.bf16};
+    const struct rp_cuda_carry take = carry_of(t, net, batch, t->carry,
+                                               t->start);
     cudaError_t error =
-        batch->started
-            ? rp_cuda_convert_enqueue(&narrow, t->cuda.stream)
+        batch->started ? rp_cuda_convert_enqueue(&narrow, t->cuda.stream)
+        : batch->carried
+            ? rp_cuda_take_enqueue(&take, t->cuda.stream)
             : cudaMemsetAsync(t->start, 0, all * size_of(net),
                               t->cuda.stream);
 
@@ -292,6 +327,37 @@ static rp_status begin(struct rp_cuda_train *t, struct rp_cuda_net *net,
             step * size_of(net), cudaMemcpyDeviceToDevice, t->cuda.stream);
     }
     return rp_cuda_train_check(t, error, "setting states");
+}
+
+/* Where the rows ended, for the batch after. */
+static rp_status leave(struct rp_cuda_train *t, struct rp_cuda_net *net,
+                       const struct rp_cuda_batch *batch)
+{
+    const size_t step = (size_t)batch->B * t->options.shape.hidden;
+    cudaError_t error = cudaSuccess;
+
+    for (uint32_t l = 0; t->carry && l < net->rnns && !error; l++) {
+        const struct rp_cuda_carry a =
+            carry_of(t, net, batch, t->y[l], t->carry + l * step);
+        error = rp_cuda_leave_enqueue(&a, t->cuda.stream);
+    }
+    return rp_cuda_train_check(t, error, "keeping states");
+}
+
+/* What all units of a row are multiplied by, all along its sequence. */
+static rp_status keep(struct rp_cuda_train *t,
+                      const struct rp_cuda_batch *batch)
+{
+    const struct rp_cuda_keep a = {
+        .drop = (struct rp_cuda_drop *)((char *)batch->device + batch->drop),
+        .drops = batch->drops,
+        .most = batch->most_dropped,
+        .keep = t->keep};
+
+    if (!batch->drops)
+        return RP_OK;
+    return rp_cuda_train_check(t, rp_cuda_keep_enqueue(&a, t->cuda.stream),
+                               "choosing units");
 }
 
 /* What GRU i hears, (T - 1, B, inputs). */
@@ -316,7 +382,7 @@ static rp_status drop(struct rp_cuda_train *t, struct rp_cuda_net *net,
     const struct rp_cuda_convert a = {
         .from = from,
         .to = to,
-        .by = (float *)((char *)batch->device + batch->keep[place]),
+        .by = rp_cuda_kept(t, batch, place),
         .count = (batch->T - 1) * step,
         .period = step,
         .from_bf16 = net->numbers.bf16,
@@ -371,8 +437,7 @@ rp_status rp_cuda_rnn_forward(struct rp_cuda_train *t,
                               struct rp_cuda_net *net,
                               const struct rp_cuda_batch *batch)
 {
-    rp_status status =
-        pack(t, net, batch->pass.average ? t->average : t->params);
+    rp_status status = pack(t, net, batch);
     bool other = net->T != batch->T || net->B != batch->B;
 
     for (uint32_t i = 0; other && batch->T > 1 && i < net->rnns && !status;
@@ -383,12 +448,14 @@ rp_status rp_cuda_rnn_forward(struct rp_cuda_train *t,
         net->B = batch->B;
     }
     if (!status)
+        status = keep(t, batch);
+    if (!status)
         status = begin(t, net, batch);
     if (!status && batch->T > 1)
         status = hear(t, net, batch);
     for (uint32_t i = 0; batch->T > 1 && i < net->rnns && !status; i++)
         status = forward(t, net, batch, i);
-    return status;
+    return status ? status : leave(t, net, batch);
 }
 
 /* dy of GRU i to dx, and the gradient of its weights. */
@@ -400,7 +467,8 @@ static rp_status backward(struct rp_cuda_train *t, struct rp_cuda_net *net,
     const size_t step = (size_t)batch->B * t->options.shape.hidden;
     void *y = rp_cuda_cell(net, t->y[i], step);
     void *hx = rp_cuda_cell(net, t->start, r->first * step);
-    const struct rp_cuda_pack unpack = {.piece = r->piece,
+    const struct rp_cuda_pack unpack = {.drop = drop_of(t, batch),
+                                        .piece = r->piece,
                                         .pieces = r->pieces,
                                         .most = r->most,
                                         .params = t->gradient,

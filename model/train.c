@@ -19,7 +19,7 @@ static rp_status learn_here(struct rp_train *train,
 
     rp_train_net_set(&train->net, train->net.precision, train->params,
                      options->recurrent_dropout,
-                     options->seed * 7919 + train->step);
+                     rp_train_net_seed(train, train->step));
     rp_train_batch_run(train, &train->plan, train->at, true, tally);
     norm = rp_train_norm(train->team, &train->net.layout, train->frozen,
                          train->gradient);

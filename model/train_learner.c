@@ -20,8 +20,6 @@ void rp_train_learner_choose(struct rp_train_options *options)
     if (strcmp(options->engine, "auto"))
         return;
     options->engine = "cpu";
-    if (options->stateful || options->recurrent_dropout > 0)
-        return; /* only the CPU has these */
     entry = rp_engines(&count);
     for (uint32_t i = 1; i < count; i++)
         if (entry[i].ops && entry[i].ops->train &&
@@ -29,21 +27,6 @@ void rp_train_learner_choose(struct rp_train_options *options)
             options->engine = entry[i].name;
             return;
         }
-}
-
-/* What the table has no word for. */
-static rp_status check(const struct rp_train_options *options)
-{
-    const char *name = options->stateful                ? "stateful"
-                       : options->recurrent_dropout > 0 ? "recurrent-dropout"
-                                                        : NULL;
-
-    if (!name)
-        return RP_OK;
-    rp_log(RP_ERROR, "train",
-           "%s is not there on engine %s, expected --engine cpu or none of it",
-           name, options->engine);
-    return RP_ENONE;
 }
 
 rp_status rp_train_learner_open(struct rp_train *train)
@@ -58,6 +41,7 @@ rp_status rp_train_learner_open(struct rp_train *train)
         .optimizer = options->optimizer,
         .dropout = options->dropout > 0,
         .average = train->average != NULL,
+        .stateful = options->stateful,
         .frozen = train->frozen,
     };
     rp_status status;
@@ -70,8 +54,6 @@ rp_status rp_train_learner_open(struct rp_train *train)
                options->engine);
         status = RP_ENONE;
     }
-    if (!status)
-        status = check(options);
     if (!status)
         status = ops->train->create(&train->learner, &how);
     if (!status)
@@ -141,12 +123,16 @@ static rp_status put(struct rp_train *train, const struct rp_train_plan *plan,
                      uint32_t index, bool backward, uint32_t later)
 {
     const struct rp_train_options *options = &train->options;
+    const struct rp_train_crop *crop = plan->crop + index * plan->batch;
     struct rp_learner_part part[PARTS_MAX];
+    struct rp_learner_row row[PARTS_MAX * RP_TRAIN_ROWS];
     const struct rp_learner_pass pass = {
         .backward = backward,
         .average = !backward && train->average,
         .dropout = backward ? options->dropout : 0,
         .smoothing = backward ? options->smoothing : 0,
+        .recurrent_dropout = backward ? options->recurrent_dropout : 0,
+        .seed = rp_train_net_seed(train, train->step + later),
     };
     uint32_t shards = rp_train_batch_fill_all(train, plan, index, backward);
     rp_status status;
@@ -154,7 +140,11 @@ static rp_status put(struct rp_train *train, const struct rp_train_plan *plan,
     for (uint32_t s = 0; s < shards; s++)
         part[s] = (struct rp_learner_part){
             &train->batch[s].batch,
-            rp_train_shard_seed(train, train->step + later, s)};
+            rp_train_shard_seed(train, train->step + later, s),
+            options->stateful ? row + s * train->rows : NULL};
+    for (uint32_t b = 0; options->stateful && b < plan->batch; b++)
+        row[b] = (struct rp_learner_row){
+            crop[b].carried, crop[b].goes_on ? crop[b].notes : 0};
     status = train->ops->put(train->learner, part, shards, &pass);
     if (status)
         return status;

@@ -26,7 +26,15 @@ struct rp_learner_options {
     const char *optimizer;       /* rp_optimizer_names */
     bool dropout;                /* whether any pass drops */
     bool average;                /* whether averaged weights are kept */
+    bool stateful;               /* whether any row is carried */
     const bool *frozen;          /* of each view; copied */
+};
+
+/* How a row stands between the batches before and after it. */
+struct rp_learner_row {
+    bool carried; /* it begins in the state in which this row of the batch
+                     that was run before ended */
+    uint32_t end; /* time of that state; 0 where no batch goes on */
 };
 
 /* Some rows of a batch, which stand beside each other in one: the shards of
@@ -34,6 +42,7 @@ struct rp_learner_options {
 struct rp_learner_part {
     const struct rp_batch *batch;
     uint64_t seed; /* of this part's dropout: the masks are the CPU's */
+    const struct rp_learner_row *row; /* of each; NULL: all begin anew */
 };
 
 struct rp_learner_pass {
@@ -41,6 +50,8 @@ struct rp_learner_pass {
     bool average; /* read the averaged weights */
     float dropout;
     float smoothing;
+    float recurrent_dropout; /* of single recurrent weights, */
+    uint64_t seed;           /* which this chooses */
 };
 
 struct rp_learner_update {

@@ -133,6 +133,8 @@ uint32_t rp_train_batch_fill_all(struct rp_train *train,
 /* Of the dropout of a shard. */
 uint64_t rp_train_shard_seed(const struct rp_train *train, uint64_t step,
                              uint32_t shard);
+/* Of the recurrent weights' dropout. */
+uint64_t rp_train_net_seed(const struct rp_train *train, uint64_t step);
 
 /* train_learner.c: runs on another engine than the CPU. choose: options.engine
  * "auto" becomes a name. open: the learner, or none; sets train->learner. */

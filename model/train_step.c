@@ -125,6 +125,11 @@ uint64_t rp_train_shard_seed(const struct rp_train *train, uint64_t step,
     return train->options.seed * 1000003 + step * 64 + shard;
 }
 
+uint64_t rp_train_net_seed(const struct rp_train *train, uint64_t step)
+{
+    return train->options.seed * 7919 + step;
+}
+
 static void run_shard(void *self, uint32_t s)
 {
     struct step *step = self;

@@ -50,6 +50,7 @@ struct fixture {
     struct rp_batch batch;
     bool frozen[RP_VIEWS_MAX];
     enum rp_optimizer_id optimizer;
+    bool stateful;
     float start[4 * B * 64];
 };
 
@@ -64,6 +65,7 @@ static rp_status make_learner(struct fixture *f, enum rp_precision precision,
         .optimizer = rp_optimizer_names[f->optimizer],
         .dropout = dropout,
         .average = average,
+        .stateful = f->stateful,
         .frozen = f->frozen};
 
     return ops()->create(&f->learner, &options);
@@ -105,7 +107,7 @@ static struct rp_learner_result step(struct fixture *f,
                                      const struct rp_learner_pass *pass,
                                      const struct rp_learner_update *update)
 {
-    const struct rp_learner_part part = {&f->batch, 8};
+    const struct rp_learner_part part = {&f->batch, 8, NULL};
     struct rp_learner_result result;
 
     memset(&result, 0xff, sizeof result);
@@ -207,6 +209,7 @@ static void test_reference(void)
 /* The CPU's trainer, shard by shard. */
 struct cpu {
     struct rp_train_net net;
+    float recurrent_dropout;
     struct rp_train_shard shard[2];
 };
 
@@ -216,7 +219,7 @@ static void cpu_run(struct cpu *cpu, const float *params,
 {
     double weight = 0;
 
-    rp_train_net_set(&cpu->net, RP_FP32, params, 0, 0);
+    rp_train_net_set(&cpu->net, RP_FP32, params, cpu->recurrent_dropout, 6);
     for (uint32_t i = 0; i < parts; i++) {
         struct rp_train_pass own = *pass;
         own.seed += i;
@@ -230,6 +233,7 @@ static void cpu_run(struct cpu *cpu, const float *params,
 
 static void cpu_init(struct cpu *cpu, const struct rp_shape *shape)
 {
+    memset(cpu, 0, sizeof *cpu);
     CHECK_INT(rp_train_net_create(&cpu->net, shape, RP_FP32), RP_OK);
     for (int i = 0; i < 2; i++)
         CHECK_INT(rp_train_shard_create(&cpu->shard[i], &cpu->net, T, B),
@@ -243,16 +247,20 @@ static void cpu_fini(struct cpu *cpu)
     rp_train_net_fini(&cpu->net);
 }
 
-/* Two shards of other lengths, dropout and smoothing: the CPU's masks, losses,
- * hits and gradient. */
+/* Two shards of other lengths, dropout of units and of recurrent weights, and
+ * smoothing: the CPU's masks, losses, hits and gradient. */
 static void test_parts(void)
 {
-    const struct rp_learner_pass pass = {
-        .backward = true, .dropout = 0.3f, .smoothing = 0.1f};
+    const struct rp_learner_pass pass = {.backward = true,
+                                         .dropout = 0.3f,
+                                         .smoothing = 0.1f,
+                                         .recurrent_dropout = 0.25f,
+                                         .seed = 6};
     const struct rp_train_pass own = {
         .backward = true, .dropout = 0.3f, .smoothing = 0.1f, .seed = 40};
     struct rp_batch batch[2];
-    struct rp_learner_part part[2] = {{&batch[0], 40}, {&batch[1], 41}};
+    struct rp_learner_part part[2] = {{&batch[0], 40, NULL},
+                                      {&batch[1], 41, NULL}};
     struct rp_learner_result result;
     float *want;
     double *wide;
@@ -261,6 +269,7 @@ static void test_parts(void)
 
     init(&f, &shapes[1], RP_FP32, true, false);
     cpu_init(&cpu, &shapes[1]);
+    cpu.recurrent_dropout = pass.recurrent_dropout;
     net_batch_init(&batch[0], &shapes[1], T, 3, 7);
     net_batch_init(&batch[1], &shapes[1], T - 2, 1, 9);
     want = rp_floats_create(f.layout.size + 64);
@@ -286,6 +295,74 @@ static void test_parts(void)
     net_batch_fini(&batch[1]);
     cpu_fini(&cpu);
     fini(&f);
+}
+
+/* Where the CPU's rows ended, as the next batch's start. */
+static void cpu_carry(const struct cpu *cpu, struct fixture *f,
+                      const struct rp_learner_row *now,
+                      const struct rp_learner_row *next)
+{
+    const uint32_t H = f->shape->hidden;
+
+    for (uint32_t l = 0; l < f->shape->layers; l++)
+        for (uint32_t b = 0; b < B; b++) {
+            float *to = f->start + ((size_t)l * B + b) * H;
+            rp_train_shard_state(&cpu->net, &cpu->shard[0], &f->batch, l,
+                                 now[b].end, b, to);
+            if (!next[b].carried)
+                memset(to, 0, H * sizeof *to);
+        }
+    f->batch.start = f->start;
+}
+
+/* Rows that go on where they ended, each at a time of its own, or do not; the
+ * next batch is put before the one before it has run. */
+static void check_carried(float dropout, enum rp_precision precision)
+{
+    static const struct rp_learner_row row[4][B] = {
+        {{false, T - 1}, {false, 2}, {false, 1}, {false, 0}},
+        {{true, 3}, {true, T - 1}, {false, 2}, {false, 1}},
+        {{true, 0}, {false, 0}, {true, 0}, {true, 0}},
+        {{false, 0}, {false, 0}, {false, 0}, {false, 0}},
+    };
+    const struct rp_learner_pass pass = {.backward = true, .dropout = dropout};
+    const struct rp_train_pass own = {
+        .backward = true, .dropout = dropout, .seed = 8};
+    const double near = precision == RP_BF16 ? 2e-2 : 4e-6;
+    struct rp_learner_part part[4];
+    struct fixture f;
+    struct cpu cpu;
+
+    init_parts(&f, &shapes[1]);
+    f.stateful = true;
+    CHECK_INT(make_learner(&f, precision, dropout > 0, false), RP_OK);
+    CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
+    for (int i = 0; i < 4; i++)
+        part[i] = (struct rp_learner_part){&f.batch, 8, row[i]};
+    cpu_init(&cpu, &shapes[1]);
+    CHECK_INT(ops()->put(f.learner, &part[0], 1, &pass), RP_OK);
+    for (int i = 0; i < 3; i++) {
+        struct rp_learner_result result;
+        CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
+        f.batch.start = NULL;
+        CHECK_INT(ops()->put(f.learner, &part[i + 1], 1, &pass), RP_OK);
+        CHECK_INT(ops()->result(f.learner, &result), RP_OK);
+        f.batch.start = i ? f.start : NULL;
+        cpu_run(&cpu, f.params, &f.batch, 1, &own, f.gradient);
+        for (int k = 0; k < RP_FIELDS; k++)
+            CHECK_NEAR(result.loss[k], cpu.shard[0].loss[k],
+                       near * cpu.shard[0].loss[k]);
+        cpu_carry(&cpu, &f, row[i], row[i + 1]);
+    }
+    cpu_fini(&cpu);
+    fini(&f);
+}
+
+static void test_carried(void)
+{
+    check_carried(0, RP_FP32);
+    check_carried(0.3f, RP_FP32);
+    check_carried(0, RP_BF16);
 }
 
 static const struct rp_learner_update update = {
@@ -470,7 +547,8 @@ static void test_ahead(void)
     struct rp_learner_result result;
     struct rp_batch other;
     struct fixture f;
-    struct rp_learner_part part = {&f.batch, 1}, next = {&other, 2};
+    struct rp_learner_part part = {&f.batch, 1, NULL};
+    struct rp_learner_part next = {&other, 2, NULL};
     double weight[2];
 
     init(&f, &shapes[0], RP_FP32, false, false);
@@ -518,7 +596,7 @@ static void test_faults(void)
     fake_cuda.fail_memory = 0;
     CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
     for (uint32_t i = 1; i <= 40; i += 13) {
-        const struct rp_learner_part part = {&f.batch, 8};
+        const struct rp_learner_part part = {&f.batch, 8, NULL};
         struct rp_learner_result result;
         rp_status status;
         lines = 0;
@@ -553,6 +631,7 @@ int main(int argc, char **argv)
     rp_log_to(device ? NULL : keep_line, NULL);
     test_reference();
     test_parts();
+    test_carried();
     test_updates();
     test_ahead();
     if (!device) {
