@@ -161,7 +161,8 @@ static rp_status measure(struct rp_score_call *call)
         call->end = call->event[i].tick;
     }
     if (!found) {
-        rp_log(RP_ERROR, "score", "%s: no notes to play (drums are left out)", call->path);
+        rp_log(RP_ERROR, "score",
+               "%s: no notes to play (drums are left out)", call->path);
         return RP_EFORMAT;
     }
     if (call->end / (int64_t)call->division > CALL_BEATS) {
