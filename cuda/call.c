@@ -1,16 +1,32 @@
 /* Calls of the CUDA runtime: what they say, how long they may take. */
 #include "cuda/instance.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "rt/log.h"
 
-uint64_t rp_cuda_now_ms(void)
+/* Who waits for rollouts has time: after SPIN_US it naps, so that the core is
+ * somebody else's. Spinning, the device is asked whether it is still there once
+ * in ASK turns (some 20 us), since a question takes longer than a look. */
+enum { SPIN_US = 50, NAP_NS = 30000, ASK = 512 };
+
+uint64_t rp_cuda_now_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Leaves the core's other thread the core, for some 40 ns. */
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
 }
 
 rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
@@ -26,45 +42,97 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
     return RP_ELOST;
 }
 
+static rp_status too_long(struct rp_cuda *cuda, uint32_t most_ms,
+                          const char *what)
+{
+    rp_log(RP_ERROR, "cuda", "%s: not done after %u ms", what, most_ms);
+    cuda->lost = cuda->stuck = true;
+    return RP_ELOST;
+}
+
 /* A stream, or an event where that is not NULL. */
 static rp_status wait(struct rp_cuda *cuda, cudaStream_t stream,
-                      cudaEvent_t event, uint32_t most_ms, const char *what)
+                      cudaEvent_t event, uint32_t most_ms, bool naps,
+                      const char *what)
 {
-    uint64_t until = 0;
+    const struct timespec nap = {0, NAP_NS};
+    uint64_t began = 0;
 
     for (uint32_t i = 0;; i++) {
         cudaError_t error =
             event ? cudaEventQuery(event) : cudaStreamQuery(stream);
         if (error != cudaErrorNotReady)
             return rp_cuda_check(cuda, error, what);
-        if (i % 64)
+        relax();
+        if (i % 16)
             continue;
-        uint64_t now = rp_cuda_now_ms();
-        if (!until)
-            until = now + most_ms;
-        if (now < until)
-            continue;
-        rp_log(RP_ERROR, "cuda", "%s: not done after %u ms", what, most_ms);
-        cuda->lost = cuda->stuck = true;
-        return RP_ELOST;
+        uint64_t now = rp_cuda_now_us();
+        if (!began)
+            began = now;
+        if (now - began >= (uint64_t)most_ms * 1000)
+            return too_long(cuda, most_ms, what);
+        if (naps && now - began > SPIN_US)
+            nanosleep(&nap, NULL);
     }
 }
 
 rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what)
 {
-    return wait(cuda, stream, NULL, cuda->deadline_ms, what);
+    return wait(cuda, stream, NULL, cuda->deadline_ms, true, what);
 }
 
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what)
 {
-    return wait(cuda, NULL, event, cuda->deadline_ms, what);
+    return wait(cuda, NULL, event, cuda->deadline_ms, true, what);
 }
 
 rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what)
 {
-    return wait(cuda, cuda->stream, NULL, cuda->live_ms, what);
+    return wait(cuda, cuda->stream, NULL, cuda->live_ms, false, what);
+}
+
+/* As many as are there from `at` on. */
+static uint32_t take_said(const uint64_t *said, uint32_t total,
+                          uint32_t classes, uint32_t number, uint32_t at,
+                          float *logits)
+{
+    for (; at < total; at++) {
+        size_t place = (size_t)(at / classes) * RP_CUDA_LOGITS + at % classes;
+        uint64_t word = __atomic_load_n(&said[place], __ATOMIC_ACQUIRE);
+        uint32_t bits = (uint32_t)word;
+        if (word >> 32 != number)
+            break;
+        memcpy(&logits[place], &bits, sizeof bits);
+    }
+    return at;
+}
+
+rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,
+                            uint32_t rows, uint32_t classes, uint32_t number,
+                            float *logits)
+{
+    const uint32_t total = rows * classes;
+    uint64_t until = 0;
+    uint32_t at = 0;
+
+    for (uint32_t i = 1;; i++) {
+        at = take_said(said, total, classes, number, at, logits);
+        if (at == total)
+            return RP_OK;
+        relax();
+        if (i % ASK)
+            continue;
+        cudaError_t error = cudaStreamQuery(cuda->stream);
+        if (error && error != cudaErrorNotReady)
+            return rp_cuda_check(cuda, error, "a head");
+        uint64_t now = rp_cuda_now_us();
+        if (!until)
+            until = now + (uint64_t)cuda->live_ms * 1000;
+        if (now >= until)
+            return too_long(cuda, cuda->live_ms, "a head");
+    }
 }
 
 rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,

@@ -12,11 +12,15 @@
 #include <stdint.h>
 
 /* Of a launch: blocks (x, y), threads of each, bytes of shared memory, and
- * blocks of a cluster (0: none) or the whole grid at once (cooperative). */
+ * blocks of a cluster (0: none) or the whole grid at once (cooperative).
+ * early: it may begin while the launch before it in its stream still runs, so
+ * each of its threads calls rp_await_before(), after which all that went
+ * before is done, and touches nothing until then but what is constant. From
+ * compute capability 9.0 on. */
 struct rp_grid {
     uint32_t x, y, threads, shared;
     uint32_t cluster;
-    bool together;
+    bool together, early;
 };
 
 #ifndef __CUDACC__
@@ -41,6 +45,24 @@ RP_DEVICE uint32_t rp_block_y() { return blockIdx.y; }
 RP_DEVICE uint32_t rp_blocks() { return gridDim.x; }
 RP_DEVICE void rp_sync() { __syncthreads(); }
 RP_DEVICE void rp_sync_warp() { __syncwarp(); }
+RP_DEVICE void rp_await_before()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/* The launch after this one may begin, if it is an early one. */
+RP_DEVICE void rp_admit_next()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+/* Read from shared memory at once. */
+struct alignas(16) rp_four {
+    float at[4];
+};
 
 /* `count` elements that begin at byte `offset` of the block's shared memory.
  * Tensor cores want 32 bytes of alignment. */
@@ -87,6 +109,11 @@ RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
 {
     __threadfence_system();
     *(volatile uint32_t *)at = value;
+}
+/* Eight bytes that arrive at once. */
+RP_DEVICE void rp_store_whole(uint64_t *at, uint64_t value)
+{
+    *(volatile uint64_t *)at = value;
 }
 /* In a loop that waits for another block. */
 RP_DEVICE void rp_relax()
@@ -201,7 +228,7 @@ cudaError_t rp_launch(void (*kernel)(A), const rp_grid &grid,
                       cudaStream_t stream, const A &a)
 {
     cudaLaunchConfig_t config = {};
-    cudaLaunchAttribute attribute[1];
+    cudaLaunchAttribute attribute[2];
     A copy = a;
     void *arguments[] = {&copy};
 
@@ -219,6 +246,11 @@ cudaError_t rp_launch(void (*kernel)(A), const rp_grid &grid,
         attribute[0].id = cudaLaunchAttributeCooperative;
         attribute[0].val.cooperative = 1;
         config.numAttrs = 1;
+    }
+    if (grid.early) {
+        cudaLaunchAttribute *early = &attribute[config.numAttrs++];
+        early->id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        early->val.programmaticStreamSerializationAllowed = 1;
     }
     return cudaLaunchKernelExC(&config, (const void *)kernel, arguments);
 }

@@ -6,13 +6,15 @@
 #include "cuda/step.h"
 #include "model/net/engine.h"
 
-/* How a step and the heads reach the device. */
+/* How the work reaches the device. */
 enum rp_cuda_path {
+    RP_CUDA_AUTO,  /* plain or graph, whatever is quicker here */
     RP_CUDA_PLAIN, /* kernel by kernel */
-    RP_CUDA_GRAPH, /* as one graph, made once for each number of rows */
-    RP_CUDA_PERSISTENT, /* graphs, and rollouts of a few candidates by
-                           clusters that keep the weights */
-    RP_CUDA_BF16, /* graphs, and rollouts' products by tensor cores */
+    RP_CUDA_GRAPH, /* as one graph for a call, or a note of a rollout */
+    /* As auto, and these by name alone, since their bits are others: */
+    RP_CUDA_PERSISTENT, /* rollouts of a few candidates by clusters that keep
+                           the weights */
+    RP_CUDA_BF16, /* rollouts' products by tensor cores */
     RP_CUDA_PATHS
 };
 extern const char *const rp_cuda_path_names[RP_CUDA_PATHS];
@@ -25,13 +27,7 @@ struct rp_cuda_memory {
     uint32_t pieces;
 };
 
-/* What the host writes for a call and the device reads: host memory, and the
- * same as the device sees it. */
-struct rp_cuda_rows_in {
-    struct rp_cuda_row *row, *row_device;       /* (rows) */
-    uint16_t *indices, *indices_device;         /* (rows, RP_CUDA_INDICES) */
-};
-
+struct rp_cuda_live;    /* live.c */
 struct rp_cuda_rollout; /* rollout.c */
 
 struct rp_cuda {
@@ -47,18 +43,15 @@ struct rp_cuda {
     cudaStream_t behind;  /* of rollouts */
     struct rp_cuda_memory memory;
     float *weights; /* on the device, as weights.c packs them */
+    uint32_t weights_set; /* how often */
     float *plain;   /* there, as they came; NULL unless persistent */
     uint16_t *cells; /* there, as bf16; NULL unless bf16 */
     struct rp_cuda_layer layer[RP_LAYERS_MAX];
     struct rp_cuda_head head[RP_FIELDS];
     struct rp_cuda_states states;
     uint8_t *side; /* (slots) which side is now */
-    struct rp_cuda_rows_in step_in, heads_in;
-    float *active;                  /* (slots, E), on the device */
-    float *logits, *logits_device;  /* mapped, (slots, RP_CUDA_LOGITS) */
     float *bounce, *bounce_device;  /* mapped, H: states in and out */
-    cudaGraphExec_t *step_graph;    /* (slots + 1), by rows */
-    cudaGraphExec_t *head_graph;    /* (slots + 1, RP_FIELDS), by rows */
+    struct rp_cuda_live *live;
     struct rp_cuda_rollout *rollout; /* NULL until one was asked for */
     struct rp_cuda *next_stuck;      /* of those that cannot be freed */
 };
@@ -73,6 +66,11 @@ rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what);
 /* For `stream`, on which the next note waits: by the deadline of that. */
 rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what);
+/* The same until `rows` rows of so many logits were said with this number
+ * (few.h), which go to logits, RP_CUDA_LOGITS floats from row to row. */
+rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,
+                            uint32_t rows, uint32_t classes, uint32_t number,
+                            float *logits);
 /* Launches what `enqueue` enqueues, as a graph that is made the first time:
  * nothing in it may change, but for what lies in memory. */
 rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
@@ -87,11 +85,28 @@ rp_status rp_cuda_alloc_mapped(struct rp_cuda *cuda,
                                struct rp_cuda_memory *memory, void **out,
                                void **device, size_t size);
 void rp_cuda_free(struct rp_cuda_memory *memory);
-uint64_t rp_cuda_now_ms(void);
+uint64_t rp_cuda_now_us(void);
 
 /* weights.c: packs and sends parameters. */
 rp_status rp_cuda_weights_create(struct rp_cuda *cuda);
 rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params);
+
+/* live.c: steps and heads, of the table. */
+rp_status rp_cuda_live_create(struct rp_cuda *cuda);
+void rp_cuda_live_free(struct rp_cuda *cuda);
+/* Once there are weights: takes the quicker way, if none was asked for. */
+rp_status rp_cuda_live_choose(struct rp_cuda *cuda);
+/* Until all that was enqueued is done. */
+rp_status rp_cuda_live_wait(struct rp_cuda *cuda, const char *what);
+rp_status rp_cuda_step(struct rp_engine *engine, uint32_t count,
+                       const uint32_t *slot, const struct rp_indices *input);
+rp_status rp_cuda_logits(struct rp_engine *engine, uint32_t slot,
+                         enum rp_field field,
+                         const struct rp_indices *condition, float *logits);
+rp_status rp_cuda_logits_many(struct rp_engine *engine, uint32_t count,
+                              const uint32_t *slot, enum rp_field field,
+                              const struct rp_indices *condition,
+                              float *logits);
 
 /* probe.c */
 bool rp_cuda_probe(char *text, size_t size);

@@ -20,6 +20,12 @@ RP_DEVICE uint32_t rp_block_y() { return fake_cuda_self->y; }
 RP_DEVICE uint32_t rp_blocks() { return fake_cuda_self->blocks; }
 RP_DEVICE void rp_sync() { fake_cuda_sync(FAKE_BLOCK); }
 RP_DEVICE void rp_sync_warp() { fake_cuda_sync(FAKE_WARP); }
+RP_DEVICE void rp_await_before() { fake_cuda_await(); }
+RP_DEVICE void rp_admit_next() {}
+
+struct alignas(16) rp_four {
+    float at[4];
+};
 
 template <class T> T *rp_shared(uint32_t offset, uint32_t count)
 {
@@ -53,6 +59,7 @@ RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
 {
     *at = value;
 }
+RP_DEVICE void rp_store_whole(uint64_t *at, uint64_t value) { *at = value; }
 RP_DEVICE void rp_relax() { fake_cuda_yield(); }
 
 RP_DEVICE uint32_t rp_cluster_rank() { return fake_cuda_self->rank; }
@@ -139,6 +146,7 @@ cudaError_t rp_launch(void (*kernel)(A), const rp_grid &grid,
     launch.shared = grid.shared;
     launch.cluster = grid.cluster;
     launch.together = grid.together;
+    launch.early = grid.early;
     return fake_cuda_launch(&launch, &a, sizeof a, stream);
 }
 

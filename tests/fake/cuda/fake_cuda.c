@@ -141,6 +141,13 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
     return here();
 }
 
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute,
+                                   int device)
+{
+    *value = fake_cuda.major;
+    return here();
+}
+
 cudaError_t cudaSetDevice(int device)
 {
     const char *fail = getenv("FAKE_CUDA_FAIL_LAUNCH");

@@ -52,6 +52,8 @@ extern const struct fake_self *fake_cuda_self;
 enum fake_scope { FAKE_WARP, FAKE_BLOCK, FAKE_CLUSTER, FAKE_SCOPES };
 void fake_cuda_sync(enum fake_scope scope);
 void fake_cuda_yield(void);
+/* Of a launch that may begin early: every thread calls it. */
+void fake_cuda_await(void);
 void *fake_cuda_shared(uint32_t offset, size_t size);
 void *fake_cuda_remote(void *mine, uint32_t rank);
 void fake_cuda_shuffle(const void *in, void *out, size_t size, uint32_t bits);
@@ -65,7 +67,7 @@ struct fake_launch {
     void (*call)(void *kernel, const void *arguments);
     void *kernel;
     uint32_t x, y, threads, shared, cluster;
-    bool together;
+    bool together, early;
 };
 cudaError_t fake_cuda_launch(const struct fake_launch *launch,
                              const void *arguments, size_t size,

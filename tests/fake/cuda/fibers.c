@@ -97,7 +97,7 @@ struct fiber {
     struct place place;
     uint32_t block; /* in its group */
     const struct barrier *waits;
-    bool done;
+    bool done, awaited;
     unsigned char value[16]; /* that others of the warp may ask for */
     struct copy copy[COPIES];
     uint32_t copies, group;
@@ -184,6 +184,8 @@ static void run_fiber(void)
     all.launch->call(all.launch->kernel, all.arguments);
     if (all.now->copies)
         fake_cuda_wrong("a thread ended with copies on their way");
+    if (all.launch->early && !all.now->awaited)
+        fake_cuda_wrong("a thread did not await the launch before its own");
     all.now->done = true;
     all.done++;
     leave(true);
@@ -240,6 +242,11 @@ void fake_cuda_yield(void)
     all.yields++;
     make_ready(all.now);
     leave(false);
+}
+
+void fake_cuda_await(void)
+{
+    all.now->awaited = true;
 }
 
 void *fake_cuda_shared(uint32_t offset, size_t size)
