@@ -1,263 +1,272 @@
 #include "rt/chase.h"
 
+#include <string.h>
+
 enum {
-    MEMORY = 32,   /* ticks that the jitter is measured over */
-    SETTLED = 12,  /* ticks after which the line can be trusted */
-    FASTEST = 800, /* ticks a second: 2000 BPM */
-    SLOWEST = 2    /* the same: 5 BPM */
+    MEMORY = 32,      /* ticks that the jitter is measured over */
+    LOSS_TICKS = 500, /* and how often one is lost */
+    SETTLED = 12,     /* ticks after which the line can be trusted */
+    KNOWN = 6,        /* before the jitter is, no tempo is seen to change */
+    MOST_LOST = 4,    /* ticks in a row */
+    FASTEST = 800,    /* ticks a second: 2000 BPM */
+    SLOWEST = 2       /* the same: 5 BPM */
 };
 
 /* How much a tempo may wander from tick to tick, as a share of the step. */
 static const double WANDER = 1.4e-4;
-/* Jitter, ms: before anything is known, and at least. */
-static const double FIRST_MS = 4.0, LEAST_MS = 0.1;
+/* Jitter, ms: before anything is known, and at least; and so many ticks count
+ * for the former. */
+static const double FIRST_MS = 4.0, LEAST_MS = 0.1, FIRST_TICKS = 3.0;
 /* An innovation is an outlier beyond three deviations. */
 static const double OUTLIER = 9.0;
+/* Of so many ticks so few are lost, before any was seen to be. */
+static const double LOSS_SEEN = 200.0, LOSS_LOST = 0.3;
+/* Beyond WIDE nothing new is guessed of a guess, beyond LEAST_LIKELY it is
+ * forgotten: what is that much dearer than the best is hardly ever right. */
+static const double WIDE = 20.0, LEAST_LIKELY = 45.0;
 
-/* What explains the ticks on trial: nothing happened; one or more were lost; or
- * from one of them on the tempo drifts, or is another, or all come later than
- * they did. Each costs so much that chance seldom pays it; what it saves is a
- * sum of squares of unit variance. */
-enum cause { NOTHING, LOST, DRIFT, TEMPO, SHIFT };
-struct guess {
-    enum cause cause;
-    uint32_t from;  /* tick on trial that it begins with */
-    uint32_t again; /* before this one, too, a tick was lost; 0: none */
-    int lost;       /* ticks; below 0: one was counted that never was */
-};
+/* What may have happened before or with a tick, and what it costs, twice the
+ * negative logarithm of how seldom it is: the tempo drifts faster than it
+ * wandered; it is another; this tick and all after it are shifted; this one is
+ * none of them. */
+enum cause { NOTHING, DRIFT, TEMPO, SHIFT, EXTRA, CAUSES };
+static const double prices[CAUSES] = {
+    [DRIFT] = 14.0, [TEMPO] = 21.0, [SHIFT] = 26.0, [EXTRA] = 24.0};
+/* A tick lost in the same gap as another. */
+static const double ONE_MORE = 6.0;
 
-static double price(const struct guess *guess)
+/* Natural, to 1e-4, of finite numbers above 0; libm's is not the same on every
+ * machine. */
+static double logarithm(double x)
 {
-    static const double prices[] = {[NOTHING] = 0.0,
-                                    [LOST] = 25.0,
-                                    [DRIFT] = 24.0,
-                                    [TEMPO] = 50.0,
-                                    [SHIFT] = 60.0};
+    uint64_t bits;
+    int exponent;
+    double z, square;
 
-    return prices[guess->cause] + (guess->lost < 0 ? 10.0 : 0.0) +
-           (guess->again ? 20.0 : 0.0) +
-           (guess->cause == TEMPO && guess->lost ? 20.0 : 0.0);
+    memcpy(&bits, &x, sizeof(bits));
+    exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffu) | (uint64_t)1023 << 52;
+    memcpy(&x, &bits, sizeof(x));
+    z = (x - 1.0) / (x + 1.0); /* of 1 to 2 */
+    square = z * z;
+    return exponent * 0.6931471805599453 +
+           2.0 * z * (1.0 + square * (1.0 / 3 + square * (0.2 + square / 7)));
 }
 
 /* ---- the filter ---- */
 
-static double spread(const struct rp_chase *chase, const struct rp_line *line)
+static void predict(struct rp_line *line)
 {
-    return line->p00 + chase->noise;
+    line->tick++;
+    line->at += line->step;
+    line->p00 += 2.0 * line->p01 + line->p11;
+    line->p01 += line->p11;
+    line->p11 += WANDER * WANDER * line->step * line->step;
 }
 
-static void predict(struct rp_line *line, int64_t tick)
+/* The jitter is what is off, as far as the line's own uncertainty is not the
+ * reason. While it is new, a line that was believed with too little of it is
+ * less certain, too. */
+static void measure(const struct rp_chase *chase, struct rp_guess *guess,
+                    double far)
 {
-    for (; line->tick < tick; line->tick++) {
-        line->at += line->step;
-        line->p00 += 2.0 * line->p01 + line->p11;
-        line->p01 += line->p11;
-        line->p11 += WANDER * WANDER * line->step * line->step;
+    struct rp_line *line = &guess->line;
+    double least = LEAST_MS * chase->rate / 1000.0, times;
+
+    far = far > OUTLIER ? OUTLIER : far;
+    guess->heard += guess->heard < MEMORY;
+    times = 1.0 + (far - 1.0) / (guess->heard + FIRST_TICKS);
+    guess->noise *= times;
+    if (guess->noise < least * least) {
+        guess->noise = least * least;
+    }
+    if (guess->heard < MEMORY && times > 1.0) {
+        line->p00 *= times;
+        line->p01 *= times;
+        line->p11 *= times;
     }
 }
 
-/* How far off the line a tick is that was predicted for. The further beyond
- * what can be, the less is it heeded. */
-static double correct(const struct rp_chase *chase, struct rp_line *line,
-                      double at)
+/* The tick it was predicted for came. The further beyond what can be, the less
+ * is it heeded, unless nothing is known yet. How likely it was is Student's:
+ * the jitter is only as well known as it was measured. */
+static void correct(const struct rp_chase *chase, struct rp_guess *guess,
+                    double at)
 {
-    double s = spread(chase, line), off = at - line->at;
-    double heed = chase->heard && off * off > OUTLIER * s
-                      ? OUTLIER * s / (off * off)
-                      : 1.0;
+    struct rp_line *line = &guess->line;
+    double s = line->p00 + guess->noise, off = at - line->at;
+    double far = off * off / s, freedom = guess->heard + FIRST_TICKS;
+    double heed = guess->heard && far > OUTLIER ? OUTLIER / far : 1.0;
     double k0 = line->p00 / s, k1 = line->p01 / s;
+    double least = chase->rate / FASTEST, most = chase->rate / SLOWEST;
 
+    guess->cost += (freedom + 1.0) * logarithm(1.0 + far / freedom);
+    guess->cost += logarithm(s);
     line->at += k0 * off * heed;
     line->step += k1 * off * heed;
-    line->step = line->step < chase->rate / FASTEST   ? chase->rate / FASTEST
-                 : line->step > chase->rate / SLOWEST ? chase->rate / SLOWEST
-                                                      : line->step;
+    line->step = line->step < least  ? least
+                 : line->step > most ? most
+                                     : line->step;
     line->p11 -= k1 * line->p01;
     line->p01 -= k0 * line->p01;
     line->p00 -= k0 * line->p00;
-    return off;
+    measure(chase, guess, far);
 }
 
-/* ---- what explains the trial ---- */
+/* ---- the guesses ---- */
 
-static void loosen(struct rp_line *line, enum cause cause)
+static bool within(double a, double b, double times)
 {
-    if (cause == DRIFT) {
-        line->p11 += 0.0004 * line->step * line->step;
-    } else if (cause == TEMPO) {
-        line->p11 += 0.5 * line->step * line->step;
-    } else if (cause == SHIFT) {
-        line->p00 += 0.3 * line->step * line->step;
-    }
+    return a < times * b && b < times * a;
 }
 
-/* How many ticks were lost before a tick on trial. */
-static int lost_before(const struct guess *guess, uint32_t i)
+/* Nothing that comes could tell them apart. */
+static bool is_same(const struct rp_guess *a, const struct rp_guess *b)
 {
-    return (i >= guess->from ? guess->lost : 0) +
-           (guess->again && i >= guess->again);
+    const struct rp_line *x = &a->line, *y = &b->line;
+    double at = x->at - y->at, step = x->step - y->step;
+    double noise = a->noise < b->noise ? a->noise : b->noise;
+    double p00 = x->p00 < y->p00 ? x->p00 : y->p00;
+    double p11 = x->p11 < y->p11 ? x->p11 : y->p11;
+
+    return x->tick == y->tick && at * at < 0.1 * (noise + p00) &&
+           step * step < 0.3 * p11 && within(x->p00, y->p00, 2.0) &&
+           within(x->p11, y->p11, 2.0);
 }
 
-/* The line through the trial, had it been so; its sum of squared deviations,
- * and with the price what it costs. */
-static double follow(const struct rp_chase *chase, const struct guess *guess,
-                     struct rp_line *line)
-{
-    double sum = 0.0;
-
-    *line = chase->believed;
-    for (uint32_t i = 0; i < chase->trials; i++) {
-        double s, off;
-
-        if (i == guess->from) {
-            loosen(line, guess->cause);
-        }
-        predict(line, chase->trial[i].tick + lost_before(guess, i));
-        s = spread(chase, line);
-        off = correct(chase, line, chase->trial[i].at);
-        sum += off * off / s;
-    }
-    return sum;
-}
-
-struct verdict {
-    struct guess guess;
-    double least;
+struct list {
+    uint32_t count;
+    struct rp_guess guess[RP_CHASE_GUESSES];
 };
 
-/* Whether the oldest tick on trial is an outlier. */
-static bool is_odd(const struct rp_chase *chase)
+static void drop(struct list *list, uint32_t at)
 {
-    struct rp_line line = chase->believed;
-    double off;
-
-    predict(&line, chase->trial[0].tick);
-    off = chase->trial[0].at - line.at;
-    return off * off > OUTLIER * spread(chase, &line);
+    list->count--;
+    for (; at < list->count; at++) {
+        list->guess[at] = list->guess[at + 1];
+    }
 }
 
-/* A guess must leave no outlier, which mostly takes a tick more; but an
- * outlier that leaves the trial must mean something. */
-static void consider(const struct rp_chase *chase, struct guess guess,
-                     struct verdict *verdict)
+/* In its place, unless there is one like it that is likelier, or so many. */
+static void keep(struct list *list, const struct rp_guess *guess)
 {
-    struct rp_line line;
-    double sum;
-    bool late;
+    uint32_t at = 0;
 
-    if (guess.lost < 0 && chase->trial[guess.from].tick + guess.lost <=
-                              (guess.from ? chase->trial[guess.from - 1].tick
-                                          : chase->believed.tick)) {
+    for (; at < list->count && list->guess[at].cost <= guess->cost; at++) {
+        if (is_same(&list->guess[at], guess)) {
+            return;
+        }
+    }
+    for (uint32_t i = list->count; i-- > at;) {
+        if (is_same(&list->guess[i], guess)) {
+            drop(list, i);
+        }
+    }
+    if (at == RP_CHASE_GUESSES) {
         return;
     }
-    late = guess.from == 0 && chase->trials == RP_CHASE_TRIAL && is_odd(chase);
-    sum = follow(chase, &guess, &line);
-    if ((late || sum < 4.0 * (chase->trials + 2)) &&
-        sum + price(&guess) < verdict->least) {
-        verdict->least = sum + price(&guess);
-        verdict->guess = guess;
+    list->count -= list->count == RP_CHASE_GUESSES;
+    for (uint32_t i = list->count++; i > at; i--) {
+        list->guess[i] = list->guess[i - 1];
     }
+    list->guess[at] = *guess;
 }
 
-static void consider_from(const struct rp_chase *chase, uint32_t from,
-                          struct verdict *verdict)
+/* What `from` has become if so many ticks were lost before this one. */
+static void consider_lost(const struct rp_chase *chase,
+                          const struct rp_guess *from, double at, int lost,
+                          struct list *list)
 {
-    for (int lost = -1; lost <= 4; lost++) {
-        if (lost) {
-            consider(chase, (struct guess){LOST, from, 0, lost}, verdict);
-        }
+    struct rp_guess guess = *from;
+
+    guess.cost +=
+        ONE_MORE * (lost - 1) -
+        2.0 * logarithm((guess.lost + LOSS_LOST) / (guess.seen + LOSS_SEEN));
+    guess.seen++;
+    guess.lost++;
+    for (int i = 0; i <= lost; i++) {
+        predict(&guess.line);
     }
-    for (uint32_t again = 1; again < chase->trials; again++) {
-        if (again > from) {
-            consider(chase, (struct guess){LOST, from, again, 1}, verdict);
-        }
-        if (again != from && from + 2 < chase->trials) {
-            consider(chase, (struct guess){TEMPO, from, again, 0}, verdict);
-        }
-    }
-    if (from + 2 < chase->trials) {
-        consider(chase, (struct guess){TEMPO, from, 0, 1}, verdict);
-    }
-    if (from + 1 < chase->trials) {
-        consider(chase, (struct guess){DRIFT, from, 0, 0}, verdict);
-        consider(chase, (struct guess){TEMPO, from, 0, 0}, verdict);
-    }
-    if (from + 3 < chase->trials) {
-        consider(chase, (struct guess){SHIFT, from, 0, 0}, verdict);
-    }
+    correct(chase, &guess, at);
+    keep(list, &guess);
 }
 
-/* The jitter of the first ticks: the median of how unequal two intervals in a
- * row are, which one lost tick does not sway. */
-static void measure(struct rp_chase *chase)
+/* The same if `cause` is what happened. */
+static void consider(const struct rp_chase *chase, const struct rp_guess *from,
+                     double at, enum cause cause, struct list *list)
 {
-    double square[RP_CHASE_TRIAL - 1], before = chase->believed.at;
-    double least = LEAST_MS * chase->rate / 1000.0;
+    struct rp_guess guess = *from;
+    double square = guess.line.step * guess.line.step;
 
-    for (uint32_t i = 0; i + 1 < RP_CHASE_TRIAL; i++) {
-        double bend =
-            before - 2.0 * chase->trial[i].at + chase->trial[i + 1].at;
-        uint32_t at = i;
-
-        for (; at && square[at - 1] > bend * bend; at--) {
-            square[at] = square[at - 1];
-        }
-        square[at] = bend * bend;
-        before = chase->trial[i].at;
+    guess.cost += prices[cause];
+    guess.seen++;
+    switch (cause) {
+    case DRIFT:
+        guess.line.p11 += 0.0004 * square;
+        break;
+    case TEMPO:
+        guess.line.p11 += 0.5 * square;
+        break;
+    case SHIFT:
+        guess.line.p00 += 0.3 * square;
+        break;
+    case EXTRA: /* anywhere in a step; 1.84: 2 pi, left out of all others */
+        guess.cost += logarithm(square) - 1.84;
+        keep(list, &guess);
+        return;
+    default:
+        break;
     }
-    /* of a normal deviate squared the median is 0.455; six variances */
-    chase->noise = square[(RP_CHASE_TRIAL - 1) / 2] / (6.0 * 0.455);
-    chase->noise =
-        chase->noise < 9.0 * least * least ? 9.0 * least * least : chase->noise;
-    chase->heard = RP_CHASE_TRIAL;
+    predict(&guess.line);
+    correct(chase, &guess, at);
+    keep(list, &guess);
 }
 
-/* What it was, most likely; `now` is the line that follows. */
-static struct guess judge(struct rp_chase *chase)
+/* Every guess, with whatever may have happened now. */
+static void judge(struct rp_chase *chase, double at)
 {
-    struct verdict verdict = {.guess = {NOTHING, 0, 0, 0}};
+    struct list list = {0};
+    double best;
 
-    if (!chase->heard && chase->trials == RP_CHASE_TRIAL) {
-        measure(chase);
-    }
-    verdict.least = follow(chase, &verdict.guess, &chase->now);
-    if (!chase->heard ||
-        verdict.least < price(&(struct guess){DRIFT, 0, 0, 0})) {
-        return verdict.guess; /* nothing could be cheaper */
-    }
-    for (uint32_t from = 0; from < chase->trials; from++) {
-        consider_from(chase, from, &verdict);
-    }
-    (void)follow(chase, &verdict.guess, &chase->now);
-    return verdict.guess;
-}
+    for (uint32_t i = 0; i < chase->guesses; i++) {
+        const struct rp_guess *guess = &chase->guess[i];
 
-/* The oldest tick on trial is believed, and what is thought of it. */
-static void believe(struct rp_chase *chase, const struct guess *guess)
-{
-    struct rp_line *line = &chase->believed;
-    double s, off, square, least = LEAST_MS * chase->rate / 1000.0;
+        consider(chase, guess, at, NOTHING, &list);
+        if (guess->cost > WIDE) {
+            continue;
+        }
+        for (int lost = 1; lost <= MOST_LOST; lost++) {
+            consider_lost(chase, guess, at, lost, &list);
+        }
+        for (int cause = DRIFT; guess->heard > KNOWN && cause < EXTRA;
+             cause++) {
+            consider(chase, guess, at, (enum cause)cause, &list);
+        }
+        consider(chase, guess, at, EXTRA, &list);
+    }
+    best = list.guess[0].cost;
+    chase->guesses = 0;
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct rp_guess *guess = &list.guess[i];
 
-    if (guess->from == 0) {
-        loosen(line, guess->cause);
-        for (uint32_t i = 0; i < chase->trials; i++) {
-            chase->trial[i].tick += lost_before(guess, 0);
+        guess->cost -= best;
+        if (guess->seen > LOSS_TICKS) {
+            guess->seen /= 2.0;
+            guess->lost /= 2.0;
+        }
+        if (guess->cost < LEAST_LIKELY) {
+            chase->guess[chase->guesses++] = *guess;
         }
     }
-    predict(line, chase->trial[0].tick);
-    s = spread(chase, line);
-    off = correct(chase, line, chase->trial[0].at);
-    square = off * off > OUTLIER * s ? OUTLIER * s : off * off;
-    chase->heard += chase->heard < MEMORY;
-    chase->noise +=
-        (square * chase->noise / s - chase->noise) / (double)(chase->heard + 1);
-    if (chase->noise < least * least) {
-        chase->noise = least * least;
-    }
-    chase->trials--;
-    for (uint32_t i = 0; i < chase->trials; i++) {
-        chase->trial[i] = chase->trial[i + 1];
-    }
+    chase->now = chase->guess[0].line;
+}
+
+/* There is no doubt. */
+static void settle(struct rp_chase *chase, const struct rp_line *line)
+{
+    chase->now = chase->guess[0].line = *line;
+    chase->guess[0].cost = 0.0;
+    chase->guesses = 1;
 }
 
 /* ---- for others ---- */
@@ -265,27 +274,27 @@ static void believe(struct rp_chase *chase, const struct guess *guess)
 RP_RT void rp_chase_init(struct rp_chase *chase, uint32_t rate, double step)
 {
     double jitter = FIRST_MS * rate / 1000.0;
+    struct rp_line line = {.step = step};
 
-    *chase = (struct rp_chase){.rate = rate, .noise = jitter * jitter};
-    chase->believed.step = step;
-    chase->now = chase->believed;
+    *chase = (struct rp_chase){.rate = rate};
+    chase->guess[0].noise = jitter * jitter;
+    settle(chase, &line);
 }
 
 /* The line begins with this tick, numbered on; how steep it is, is known as
  * far as it was. */
 static void begin(struct rp_chase *chase, double at)
 {
-    struct rp_line *line = &chase->believed;
+    struct rp_line line = chase->now;
 
-    line->tick = chase->now.tick + (chase->ticks > 0);
-    line->step = chase->now.step;
-    line->at = at;
-    line->p00 = chase->noise;
-    line->p01 = 0.0;
-    line->p11 =
-        chase->ticks < SETTLED ? line->step * line->step : chase->now.p11;
-    chase->trials = 0;
-    chase->now = *line;
+    line.tick += chase->ticks > 0;
+    line.at = at;
+    line.p00 = chase->guess[0].noise;
+    line.p01 = 0.0;
+    if (chase->ticks < SETTLED) {
+        line.p11 = line.step * line.step;
+    }
+    settle(chase, &line);
     chase->ticks += chase->ticks < UINT32_MAX;
 }
 
@@ -293,37 +302,33 @@ static void begin(struct rp_chase *chase, double at)
  * long again, and it is how far apart they are now. */
 static void bridge(struct rp_chase *chase, double off)
 {
-    struct rp_line *line = &chase->believed;
+    struct rp_line line = chase->now;
     int64_t gap = (int64_t)(off + 0.5);
-    double since = (off + 1.0) * chase->now.step, ratio = since / chase->gap;
+    double since = (off + 1.0) * line.step, ratio = since / chase->gap;
+    double noise = chase->guess[0].noise;
 
-    *line = chase->now;
-    chase->trials = 0;
+    line.p00 = noise;
+    line.p01 = 0.0;
     if (chase->gap > 0 && ratio > 0.7 && ratio < 1.4 &&
         since < chase->rate / SLOWEST) { /* another tempo, very much slower */
-        line->tick = chase->gap_tick + 1;
-        line->step = since;
-        line->p00 = chase->noise;
-        line->p01 = 0.0;
-        line->p11 = 0.01 * since * since + 2.0 * chase->noise;
-        chase->now = *line;
+        line.tick = chase->gap_tick + 1;
+        line.step = since;
+        line.p11 = 0.01 * since * since + 2.0 * noise;
         chase->gap = 0;
-        return;
+    } else {
+        chase->gap = since;
+        chase->gap_tick = line.tick;
+        line.tick += gap;
+        line.at += (double)gap * line.step;
+        line.p00 += 0.05 * line.step * line.step;
     }
-    chase->gap = since;
-    chase->gap_tick = line->tick;
-    line->tick += gap;
-    line->at += (double)gap * line->step;
-    line->p00 = chase->noise + 0.05 * line->step * line->step;
-    line->p01 = 0.0;
-    chase->now = *line;
+    settle(chase, &line);
 }
 
 RP_RT void rp_chase_hear(struct rp_chase *chase, rp_frame frame)
 {
     double at = (double)frame;
     double off = (at - chase->now.at) / chase->now.step - 1.0;
-    int64_t last;
 
     if (!chase->ticks) {
         begin(chase, at);
@@ -335,15 +340,7 @@ RP_RT void rp_chase_hear(struct rp_chase *chase, rp_frame frame)
     } else {
         chase->gap = 0;
     }
-    if (chase->trials == RP_CHASE_TRIAL) {
-        struct guess guess = judge(chase);
-
-        believe(chase, &guess);
-    }
-    last = chase->trials ? chase->trial[chase->trials - 1].tick
-                         : chase->believed.tick;
-    chase->trial[chase->trials++] = (struct rp_chase_tick){last + 1, at};
-    (void)judge(chase);
+    judge(chase, at);
 }
 
 RP_RT void rp_chase_start(struct rp_chase *chase, rp_frame frame)
@@ -351,9 +348,10 @@ RP_RT void rp_chase_start(struct rp_chase *chase, rp_frame frame)
     struct rp_line next = chase->now;
     double off;
 
-    predict(&next, next.tick + 1);
+    predict(&next);
     off = (double)frame - next.at;
-    if (chase->ticks < SETTLED || off * off > OUTLIER * spread(chase, &next)) {
+    if (chase->ticks < SETTLED ||
+        off * off > OUTLIER * (next.p00 + chase->guess[0].noise)) {
         begin(chase, (double)frame);
     } else {
         rp_chase_hear(chase, frame);
