@@ -23,7 +23,7 @@ struct rp_bench_train_options {
 struct rp_bench_train_row {
     enum rp_precision precision;
     bool torch;             /* PyTorch's */
-    char how[120];          /* kernels, device, or PyTorch's set-up */
+    char how[160];          /* kernels, device, or PyTorch's set-up */
     double notes_s;         /* GRU steps in a second, median of the rounds */
     double least_s, most_s; /* of a round */
     double core_s; /* GRU steps in a second of one core's own time: what is

@@ -24,7 +24,8 @@ static void write_python(void)
     if (!file)
         abort();
     fputs("#!/bin/sh\n"
-          "echo '{\"fp32\":{\"threads\":2,\"input\":\"bag\"},\"bf16\":"
+          "echo '{\"fp32\":{\"threads\":2,\"input\":\"bag\",\"kernels\":"
+          "\"9 us of the GRU alone\\\\n7 us, 2 times: bell\"},\"bf16\":"
           "{\"threads\":1,\"input\":\"dense\"},\"loss\":3.5,\"torch\":\"9\"}'\n"
           "while read -r name steps; do\n"
           "echo '{\"seconds\":2,\"core_seconds\":1,\"loss\":1}'\n"
@@ -85,6 +86,22 @@ static void test_skipped(void)
     check_json(&bench, "No such file");
 }
 
+/* A line for each kernel that PyTorch's GRU ran. */
+static void check_kernels(const struct rp_bench_train *bench)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    rp_bench_train_print(bench, false, file);
+    fclose(file);
+    CHECK(strstr(text, "PyTorch's GRU in fp32 ran, microseconds of a step:\n"
+                       "  9 us of the GRU alone\n"
+                       "  7 us, 2 times: bell\n") != NULL);
+    CHECK(!strstr(text, "GRU in bf16 ran"));
+    free(text);
+}
+
 static void test_beside(void)
 {
     struct rp_bench_train bench;
@@ -106,6 +123,7 @@ static void test_beside(void)
     }
     CHECK_TEXT(bench.row[1].how, "2 threads, bag");
     check_json(&bench, NULL);
+    check_kernels(&bench);
     unlink(path);
 }
 

@@ -18,9 +18,9 @@
 /* What every measurement needs. */
 struct wish {
     const char *preset, *model, *engine, *backend, *split, *out, *precision;
-    const char *most, *path;
+    const char *most, *path, *what;
     struct rp_given given;
-    uint32_t notes, turns, count, seed;
+    uint32_t notes, turns, count, seed, candidates;
     double sigma, seconds;
     bool json, each;
     struct rp_bench_train_options train;
@@ -41,8 +41,12 @@ static const struct rp_option engine_options[] = {
     MODEL_OPTIONS,
     {"seconds", "S", "time for each row (0.5)", RP_OPTION_REAL, AT(seconds),
      0.01, 60},
-    {"path", "NAME", "only this path of a GPU's: plain, graph, persistent, "
-     "bf16", RP_OPTION_TEXT, AT(path)},
+    {"path", "NAME", "only this path of a GPU's", RP_OPTION_WORD, AT(path), 0,
+     0, "plain|graph|persistent|bf16"},
+    {"what", "NAME", "only such rows: note, live, rollout", RP_OPTION_WORD,
+     AT(what), 0, 0, "note|live|rollout"},
+    {"candidates", "N", "of rollouts, only those of so many",
+     RP_OPTION_COUNT, AT(candidates), 1, RP_ROLLOUT_CANDIDATES},
     {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
     RP_OPTION_END,
 };
@@ -249,7 +253,9 @@ static int bench_engine(int argc, char **argv)
             &bench, &(struct rp_bench_engine_options){.ops = model.ops,
                                                       .shape = &model.shape,
                                                       .seconds = wish.seconds,
-                                                      .path = wish.path});
+                                                      .path = wish.path,
+                                                      .what = wish.what,
+                                                      .only = wish.candidates});
         rp_bench_engine_print(&bench, wish.json, stdout);
     }
     rp_model_fini(&model);

@@ -78,19 +78,30 @@ static bool is_broken(const struct rp_bench_engine *bench, const char *path)
     return false;
 }
 
+const char *const rp_bench_what_names[RP_BENCH_WHATS] = {"note", "live",
+                                                         "rollout"};
+
+static bool is_asked(const struct rp_bench_engine_options *options,
+                     const struct rp_bench_engine_row *row)
+{
+    if (options->what && strcmp(options->what, rp_bench_what_names[row->what]))
+        return false;
+    return !options->only || row->what != RP_BENCH_ROLLOUT ||
+           row->candidates == options->only;
+}
+
 /* A row as it comes, for who watches, and for who finds the log of a run that
  * was killed. */
 static void say(const struct rp_bench_engine_row *row)
 {
-    static const char *const what[RP_BENCH_WHATS] = {"a note", "live",
-                                                     "a rollout"};
-
     if (row->status)
-        rp_log(RP_WARN, "bench", "%s of %u x %u, path '%s': it failed",
-               what[row->what], row->layers, row->hidden, row->kernels);
+        rp_log(RP_WARN, "bench", "%s, %u x %u, path '%s': it failed",
+               rp_bench_what_names[row->what], row->layers, row->hidden,
+               row->kernels);
     else
-        rp_log(RP_INFO, "bench", "%s of %u x %u, %s, %u of %u: %.1f us",
-               what[row->what], row->layers, row->hidden, row->kernels,
+        rp_log(RP_INFO, "bench", "%s, %u x %u, %s, %u of %u: %.1f us",
+               rp_bench_what_names[row->what], row->layers, row->hidden,
+               row->kernels,
                row->what == RP_BENCH_NOTE ? row->slots : row->candidates,
                row->what == RP_BENCH_NOTE ? 1 : row->most, row->us);
 }
@@ -101,7 +112,8 @@ rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
 {
     struct rp_bench_engine_row row = *what;
 
-    if (bench->rows == RP_BENCH_ENGINE_ROWS || is_broken(bench, row.kernels))
+    if (bench->rows == RP_BENCH_ENGINE_ROWS ||
+        !is_asked(&bench->options, &row) || is_broken(bench, row.kernels))
         return RP_OK;
     row.engine = bench->options.ops->name;
     row.status = measure(bench, &row, with);

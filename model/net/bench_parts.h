@@ -25,6 +25,8 @@ RP_MUST rp_status rp_bench_engine_make(struct rp_engine **engine,
                                        const struct rp_shape *shape,
                                        uint32_t slots);
 
+extern const char *const rp_bench_what_names[RP_BENCH_WHATS];
+
 /* Measures one row. What fails leaves the row with its status, and the path is
  * not gone again for anything else. */
 typedef rp_status rp_bench_measure(struct rp_bench_engine *bench,

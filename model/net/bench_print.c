@@ -4,9 +4,6 @@
 #include "model/net/bench_parts.h"
 #include "model/net/json.h"
 
-static const char *const what_names[RP_BENCH_WHATS] = {"note", "live",
-                                                       "rollout"};
-
 bool rp_bench_engine_within(const struct rp_bench_engine_row *row)
 {
     return row->floor_us > 0 &&
@@ -83,7 +80,7 @@ static void print_table(const struct rp_bench_engine *bench,
 
 static void print_subject(const struct rp_bench_engine_row *row, FILE *out)
 {
-    fprintf(out, "%s %u x %u", what_names[row->what], row->layers,
+    fprintf(out, "%s %u x %u", rp_bench_what_names[row->what], row->layers,
             row->hidden);
     if (row->what == RP_BENCH_NOTE)
         fprintf(out, " in %u slot%s", row->slots, row->slots > 1 ? "s" : "");
@@ -145,7 +142,8 @@ static void print_json(const struct rp_bench_engine *bench, FILE *out)
                 "\"p999_us\":%.2f,\"most_us\":%.2f,\"step_us\":%.2f,"
                 "\"floor_us\":%.2f,\"bytes\":%.0f,\"within\":%s,"
                 "\"failed\":%s,\"kept\":%s}",
-                i ? "," : "", what_names[row->what], row->engine, row->kernels,
+                i ? "," : "", rp_bench_what_names[row->what], row->engine,
+                row->kernels,
                 row->layers, row->hidden, row->head, row->slots,
                 row->candidates, row->most, row->notes, row->samples, row->us,
                 row->least_us, row->p99_us, row->p999_us, row->most_us,

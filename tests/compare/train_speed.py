@@ -12,8 +12,11 @@ sparse input that suit PyTorch best, and then answers each line "fp32 STEPS" or
 of so many training steps (forward, backward, clipping, AdamW). Its first line
 says what it found: {"fp32": {...}, "bf16": {...}, "loss": nats of a note}, or
 why it cannot: {"skipped": "No module named 'torch'"}. With "device" cuda in
-batch.json all of it is on the GPU, in fp32 without TF32, and one step is
-profiled to see that the GRU is cuDNN's.
+batch.json all of it is on the GPU, in fp32 without TF32 (and with the fused
+AdamW, and nothing waits for a loss between steps), and one step is profiled to
+see that the GRU is cuDNN's: "kernels" are the names of what its forward and
+backward passes launched, a line each with microseconds and how often, the
+costliest first.
 """
 import json
 import os
@@ -145,6 +148,7 @@ class Network(nn.Module):
                 self.input[0], self.bag, self.input[1], mode="sum")
             heard = heard.reshape(*self.shape, -1)
         states, _ = self.gru(heard)
+        self.dtype = states.dtype
         states = torch.cat([states.new_zeros(1, *states.shape[1:]), states])
         states = states.flatten(0, 1)
         return sum(head(states) for head in self.heads) / self.notes
@@ -160,8 +164,9 @@ class Trial:
         if self.device == "cuda":
             move(self.network)
         self.bf16, self.threads = bf16, threads
+        fused = {"fused": True} if self.device == "cuda" else {}
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4,
-                                           weight_decay=0.05)
+                                           weight_decay=0.05, **fused)
 
     def loss(self):
         with torch.autocast(self.device, enabled=self.bf16,
@@ -174,15 +179,14 @@ class Trial:
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        return loss.item()
+        return loss.detach()
 
     def run(self, steps):
         torch.set_num_threads(self.threads)
         begun, core = time.perf_counter(), time.process_time()
         for _ in range(steps):
             loss = self.step()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
+        loss = loss.item()  # waits for all of it
         return {"seconds": time.perf_counter() - begun,
                 "core_seconds": time.process_time() - core, "loss": loss}
 
@@ -199,15 +203,48 @@ def move(network):
                 setattr(module, name, tuple(v.cuda() for v in value))
 
 
+GRU_OPS = ("aten::_cudnn_rnn", "aten::_cudnn_rnn_backward")
+
+
+def kernels_of(event):
+    """(name, microseconds) of what an operation and those inside it ran."""
+    found = [(kernel.name, kernel.duration) for kernel in event.kernels]
+    for child in event.cpu_children:
+        found += kernels_of(child)
+    return found
+
+
+def describe(events):
+    """Of a profiled step: whose GRU it was, and the lines on its kernels."""
+    ops = {event.name for event in events}
+    if not ops.issuperset(GRU_OPS):
+        gru = sorted(op for op in ops if "gru" in op.lower())
+        return "not cuDNN: " + (", ".join(gru) or "no GRU was seen"), ""
+    spent, calls = {}, {}
+    for event in events:
+        if event.name in GRU_OPS:
+            for name, duration in kernels_of(event):
+                spent[name] = spent.get(name, 0) + duration
+                calls[name] = calls.get(name, 0) + 1
+    lines = ["%.0f us of the GRU alone, %d kernels"
+             % (sum(spent.values()), sum(calls.values()))]
+    for name in sorted(spent, key=spent.get, reverse=True)[:12]:
+        lines.append("%.0f us, %d times: %.110s"
+                     % (spent[name], calls[name], name))
+    return "cuDNN %s" % torch.backends.cudnn.version(), "\n".join(lines)
+
+
 def profile(trial):
-    """Which GRU a step ran: "cuDNN 8.9" or "not cuDNN"."""
-    from torch.profiler import ProfilerActivity
-    with torch.profiler.profile(activities=[ProfilerActivity.CPU]) as seen:
-        trial.run(1)
-    ran = {event.key for event in seen.key_averages()}
-    if "aten::_cudnn_rnn" in ran and "aten::_cudnn_rnn_backward" in ran:
-        return "cuDNN %d" % torch.backends.cudnn.version()
-    return "not cuDNN"
+    """Which GRU a step ran, and what kernels; a profiler that fails, with its
+    reason, is no reason to measure nothing."""
+    try:
+        from torch.profiler import ProfilerActivity
+        with torch.profiler.profile(activities=[
+                ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+            trial.run(1)
+        return describe(seen.events())
+    except Exception as error:  # whatever CUPTI says
+        return "not profiled: %.100s" % error, ""
 
 
 def best_trial(batch, weights, bf16):
@@ -224,8 +261,10 @@ def best_trial(batch, weights, bf16):
             trials.append((spent, len(trials), trial))
     best = min(trials)[2]
     if best.device == "cuda":
-        best.said["input"] += ", %s, %s" % (torch.cuda.get_device_name(),
-                                            profile(best))
+        gru, best.said["kernels"] = profile(best)
+        best.said["input"] += ", %s, %s in %s" % (
+            torch.cuda.get_device_name(), gru,
+            str(best.network.dtype).replace("torch.", ""))
     return best
 
 
