@@ -77,6 +77,28 @@ template <class T> RP_DEVICE T rp_shuffle_xor(T value, uint32_t bits)
 {
     return __shfl_xor_sync(0xffffffffu, value, (int)bits);
 }
+/* Of lane `lane`; of the lane `by` below, its own where there is none. */
+template <class T> RP_DEVICE T rp_shuffle(T value, uint32_t lane)
+{
+    return __shfl_sync(0xffffffffu, value, (int)lane);
+}
+template <class T> RP_DEVICE T rp_shuffle_up(T value, uint32_t by)
+{
+    return __shfl_up_sync(0xffffffffu, value, by);
+}
+/* Bit i: what lane i says. */
+RP_DEVICE uint32_t rp_ballot(bool yes)
+{
+    return __ballot_sync(0xffffffffu, yes);
+}
+RP_DEVICE uint32_t rp_warp_or(uint32_t bits)
+{
+    return __reduce_or_sync(0xffffffffu, bits);
+}
+RP_DEVICE uint32_t rp_warp_max(uint32_t number)
+{
+    return __reduce_max_sync(0xffffffffu, number);
+}
 
 /* 16 bytes from global to shared memory, there after rp_copied(n): all but
  * the newest n groups; a group ends with rp_copy_group(). */

@@ -42,11 +42,39 @@ RP_DEVICE void lane_begin(lane *self, const rp_cuda_task *task,
     rp_sync();
 }
 
+#ifdef RP_BY_WARP
+/* What a draw changes of a candidate: each thread has it for itself. */
+struct progress {
+    rp_drawing drawing;
+    rp_cuda_rolled rolled;
+    double logp;
+};
+
+/* By a warp: where the next note is aimed at; ready after it. */
+RP_DEVICE void lane_begin_note(lane *self, int32_t from, rp_drawing *drawing)
+{
+    rp_sync_warp();
+    if (!warp_lane())
+        rp_turn_aim(&self->turn, from);
+    rp_sync_warp();
+    rp_draw_begin(drawing, &self->turn);
+}
+
+/* The note is part of the answer; ready after it. */
+RP_DEVICE void lane_take(lane *self, const rp_note *note)
+{
+    rp_sync_warp();
+    if (!warp_lane())
+        rp_turn_take(&self->turn, note);
+    rp_sync_warp();
+}
+#else
 RP_DEVICE void lane_begin_note(lane *self, int32_t from)
 {
     rp_turn_aim(&self->turn, from);
     rp_draw_begin(&self->drawing, &self->turn);
 }
+#endif
 
 } // namespace
 } // namespace rp

@@ -1,15 +1,15 @@
 #include "cuda/roll.h"
 
-#include "cuda/lane.cuh"
+#define RP_BY_WARP
+#include "cuda/draw.cuh"
 
 using namespace rp;
 
 static_assert((int)RP_CUDA_FIELDS == (int)RP_FIELDS, "fields");
 static_assert(sizeof(rp_indices) <= RP_CUDA_INDICES * sizeof(uint16_t),
               "sparse rows");
-/* Threads of a block: few, since each goes its own way, so that all
- * multiprocessors have some. */
-constexpr uint32_t THREADS = 8, SPREAD = 64;
+/* Warps of a block that draws: few, so that all multiprocessors have some. */
+constexpr uint32_t WARPS = 2, SPREAD = 64;
 
 RP_DEVICE rp_indices *sparse_row(uint16_t *rows, uint32_t i)
 {
@@ -19,13 +19,16 @@ RP_DEVICE rp_indices *sparse_row(uint16_t *rows, uint32_t i)
 /* Takes part in what list `at` is for. */
 RP_DEVICE void join(const rp_cuda_roll &a, uint32_t at, uint32_t candidate)
 {
-    a.list[(size_t)at * a.room + rp_atomic_add(&a.count[at], 1)] = candidate;
+    if (!warp_lane())
+        a.list[(size_t)at * a.room + rp_atomic_add(&a.count[at], 1)] =
+            candidate;
 }
 
-RP_DEVICE void begin_note(const rp_cuda_roll &a, lane *self, int32_t from)
+RP_DEVICE void begin_note(const rp_cuda_roll &a, lane *self, int32_t from,
+                          rp_drawing *drawing)
 {
-    lane_begin_note(self, from);
-    rp_draw_condition(&self->drawing, &self->reader,
+    lane_begin_note(self, from, drawing);
+    rp_draw_condition(drawing, &self->reader,
                       sparse_row(a.condition, self->candidate));
     join(a, RP_DT, self->candidate);
 }
@@ -43,84 +46,74 @@ RP_KERNEL begin_kernel(rp_cuda_roll a)
     copy_words(a.states.side[0] + candidate * floats, task->state,
                floats * sizeof(float));
     lane_begin(self, task, candidate);
-    if (!rp_thread())
-        begin_note(a, self, task->from);
+    if (rp_thread() < WARP) {
+        rp_drawing drawing;
+        begin_note(a, self, task->from, &drawing);
+        if (!warp_lane())
+            self->drawing = drawing;
+    }
 }
 
-RP_DEVICE void finish(const rp_cuda_roll &a, lane *self, uint8_t why)
+RP_DEVICE void finish(const rp_cuda_roll &a, progress *now, uint32_t candidate,
+                      uint8_t why)
 {
-    self->rolled.why = why;
-    self->rolled.logp = (float)self->logp;
-    a.rolled[self->candidate] = self->rolled;
+    now->rolled.why = why;
+    now->rolled.logp = (float)now->logp;
+    if (!warp_lane())
+        a.rolled[candidate] = now->rolled;
 }
 
 /* The note is part of the candidate; what it does to the network follows. */
-RP_DEVICE void take_note(const rp_cuda_roll &a, lane *self)
+RP_DEVICE void take_note(const rp_cuda_roll &a, lane *self, progress *now)
 {
-    const uint32_t most = a.task->most;
-    rp_note note = rp_draw_note(&self->drawing, &self->turn, &self->reader);
+    const uint32_t most = a.task->most, candidate = self->candidate;
+    const rp_note note =
+        rp_draw_note(&now->drawing, &self->turn, &self->reader);
 
-    ((rp_note *)a.note)[(size_t)self->candidate * most +
-                        self->rolled.notes++] = note;
-    rp_turn_take(&self->turn, &note);
-    if (self->rolled.notes == most) {
-        finish(a, self, RP_DRAWN);
+    if (!warp_lane())
+        ((rp_note *)a.note)[(size_t)candidate * most + now->rolled.notes] =
+            note;
+    now->rolled.notes++;
+    if (now->rolled.notes == most) {
+        finish(a, now, candidate, RP_DRAWN);
         return;
     }
-    rp_reader_push(&self->reader, &note, sparse_row(a.input, self->candidate));
-    join(a, RP_FIELDS, self->candidate);
-    begin_note(a, self, note.onset);
+    lane_take(self, &note);
+    rp_reader_push(&self->reader, &note, sparse_row(a.input, candidate));
+    join(a, RP_FIELDS, candidate);
+    begin_note(a, self, note.onset, &now->drawing);
 }
 
-/* Draws from the logits until the field is done: an escaped time takes several
- * draws from the same ones. */
-RP_DEVICE rp_drawn draw_field(const rp_cuda_roll &a, lane *self,
-                              const float *logits)
-{
-    const rp_reader *reader = &self->reader;
-    const rp_field field = self->drawing.field;
-    const uint32_t classes =
-        rp_vocabulary_classes(&reader->vocabulary, field);
-    const rp_taste taste = {a.task->temperature, a.task->top_p,
-                            a.task->top_k};
-    float weighed[RP_SOFTMAX_MAX];
-    rp_drawn drawn = RP_DRAWN;
-
-    memcpy(weighed, logits, classes * sizeof *weighed);
-    (void)rp_draw_weigh(&self->drawing, &self->turn, reader, weighed);
-    while (drawn == RP_DRAWN && self->drawing.field == field) {
-        rp_mask mask = rp_draw_mask(&self->drawing, reader);
-        float number =
-            rp_rng_uniform(rp_draw_key(&self->drawing, &self->turn));
-        int drew = rp_sample(weighed, classes, mask, &taste, number);
-        if (drew >= 0) {
-            self->logp += (double)rp_sample_logp(logits, classes, mask,
-                                                 (uint32_t)drew);
-            self->rolled.fields++;
-        }
-        drawn = rp_draw_give(&self->drawing, &self->turn, reader, drew);
-    }
-    return drawn;
-}
-
+/* One warp for each candidate that draws this field. */
 RP_KERNEL draw_kernel(rp_cuda_roll a)
 {
-    const uint32_t i = rp_block() * rp_threads() + rp_thread();
+    const uint32_t warp = rp_thread() / WARP, i = rp_block() * WARPS + warp;
 
     if (i >= a.count[a.field])
         return;
-    uint32_t candidate = a.list[(size_t)a.field * a.room + i];
+    const uint32_t candidate = a.list[(size_t)a.field * a.room + i];
     lane *self = (lane *)a.lane + candidate;
-    rp_drawn drawn = draw_field(
-        a, self, a.logits + (size_t)candidate * RP_CUDA_LOGITS);
+    progress now = {self->drawing, self->rolled, self->logp};
+    const rp_field field = now.drawing.field;
+    const rp_drawn drawn = draw_field(
+        a.task, self, a.logits + (size_t)candidate * RP_CUDA_LOGITS,
+        rp_shared<draw_room>(0, WARPS) + warp, &now.drawing, &now.logp,
+        &now.rolled.fields);
     if (drawn != RP_DRAWN) {
-        finish(a, self, (uint8_t)drawn);
-    } else if (self->drawing.field == RP_FIELDS) {
-        take_note(a, self);
+        finish(a, &now, candidate, (uint8_t)drawn);
+        return;
+    }
+    if (now.drawing.field == RP_FIELDS) {
+        take_note(a, self, &now);
     } else {
-        rp_draw_condition(&self->drawing, &self->reader,
-                          sparse_row(a.condition, candidate));
-        join(a, self->drawing.field, candidate);
+        rp_draw_condition_on(&now.drawing, &self->reader, field,
+                             sparse_row(a.condition, candidate));
+        join(a, now.drawing.field, candidate);
+    }
+    if (!warp_lane()) { /* the others have read it long ago */
+        self->drawing = now.drawing;
+        self->rolled = now.rolled;
+        self->logp = now.logp;
     }
 }
 
@@ -156,9 +149,10 @@ cudaError_t rp_cuda_roll_begin(const struct rp_cuda_roll *roll,
 cudaError_t rp_cuda_roll_draw(const struct rp_cuda_roll *roll,
                               cudaStream_t stream)
 {
-    return rp_launch(draw_kernel,
-                     grid_of((roll->room + THREADS - 1) / THREADS, THREADS),
-                     stream, *roll);
+    rp_grid grid = grid_of((roll->room + WARPS - 1) / WARPS, WARPS * WARP);
+
+    grid.shared = WARPS * sizeof(draw_room);
+    return rp_launch(draw_kernel, grid, stream, *roll);
 }
 
 cudaError_t rp_cuda_roll_tell(const struct rp_cuda_roll *roll,

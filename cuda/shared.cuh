@@ -48,8 +48,10 @@ RP_DEVICE uint64_t warp_or(uint64_t bits)
 }
 #ifdef __CUDACC__
 RP_DEVICE uint32_t lowest(uint64_t bits) { return (uint32_t)__ffsll(bits) - 1; }
+RP_DEVICE uint32_t bits_in(uint32_t bits) { return (uint32_t)__popc(bits); }
 #else
 RP_DEVICE uint32_t lowest(uint64_t bits) { return __builtin_ctzll(bits); }
+RP_DEVICE uint32_t bits_in(uint32_t bits) { return __builtin_popcount(bits); }
 #endif
 
 #endif

@@ -38,6 +38,44 @@ template <class T> T rp_shuffle_xor(T value, uint32_t bits)
     fake_cuda_shuffle(&value, &out, sizeof value, bits);
     return out;
 }
+template <class T> T rp_shuffle(T value, uint32_t lane)
+{
+    T all[32];
+    fake_cuda_gather(&value, all, sizeof value);
+    return all[lane % 32];
+}
+template <class T> T rp_shuffle_up(T value, uint32_t by)
+{
+    uint32_t lane = fake_cuda_self->thread % 32;
+    T all[32];
+    fake_cuda_gather(&value, all, sizeof value);
+    return lane < by ? value : all[lane - by];
+}
+RP_DEVICE uint32_t rp_ballot(bool yes)
+{
+    bool all[32];
+    uint32_t bits = 0;
+    fake_cuda_gather(&yes, all, sizeof yes);
+    for (uint32_t i = 0; i < 32; i++)
+        bits |= (uint32_t)all[i] << i;
+    return bits;
+}
+RP_DEVICE uint32_t rp_warp_or(uint32_t bits)
+{
+    uint32_t all[32];
+    fake_cuda_gather(&bits, all, sizeof bits);
+    for (uint32_t i = 0; i < 32; i++)
+        bits |= all[i];
+    return bits;
+}
+RP_DEVICE uint32_t rp_warp_max(uint32_t number)
+{
+    uint32_t all[32];
+    fake_cuda_gather(&number, all, sizeof number);
+    for (uint32_t i = 0; i < 32; i++)
+        number = all[i] > number ? all[i] : number;
+    return number;
+}
 
 /* Arrives as late as it may: at the wait for its group. */
 RP_DEVICE void rp_copy16(void *to, const void *from)

@@ -57,6 +57,8 @@ void fake_cuda_await(void);
 void *fake_cuda_shared(uint32_t offset, size_t size);
 void *fake_cuda_remote(void *mine, uint32_t rank);
 void fake_cuda_shuffle(const void *in, void *out, size_t size, uint32_t bits);
+/* out: what all 32 of the warp have. */
+void fake_cuda_gather(const void *in, void *out, size_t size);
 void fake_cuda_copy(void *to, const void *from, size_t size);
 void fake_cuda_copy_group(void);
 void fake_cuda_copied(uint32_t but);

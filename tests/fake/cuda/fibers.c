@@ -281,6 +281,20 @@ void fake_cuda_shuffle(const void *in, void *out, size_t size, uint32_t bits)
     fake_cuda_sync(FAKE_WARP);
 }
 
+void fake_cuda_gather(const void *in, void *out, size_t size)
+{
+    struct fiber *self = all.now;
+    const struct fiber *first = self - self->self.thread % WARP;
+
+    if (size > sizeof self->value || all.launch->threads % WARP)
+        fake_cuda_wrong("warps that are not whole");
+    memcpy(self->value, in, size);
+    fake_cuda_sync(FAKE_WARP);
+    for (uint32_t i = 0; i < WARP; i++)
+        memcpy((char *)out + i * size, first[i].value, size);
+    fake_cuda_sync(FAKE_WARP);
+}
+
 void fake_cuda_copy(void *to, const void *from, size_t size)
 {
     struct fiber *self = all.now;
