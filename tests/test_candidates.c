@@ -5,6 +5,8 @@
 #include "play.h"
 #include "test.h"
 
+#include <string.h>
+
 enum { BAR = 96, MANY = 12, MOST = 8 };
 
 static struct rp_turn turn;
@@ -207,6 +209,52 @@ static void test_choose(void)
     CHECK_INT(rp_candidates_choose(&wish, &set, order), 0);
 }
 
+/* As many notes as the first candidate has, as long: where answers that close
+ * as well are sparser, or shorter, choosing makes none so. */
+static void test_size(void)
+{
+    static const struct rp_note note[] = { { 0, 12, 62, 80 },
+                                           { 12, 12, 64, 80 },
+                                           { 24, 24, 65, 80 },
+                                           { 48, 48, 60, 80 } };
+    struct rp_rollout set;
+
+    for (uint32_t from = 0; from < 2; from++) {
+        begin();
+        wish.expected = 4 - 2 * from; /* which is not what is drawn */
+        set = make_set(0xfff);
+        for (uint32_t i = 0; i < MANY; i++)
+            rolled[i].logp = 0.0f;
+        /* The first one with any notes is full and ends away, the eighth
+         * is as full and closes; or the first is the sparse one. */
+        for (uint32_t i = from; i < MANY; i += 7) {
+            memcpy(&notes[i * MOST], note, sizeof note);
+            rolled[i].notes = 4;
+        }
+        notes[3].pitch = 61;
+        CHECK_INT(rp_candidates_choose(&wish, &set, order), from ? 0 : 7);
+        if (from)
+            continue;
+        rolled[0].notes = 0; /* says nothing: the next one does */
+        CHECK_INT(rp_candidates_choose(&wish, &set, order), 1);
+        /* As many, but of one beat in place of four. */
+        rolled[0].notes = 2;
+        notes[0] = notes[1 * MOST];
+        notes[1] = notes[1 * MOST + 1];
+        notes[1].pitch = 61;
+        notes[1 * MOST + 1] = (struct rp_note){ 6, 24, 60, 80 };
+        CHECK_INT(rp_candidates_choose(&wish, &set, order), 2);
+    }
+    /* Few tell no size: it is the call's. */
+    begin();
+    set = make_set(0xfff);
+    set.candidates = 4;
+    memcpy(&notes[3 * MOST], note, sizeof note);
+    rolled[3].notes = 4;
+    wish.expected = 12;
+    CHECK_INT(rp_candidates_choose(&wish, &set, order), 3);
+}
+
 /* A loop is taken only where there is nothing else. */
 static void test_loops_out(void)
 {
@@ -235,6 +283,7 @@ int main(void)
     test_echo();
     test_loops();
     test_choose();
+    test_size();
     test_loops_out();
     return TEST_END();
 }

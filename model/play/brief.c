@@ -227,7 +227,7 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
                                                  : RP_LISTEN_CALL;
     uint32_t from = kept > RP_WISH_NOTES ? kept - RP_WISH_NOTES : 0;
 
-    wish->drawn = false;
+    wish->span = 0;
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);

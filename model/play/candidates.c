@@ -12,12 +12,10 @@
 #define UNFILLED 1.0f /* more than a beat is left after it */
 #define FOREIGN 6.0f  /* if all notes were outside the key */
 #define CLASH 5.0f    /* if all beats were outside the chords */
-#define SIZE 4.0f     /* if it had no notes or twice too many */
+#define SIZE 3.0f     /* if it had no notes, or lasted no time */
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
 #define NEAR_ECHO 0.1f /* so near is near enough */
-#define NEAR_SIZE 0.5f /* half as many notes or twice as many; of a size that
-                          was drawn: */
-#define NEAR_DRAWN 0.15f
+#define NEAR_SIZE 0.5f /* half as many notes or twice as many */
 #define NEAR_KEY 0.4f /* so many notes outside the key are none too many */
 enum {
     FIGURE = 4, /* notes of a figure that can come back */
@@ -244,15 +242,33 @@ static float judge_tones(const struct rp_wish *wish,
                           near);
 }
 
-static float judge_size(const struct rp_wish *wish, uint32_t count)
+/* Ticks from the first onset to the last release. */
+static int32_t span_of(const struct rp_note *note, uint32_t count)
 {
-    float ratio;
+    return note[count - 1].onset + note[count - 1].duration - note[0].onset;
+}
+
+/* How much smaller one is than the other: 0 as large .. 1. */
+static float apart(float a, float b)
+{
+    return a > b ? 1.0f - b / a : 1.0f - a / b;
+}
+
+/* As full and as long as what was drawn, and no nearness is near enough: else
+ * whatever goes with fewer notes, as an echo of 0 does, would thin out answers
+ * the more, the more there are to choose from. */
+static float judge_size(const struct rp_wish *wish,
+                        const struct rp_note *note, uint32_t count)
+{
+    float notes;
 
     if (!wish->expected)
         return 0.0f;
-    ratio = (float)count / (float)wish->expected;
-    return SIZE * past(ratio > 1.0f ? 1.0f - 1.0f / ratio : 1.0f - ratio,
-                       wish->drawn ? NEAR_DRAWN : NEAR_SIZE);
+    notes = apart((float)count, (float)wish->expected);
+    if (wish->span <= 0)
+        return SIZE * past(notes, NEAR_SIZE);
+    return SIZE * (notes + apart((float)span_of(note, count),
+                                 (float)wish->span));
 }
 
 void rp_candidates_judge(const struct rp_wish *wish,
@@ -266,7 +282,7 @@ void rp_candidates_judge(const struct rp_wish *wish,
     *verdict = (struct rp_verdict){
         .cadence = judge_cadence(wish, turn, note, count),
         .tones = judge_tones(wish, turn, note, count),
-        .size = judge_size(wish, count),
+        .size = judge_size(wish, note, count),
         .echo = ECHO * past(far, NEAR_ECHO),
         .loop = rp_candidates_loops(note, count),
     };
@@ -315,25 +331,23 @@ static bool is_usual(const struct rp_rolled *rolled, float low, float high)
            likelihood(rolled) <= high;
 }
 
-/* How many notes: what one of all the candidates has, drawn by the turn, so
- * that choosing leaves answers as sparse and as full as they come. The key is
- * of no note that is drawn. */
-static void wish_size(const struct rp_rollout *set, float *order,
-                      struct rp_wish *wish)
+/* What size answers have is not for choosing to say: the first candidate, a
+ * draw like any other, says it, so that more of them change it no more than
+ * one. Of a few hardly any would be like it. */
+static void wish_size(const struct rp_rollout *set, struct rp_wish *wish)
 {
-    struct rp_draw_key key = { set->turn->seed, set->turn->number, UINT32_MAX,
-                               1, 0 };
-    uint32_t count = 0;
+    uint32_t count = 0, first = 0;
 
-    for (uint32_t i = 0; i < set->candidates; i++)
-        if (set->rolled[i].notes)
-            order[count++] = (float)set->rolled[i].notes;
+    for (uint32_t i = set->candidates; i-- > 0;)
+        if (set->rolled[i].notes) {
+            first = i;
+            count++;
+        }
     if (count < FEW)
         return;
-    qsort(order, count, sizeof *order, by_size);
-    wish->expected =
-        (uint32_t)order[(uint32_t)(rp_rng_uniform(key) * (float)count)];
-    wish->drawn = true;
+    wish->expected = set->rolled[first].notes;
+    wish->span = span_of(set->note + (size_t)first * set->most,
+                         wish->expected);
 }
 
 uint32_t rp_candidates_choose(const struct rp_wish *asked,
@@ -345,7 +359,7 @@ uint32_t rp_candidates_choose(const struct rp_wish *asked,
     uint32_t best = 0;
 
     find_usual(set, order, &low, &high);
-    wish_size(set, order, &wish);
+    wish_size(set, &wish);
     for (uint32_t i = 0; i < set->candidates; i++) {
         const struct rp_rolled *rolled = &set->rolled[i];
         struct rp_verdict verdict;

@@ -2,8 +2,9 @@
  * wrong, so of the usual ones, as likely as most of their kind, the one is
  * played that closes best, keeps to key and chords, and brings back as much of
  * the call as it is wished to. What is good enough is no better for being more
- * so, and of equals the first is taken, a draw like any other: so more
- * candidates mean fewer faults, not all the same answer. */
+ * so, and of equals the one most like the first in size is taken, a draw like
+ * any other: so more candidates mean fewer faults, not all the same answer, nor
+ * sparser ones or shorter. */
 #ifndef RP_CANDIDATES_H
 #define RP_CANDIDATES_H
 
@@ -16,7 +17,8 @@ struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
     bool clear;        /* there is no doubt of it */
     uint32_t expected; /* notes an answer should have, about; 0: any */
-    bool drawn;        /* it is a size that came up among the candidates */
+    int32_t span;      /* as one was drawn that has so many and lasts so many
+                          ticks: as nearly as can be; 0: none was */
     float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
     struct rp_note call[RP_WISH_NOTES];
@@ -30,7 +32,7 @@ float rp_wish_echo(float echo, uint32_t seed, uint32_t turn);
 struct rp_verdict {
     float cadence; /* how it closes */
     float tones;   /* notes outside key and chords */
-    float size;    /* too few notes or too many */
+    float size;    /* too few notes or too many, too short or too long */
     float echo;    /* how far from the wished one, past what is near */
     bool loop;     /* some figure comes three times on end */
 };
