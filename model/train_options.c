@@ -398,8 +398,9 @@ static bool is_auto(const struct rp_train_knob *knob, const void *at)
 static void shortest(float value, char *text, size_t size)
 {
     for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, size, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
+        int used = snprintf(text, size, "%.*g", digits, (double)value);
+
+        if (used < (int)size && strtof(text, NULL) == value)
             return;
     }
 }
