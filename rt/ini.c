@@ -69,6 +69,28 @@ static rp_status split(struct rp_ini_line *line, char *text)
     return RP_OK;
 }
 
+/* Without its newline; *why: what is wrong with it, or NULL. False at the end
+ * of the file. */
+static bool read_line(FILE *file, char *text, size_t size, const char **why)
+{
+    size_t used = 0;
+    int c;
+
+    *why = NULL;
+    while ((c = getc(file)) != EOF && c != '\n') {
+        if (!c) {
+            *why = "expected text, but there is a NUL byte";
+        } else if (used + 1 == size) {
+            *why = *why ? *why : "expected a shorter line";
+            break;
+        } else {
+            text[used++] = (char)c;
+        }
+    }
+    text[used] = '\0';
+    return c != EOF || used || *why;
+}
+
 static rp_status read_lines(const char *tag, const char *path, FILE *file,
                             rp_status (*each)(void *self,
                                               const struct rp_ini_line *line),
@@ -76,12 +98,13 @@ static rp_status read_lines(const char *tag, const char *path, FILE *file,
 {
     struct rp_ini_line line = {.tag = tag, .path = path};
     char text[LINE_BYTES];
+    const char *why;
     rp_status status = RP_OK;
 
-    while (status == RP_OK && fgets(text, sizeof(text), file)) {
+    while (status == RP_OK && read_line(file, text, sizeof(text), &why)) {
         line.line++;
-        if (!strchr(text, '\n') && !feof(file)) {
-            return rp_ini_refuse(&line, "expected a shorter line");
+        if (why) {
+            return rp_ini_refuse(&line, "%s", why);
         }
         status = split(&line, text);
         if (status == RP_OK && line.key) {

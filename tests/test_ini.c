@@ -74,6 +74,7 @@ static void test_bad_lines(void)
         {"a = # 1\n", ":1: expected a value after '='"},
     };
     char got[256], *line = calloc(1, 8192);
+    FILE *file;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK_INT(read_text(bad[i].text, got), RP_EFORMAT);
@@ -84,6 +85,13 @@ static void test_bad_lines(void)
     CHECK_INT(read_text(line, got), RP_EFORMAT);
     CHECK(strstr(said, ":1: expected a shorter line") != NULL);
     free(line);
+    put("a = 1\nb = 2");
+    if ((file = fopen(path, "a"))) {
+        fwrite("\0x\n", 1, 3, file);
+        fclose(file);
+    }
+    CHECK_INT(rp_ini_read("test", path, false, gather, got), RP_EFORMAT);
+    CHECK(strstr(said, ":2: expected text, but there is a NUL byte") != NULL);
 
     unlink(path);
     *said = '\0';
