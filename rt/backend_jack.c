@@ -30,6 +30,7 @@ RP_TRUST_BEGIN
 RP_RT jack_nframes_t jack_last_frame_time(const jack_client_t *client);
 RP_RT void *jack_port_get_buffer(jack_port_t *port, jack_nframes_t frames);
 RP_RT uint32_t jack_midi_get_event_count(void *buffer);
+RP_RT uint32_t jack_midi_get_lost_event_count(void *buffer);
 RP_RT int jack_midi_event_get(jack_midi_event_t *event, void *buffer,
                               uint32_t index);
 RP_RT int jack_midi_event_write(void *buffer, jack_nframes_t time,
@@ -62,7 +63,7 @@ static RP_RT bool count_frames(struct rp_jack *jack, jack_nframes_t frames,
 static RP_RT void gather(struct rp_jack *jack, jack_nframes_t frames)
 {
     jack_nframes_t events = jack_midi_get_event_count(jack->buffer[RP_JACK_IN]);
-    uint32_t last = 0;
+    uint32_t last = 0, lost;
 
     for (uint32_t i = 0; i < jack->in.count; i++) { /* of a period not run */
         jack->in.item[i].offset = 0;
@@ -78,6 +79,10 @@ static RP_RT void gather(struct rp_jack *jack, jack_nframes_t frames)
         }
         rp_arrivals_add(&jack->in, &jack->base.cycle->stats, last, event.buffer,
                         event.size);
+    }
+    lost = jack_midi_get_lost_event_count(jack->buffer[RP_JACK_IN]);
+    if (lost) { /* the server mixes all that is connected into one buffer */
+        rp_stats_add(&jack->base.cycle->stats.lost_heard, lost);
     }
 }
 

@@ -502,7 +502,7 @@ void rp_session_poll(struct rp_session *session)
     report(now.echoes, &told->echoes, RP_INFO,
            "events sent back by a synth: no call (echo-guard)");
     report(now.lost_heard, &told->lost_heard, RP_WARN,
-           "events not heard: the performer is behind");
+           "events not heard: too many at once");
     report(now.lost_controls, &told->lost_controls, RP_WARN,
            "turns of a controller were too many at once");
     report(now.lost_recorded, &told->lost_recorded, RP_ERROR,

@@ -16,7 +16,7 @@
     X(xruns)         /* reported by the backend */                             \
     X(stray)         /* bytes in that are no MIDI message */                   \
     X(echoes)        /* what a synth sent back: no call */                     \
-    X(lost_heard)    /* to_performer was full */                               \
+    X(lost_heard)    /* to_performer, or before it the system, was full */     \
     X(lost_recorded) /* to_recorder was full: an error */                      \
     X(lost_seen)     /* audio_to_ui was full: only the panel misses it */      \
     X(lost_controls) /* control_to_main was full: a knob did not turn */       \

@@ -70,6 +70,27 @@ static void test_garbage(void)
     CHECK_INT(fake_jack.disorder, 0);
 }
 
+/* What the server had no room for is counted, and said. */
+static void test_lost(void)
+{
+    struct rp_session *session;
+    struct rp_stats_view stats;
+
+    fake_jack_boot(48000, 128);
+    session = jack_session(NULL, NULL);
+    arrive(0, 0x90, 60, 1);
+    fake_jack_port("riposte:in")->lost = 7;
+    fake_jack_period();
+    fake_jack_port("riposte:in")->lost = 0;
+    fake_jack_period();
+    rp_session_stats(session, &stats);
+    CHECK_INT(stats.lost_heard, 7);
+    quiet();
+    rp_session_poll(session);
+    CHECK(strstr(logged, "7 events not heard: too many at once") != NULL);
+    finish(session);
+}
+
 /* Lost periods and another period size: frames follow the server's. */
 static void test_time(void)
 {
@@ -421,6 +442,7 @@ int main(void)
     rp_log_level(RP_DEBUG);
     test_offsets();
     test_garbage();
+    test_lost();
     test_time();
     test_late();
     test_connections();

@@ -25,6 +25,7 @@ struct fake_port {
     char name[64];
     char alias[64]; /* "": none */
     jack_latency_range_t latency[2]; /* capture, playback */
+    uint32_t lost; /* events that had no room, said for every period */
     uint32_t events;
     struct fake_event event[FAKE_EVENTS];
 };

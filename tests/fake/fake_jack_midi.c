@@ -25,6 +25,11 @@ uint32_t jack_midi_get_event_count(void *buffer)
     return ((struct fake_port *)buffer)->events;
 }
 
+uint32_t jack_midi_get_lost_event_count(void *buffer)
+{
+    return ((struct fake_port *)buffer)->lost;
+}
+
 int jack_midi_event_get(jack_midi_event_t *event, void *buffer, uint32_t index)
 {
     struct fake_port *port = buffer;
