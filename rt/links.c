@@ -21,6 +21,7 @@ static struct rp_link *append(struct rp_links *links, int port,
     struct rp_link *link;
 
     if (links->count == RP_LINKS) {
+        links->full = true;
         return NULL;
     }
     link = &links->link[links->count++];

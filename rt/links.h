@@ -27,6 +27,7 @@ struct rp_link {
 
 struct rp_links {
     int count;
+    bool full; /* others had no room, and are not made again */
     struct rp_link link[RP_LINKS];
 };
 

@@ -31,6 +31,7 @@ struct rp_patchbay {
     bool settled;  /* once */
     bool away;     /* the system was: that all are there is no news */
     bool killed;   /* the run before did not end: its notes may sound */
+    bool full;     /* there are more connections than are kept: said */
 
     const char *remember;     /* path; NULL: nothing is */
     struct rp_port_file file; /* as it was written or read */
@@ -395,6 +396,12 @@ void rp_patchbay_link(struct rp_patchbay *bay, int port, uint32_t number,
 
 bool rp_patchbay_looked(struct rp_patchbay *bay, uint64_t now)
 {
+    if (bay->links.full && !bay->full) {
+        bay->full = true;
+        rp_log(RP_WARN, bay->system.tag,
+               "more than %d connections: the others are not made again",
+               RP_LINKS);
+    }
     return rp_links_end(&bay->links, now);
 }
 

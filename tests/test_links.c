@@ -63,6 +63,7 @@ static void test_full(void)
     char name[RP_LINK_NAME + 100];
 
     for (int i = 0; i < RP_LINKS + 5; i++) {
+        CHECK_INT(links.full, i > RP_LINKS);
         snprintf(name, sizeof(name), "port %d", i);
         rp_links_add(&links, 0, name);
     }
