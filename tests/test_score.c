@@ -186,16 +186,19 @@ static void test_cues(void)
         CHECK_INT(lines, 1);
     }
     CHECK_INT(score.cues, 0);
+    CHECK_INT(rp_score_add_cue(&score, "9 panic"), RP_OK);
+    CHECK_INT(rp_score_add_cue(&score, "9 hand-over=1"), RP_OK);
     CHECK_INT(rp_score_add_cue(&score, "3 temperature=1.5"), RP_OK);
     CHECK_INT(rp_score_add_cue(&score, "1.5 preset=melody"), RP_OK);
     CHECK_INT(rp_score_add_cue(&score, "3 top-p=0.5"), RP_OK);
     snprintf(text, sizeof(text), "2 call=%s", path);
     CHECK_INT(rp_score_add_cue(&score, text), RP_OK);
     CHECK_INT(rp_score_place(&score, &rig, 48000, 0), RP_OK);
-    CHECK_INT(score.turns, 3); /* in order of time, equal ones as given */
+    CHECK_INT(score.turns, 5); /* in order of time, equal ones as given */
     CHECK_INT(score.turn[0].frame, 72000);
     CHECK_TEXT(((struct rp_score_cue *)score.turn[1].self)->key, "temperature");
     CHECK_TEXT(((struct rp_score_cue *)score.turn[2].self)->key, "top-p");
+    CHECK_TEXT(((struct rp_score_cue *)score.turn[3].self)->key, "panic");
     CHECK_INT(onset(&score, 0), 96000);
     rp_score_fini(&score);
 }

@@ -233,6 +233,13 @@ static int find_deed(const char *key)
     return -1;
 }
 
+bool rp_rig_is_plain(const char *key)
+{
+    int deed = find_deed(key);
+
+    return deed == PANIC || deed == HAND_OVER;
+}
+
 /* What is learned: by a knob, by none, or a whole line. What is forgotten: a
  * knob or a controller. */
 static rp_status check_learn(const char *key, const char *value)

@@ -55,6 +55,8 @@ uint32_t rp_rig_presets(void);
  * "tempo". RP_EARG is logged. */
 RP_MUST rp_status rp_rig_turn(struct rp_rig *rig, const char *key,
                               const char *value);
+/* A deed whose value does not matter. */
+bool rp_rig_is_plain(const char *key);
 /* Whether rp_rig_turn would take it; logs why not. */
 RP_MUST rp_status rp_rig_check(const char *key, const char *value);
 void rp_rig_panic(struct rp_rig *rig);

@@ -273,7 +273,13 @@ rp_status rp_score_add_cue(struct rp_score *score, const char *text)
     rp_status status;
 
     if (!isdigit((unsigned char)*text) || *end != ' ' || seconds > 1e6 ||
-        sscanf(end, " %31[a-z-]=%n", key, &used) != 1 || !used || !end[used]) {
+        sscanf(end, " %31[a-z-]%n", key, &used) != 1) {
+        return refuse_cue(text);
+    }
+    if (!end[used] && rp_rig_is_plain(key)) {
+        return add_turn(score, seconds, key, "1");
+    }
+    if (end[used] != '=' || !end[++used]) {
         return refuse_cue(text);
     }
     if (!strcmp(key, "call")) {
