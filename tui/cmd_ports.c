@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rt/backend.h"
 #include "rt/log.h"
 #include "rt/port_file.h"
 #include "rt/session.h"
@@ -132,6 +133,26 @@ static rp_status list_remembered(struct listing *listing, const char *path)
     return status;
 }
 
+/* Why there are none, of every MIDI system that this build knows. */
+static void say_none(void)
+{
+    char text[800] = "", why[200];
+    size_t used = 0;
+
+    for (int i = 0; rp_backends[i] && used < sizeof(text); i++) {
+        if (rp_backends[i] != &rp_backend_null &&
+            !(rp_backends[i]->covers && used)) {
+            bool runs = rp_backends[i]->probe(why, sizeof(why));
+
+            used += snprintf(text + used, sizeof(text) - used, "%s%s: %s",
+                             used ? "; " : "", rp_backends[i]->name,
+                             runs ? "nothing is there" : why);
+        }
+    }
+    rp_log(RP_INFO, "ports", "no MIDI ports: %s",
+           used ? text : "this build has neither JACK, ALSA nor RtMidi");
+}
+
 static rp_status list(struct listing *listing, const char *path)
 {
     rp_status status, remembered = RP_OK;
@@ -139,9 +160,7 @@ static rp_status list(struct listing *listing, const char *path)
     printf("%s", listing->json ? "[" : "");
     status = rp_session_ports(listing->backend, each, listing);
     if (!listing->json && !listing->count && status == RP_OK) {
-        rp_log(RP_INFO, "ports",
-               "no MIDI ports: neither a JACK server nor the ALSA sequencer "
-               "runs here, or nothing is connected to them");
+        say_none();
     }
     if (path) {
         remembered = list_remembered(listing, path);
