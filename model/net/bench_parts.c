@@ -144,11 +144,10 @@ const char *const *rp_bench_engine_paths(const struct rp_bench_engine *bench)
     static const char *const one[] = {"", NULL};
     static const char *asked[2];
 
-    if (bench->options.path) {
-        asked[0] = bench->options.path;
-        return asked;
-    }
-    return strcmp(bench->options.ops->name, "cuda") ? one : cuda;
+    if (strcmp(bench->options.ops->name, "cuda"))
+        return one;
+    asked[0] = bench->options.path;
+    return *asked ? asked : cuda;
 }
 
 void rp_bench_engine_take(const char *path)
