@@ -1,6 +1,6 @@
-/* Rollouts of a few candidates by clusters that keep the weights on the chip:
- * finding a cluster that the device takes, and running it some notes at a
- * time, so that a cancel is heard. */
+/* Rollouts of a few candidates by blocks that keep the weights on the chip:
+ * finding what the device takes, and running it some notes at a time, so that
+ * a cancel is heard and a live step gets its turn. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +9,31 @@
 #include "model/play/rollout.h"
 #include "rt/log.h"
 
-enum { NOTES = 16 /* in one launch: longer than loading the weights */ };
+enum {
+    NOTES = 16,  /* in one launch: longer than loading the weights */
+    ENOUGH = 950 /* thousandths of them on the chip: what is left is read while
+                    a field is drawn */
+};
 
 struct rp_cuda_chains {
     struct rp_cuda_memory memory;
     struct rp_cuda_chain chain;
+    uint32_t packed; /* cuda->weights_set of the image */
     volatile uint32_t *going; /* mapped */
 };
+
+/* What is tried, the quickest by reckoning first (README.md): the first that
+ * keeps enough of the weights on the chip is taken, else that which keeps
+ * most. */
+static const struct way {
+    const char *name;
+    enum rp_plan_form form;
+    uint32_t width;
+} ways[] = {{"cluster-fp32", RP_PLAN_CLUSTER, RP_PLAN_FP32},
+            {"cluster-bf16", RP_PLAN_CLUSTER, RP_PLAN_BF16},
+            {"grid-fp32", RP_PLAN_GRID, RP_PLAN_FP32},
+            {"grid-bf16", RP_PLAN_GRID, RP_PLAN_BF16}};
+enum { WAYS = sizeof ways / sizeof *ways };
 
 void rp_cuda_chains_free(struct rp_cuda_chains *chains)
 {
@@ -36,38 +54,102 @@ static struct rp_plan_shape plan_shape(const struct rp_cuda *cuda)
     return shape;
 }
 
+/* ---- choosing ---- */
+
+struct choice {
+    struct rp_cuda_plan plan;
+    const char *name; /* of the way; NULL: nothing yet */
+    char why[120];    /* not */
+};
+
+/* Of all weights, in thousandths. */
+static uint32_t on_chip(const struct rp_cuda_plan *plan)
+{
+    return (uint32_t)((plan->held + plan->kept) * 1000ull / plan->cells);
+}
+
+/* Whether it is better than what was found, and the device takes it. */
+static bool consider(struct rp_cuda *cuda, const struct way *way,
+                     uint32_t blocks, uint32_t bytes, struct choice *choice)
+{
+    const struct rp_plan_shape shape = plan_shape(cuda);
+    const struct rp_plan_room room = {.form = way->form,
+                                      .width = way->width,
+                                      .blocks = blocks,
+                                      .bytes = bytes,
+                                      .scratch = rp_cuda_chain_scratch()};
+    struct rp_cuda_plan plan;
+
+    if (!rp_cuda_plan_make(&plan, &shape, &room, choice->why,
+                           sizeof choice->why) ||
+        (choice->name && on_chip(&plan) <= on_chip(&choice->plan)) ||
+        rp_cuda_chain_fits(&plan) < 1)
+        return false;
+    choice->plan = plan;
+    choice->name = way->name;
+    return true;
+}
+
 /* The cluster that keeps most; of equals the smallest but 8, which is quick
  * and every device with clusters has. */
-static bool choose(struct rp_cuda *cuda, uint32_t bytes,
-                   struct rp_cuda_plan *best)
+static void try_clusters(struct rp_cuda *cuda, const struct way *way,
+                         uint32_t bytes, struct choice *choice)
 {
     static const uint32_t blocks[] = {8, 16, 4, 2, 1};
-    const struct rp_plan_shape shape = plan_shape(cuda);
-    char why[120] = "";
-    bool found = false;
 
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
-        struct rp_cuda_plan plan;
-        if (!rp_cuda_plan_make(&plan, &shape, blocks[i], bytes,
-                               rp_cuda_chain_scratch(), why, sizeof why) ||
-            (found && plan.kept <= best->kept))
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        (void)consider(cuda, way, blocks[i], bytes, choice);
+}
+
+/* As many blocks as there may be, one to a multiprocessor. */
+static void try_grids(struct rp_cuda *cuda, const struct way *way,
+                      const struct cudaDeviceProp *device,
+                      struct choice *choice)
+{
+    for (uint32_t n = (uint32_t)device->multiProcessorCount; n; n--)
+        if (cuda->shape.hidden % n == 0 && cuda->shape.head % n == 0 &&
+            consider(cuda, way, n, (uint32_t)device->sharedMemPerBlockOptin,
+                     choice))
+            break;
+}
+
+static bool choose(struct rp_cuda *cuda, const struct cudaDeviceProp *device,
+                   struct rp_cuda_plan *best)
+{
+    const uint32_t bytes = (uint32_t)device->sharedMemPerBlockOptin;
+    const char *only = getenv("RIPOSTE_CUDA_CHAIN");
+    struct choice choice = {0};
+    bool known = !only;
+
+    for (int i = 0; i < WAYS; i++) {
+        if (only && strcmp(only, ways[i].name))
             continue;
-        if (rp_cuda_chain_clusters(&plan) < 1)
-            continue;
-        *best = plan;
-        found = true;
+        known = true;
+        if (choice.name && on_chip(&choice.plan) >= ENOUGH)
+            break;
+        if (ways[i].form == RP_PLAN_CLUSTER)
+            try_clusters(cuda, &ways[i], bytes, &choice);
+        else
+            try_grids(cuda, &ways[i], device, &choice);
     }
-    if (found) /* what was tried last may have asked for less */
-        found = rp_cuda_chain_clusters(best) > 0;
-    if (found)
+    *best = choice.plan;
+    /* What was tried last may have asked for less. */
+    if (choice.name && rp_cuda_chain_fits(best) > 0)
         rp_log(RP_DEBUG, "cuda",
-               "clusters of %u keep %llu of %llu bytes of weights",
-               best->blocks, (unsigned long long)best->kept,
-               (unsigned long long)best->all);
+               "%s: %u blocks keep %u of %u KiB of weights each, %u of them "
+               "in registers",
+               choice.name, best->blocks, (best->held + best->kept) / 2,
+               best->cells / 2, best->held / 2);
+    else if (!known)
+        rp_log(RP_WARN, "cuda",
+               "no persistent path: RIPOSTE_CUDA_CHAIN=%s is none of "
+               "cluster-fp32, cluster-bf16, grid-fp32, grid-bf16",
+               only);
     else
         rp_log(RP_WARN, "cuda", "no persistent path here: %s",
-               *why ? why : "the device takes no such cluster");
-    return found;
+               *choice.why ? choice.why
+                           : "the device takes no such blocks");
+    return choice.name != NULL;
 }
 
 static void point_at_weights(struct rp_cuda *cuda, struct rp_cuda_chain *chain)
@@ -99,17 +181,30 @@ static void point_at_weights(struct rp_cuda *cuda, struct rp_cuda_chain *chain)
 static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_chains *chains)
 {
     struct rp_cuda_chain *chain = &chains->chain;
+    const struct rp_cuda_plan *plan = &chain->plan;
     const size_t state =
         (size_t)cuda->shape.layers * cuda->shape.hidden * sizeof(float);
+    const size_t words = plan->commons * sizeof *chain->words;
     size_t lane, reader, turn, note;
     rp_status status;
 
     rp_cuda_roll_sizes(&lane, &reader, &turn, &note);
     status = rp_cuda_alloc(cuda, &chains->memory, &chain->lane,
-                           RP_CUDA_CHAINS * chain->plan.blocks * lane);
+                           RP_CUDA_CHAINS * lane);
     if (!status)
         status = rp_cuda_alloc(cuda, &chains->memory, (void **)&chain->state,
                                RP_CUDA_CHAINS * state);
+    if (!status)
+        status = rp_cuda_alloc(cuda, &chains->memory, &chain->image,
+                               (size_t)plan->blocks * plan->cells *
+                                   RP_PLAN_CELL);
+    if (!status)
+        status = rp_cuda_alloc(cuda, &chains->memory, (void **)&chain->words,
+                               words);
+    if (!status)
+        status = rp_cuda_check(
+            cuda, cudaMemsetAsync(chain->words, 0, words, cuda->behind),
+            "a rollout");
     if (!status)
         status = rp_cuda_alloc_mapped(
             cuda, &chains->memory, (void **)&chains->going,
@@ -139,8 +234,7 @@ rp_status rp_cuda_chains_create(struct rp_cuda *cuda,
         return RP_EMEM;
     chains->chain.room = RP_CUDA_CHAINS;
     chains->chain.notes = NOTES;
-    status = choose(cuda, (uint32_t)device.sharedMemPerBlockOptin,
-                    &chains->chain.plan)
+    status = choose(cuda, &device, &chains->chain.plan)
                  ? allocate(cuda, chains)
                  : RP_ENONE;
     if (status) {
@@ -160,6 +254,48 @@ static bool any_going(const struct rp_cuda_chains *chains, uint32_t candidates)
     return false;
 }
 
+static rp_status launch(struct rp_cuda *cuda, struct rp_cuda_chain *chain,
+                        uint32_t first, uint32_t candidates)
+{
+    chain->first = first;
+    chain->round += RP_CUDA_CHAIN_ROUNDS;
+    return rp_cuda_check(
+        cuda, rp_cuda_chain_run(chain, candidates, cuda->behind),
+        "a rollout");
+}
+
+/* Some notes more of those that go on: all beside each other, or, where one
+ * takes the whole device, one after another. */
+static rp_status run_some(struct rp_cuda *cuda, struct rp_cuda_chains *chains,
+                          uint32_t candidates)
+{
+    rp_status status = RP_OK;
+
+    if (chains->chain.plan.form == RP_PLAN_CLUSTER)
+        status = launch(cuda, &chains->chain, 0, candidates);
+    else
+        for (uint32_t i = 0; i < candidates && !status; i++)
+            if (chains->going[i])
+                status = launch(cuda, &chains->chain, i, 1);
+    return status ? status : rp_cuda_wait(cuda, cuda->behind, "a rollout");
+}
+
+/* Candidates to where they begin; weights, where others were set. */
+static rp_status begin(struct rp_cuda *cuda, struct rp_cuda_chains *chains,
+                       uint32_t candidates)
+{
+    cudaError_t error = cudaSuccess;
+
+    if (chains->packed != cuda->weights_set)
+        error = rp_cuda_chain_pack(&chains->chain, cuda->behind);
+    if (!error)
+        error = rp_cuda_chain_begin(&chains->chain, cuda->behind);
+    chains->packed = cuda->weights_set;
+    for (uint32_t i = 0; i < RP_CUDA_CHAINS; i++)
+        chains->going[i] = i < candidates;
+    return rp_cuda_check(cuda, error, "a rollout");
+}
+
 rp_status rp_cuda_chains_run(struct rp_cuda *cuda,
                              struct rp_cuda_chains *chains,
                              const struct rp_rollout *rollout,
@@ -172,23 +308,14 @@ rp_status rp_cuda_chains_run(struct rp_cuda *cuda,
     chain->task = task;
     chain->note = note;
     chain->rolled = rolled;
-    status = rp_cuda_check(cuda, rp_cuda_chain_begin(chain, cuda->behind),
-                           "a rollout");
-    memset((void *)chains->going, 0, RP_CUDA_CHAINS * sizeof *chains->going);
-    while (!status) {
+    status = begin(cuda, chains, rollout->candidates);
+    while (!status && any_going(chains, rollout->candidates)) {
         if (rollout->cancel && atomic_load(rollout->cancel)) {
             /* What was sent is being read. */
             status = rp_cuda_wait(cuda, cuda->behind, "a rollout");
             return status ? status : RP_ECANCEL;
         }
-        status = rp_cuda_check(
-            cuda,
-            rp_cuda_chain_run(chain, rollout->candidates, cuda->behind),
-            "a rollout");
-        if (!status)
-            status = rp_cuda_wait(cuda, cuda->behind, "a rollout");
-        if (!status && !any_going(chains, rollout->candidates))
-            break;
+        status = run_some(cuda, chains, rollout->candidates);
     }
     return status;
 }

@@ -4,137 +4,131 @@
 
 #if RP_CLUSTERS
 
-using namespace rp;
+#include "cuda/block.cuh"
 
-namespace {
+using namespace rp;
 
 /* Every block follows the whole note: it has all of the state and all logits,
  * and draws the same class as the others. Only the products are shared out: a
- * block makes its slice of outputs and writes it into the shared memory of all
- * of them. After that comes an exchange: a barrier in each block, at which all
- * arrive. Who is past exchange r knows that all have done what comes before it,
- * so what was read between r - 2 and r - 1 may be overwritten before r: middle
- * layer and logits need one place each, since they are exchanged in turn. The
- * state has two, since a layer reads the old one while others write the new. */
-struct scratch {
-    rp_indices sparse; /* condition of a field, or input of the step */
-    float p[RP_SOFTMAX_MAX], plain[RP_SOFTMAX_MAX]; /* e^, by rank */
-    float weighed[RP_SOFTMAX_MAX];
-    rp_mask mask;
-    uint32_t ranked; /* classes that are possible */
-    uint8_t order[RP_SOFTMAX_MAX];
-    uint32_t field;
-    bool drawing;
+ * block makes its slice of outputs and tells the others (exchange.cuh). For a
+ * note of F fields and L layers that is 1 + F + L exchanges: the state's part
+ * of all middle layers at once, then the logits field by field, for each block
+ * adds the condition itself; then the layers, one after another. What the
+ * state alone decides of the next step (`own`) is made beside, where nobody
+ * waits for it. */
+
+/* The i-th number that a block wants of a row: of each gate `units` from
+ * rank * units on. */
+struct columns {
+    uint32_t gate, units, rank;
 };
 
-/* What a block knows of its place; the same in all threads. */
-struct cluster {
-    uint32_t rank, rounds; /* exchanges so far */
-    uint64_t *barrier;
-    float *state, *active, *logits;
-    scratch *s;
-    lane *self;
-};
-
-} // namespace
-
-constexpr uint32_t WARP = RP_PLAN_WARP;
-
-template <class T> RP_DEVICE T *at(uint32_t offset, uint32_t count)
+/* Rows of a table that `sparse` lists, the warps in turn: parts of the sums of
+ * n columns. */
+RP_DEVICE void add_rows(const float *table, uint32_t ld,
+                        const rp_indices *sparse, uint32_t n, columns at,
+                        const parts &sums)
 {
-    return rp_shared<T>(offset, count);
-}
+    constexpr uint32_t AT_ONCE = 4;
 
-RP_DEVICE void exchange(const rp_cuda_chain &a, cluster *c)
-{
-    rp_sync();
-    if (rp_thread() < a.plan.blocks)
-        rp_barrier_arrive(c->barrier, rp_thread());
-    if (!rp_thread())
-        rp_barrier_wait(c->barrier, c->rounds & 1);
-    c->rounds++;
-    rp_sync();
-}
-
-/* A number into the same place of every block, by one warp. */
-RP_DEVICE void tell_all(const rp_cuda_chain &a, float *place, float value)
-{
-    uint32_t lane = rp_thread() % WARP;
-
-    if (lane < a.plan.blocks)
-        *rp_cluster_at(place, lane) = value;
-}
-
-RP_DEVICE float sum_warp(float x)
-{
-    for (uint32_t bits = WARP / 2; bits; bits /= 2)
-        x += rp_shuffle_xor(x, bits);
-    return x;
-}
-
-/* A row of a matrix (.., K): kept, or in global memory. */
-RP_DEVICE const float *row_of(uint32_t kept, uint32_t i, const float *matrix,
-                              uint32_t row, uint32_t K)
-{
-    return kept == RP_PLAN_NONE
-               ? matrix + (size_t)row * K
-               : at<float>(kept, (i + 1) * K) + (size_t)i * K;
-}
-
-/* row . x by a warp, the same in all lanes. */
-RP_DEVICE float dot(const float *row, const float *x, uint32_t K)
-{
-    float sum = 0.0f;
-
-    for (uint32_t k = rp_thread() % WARP; k < K; k += WARP)
-        sum = fmaf(row[k], x[k], sum);
-    return sum_warp(sum);
-}
-
-RP_DEVICE float sparse_dot(const float *table, uint32_t ld, uint32_t column,
-                           const rp_indices *sparse)
-{
-    float sum = 0.0f;
-
-    for (uint32_t i = rp_thread() % WARP; i < sparse->count; i += WARP)
-        sum += table[(size_t)sparse->at[i] * ld + column];
-    return sum_warp(sum);
-}
-
-/* ---- one field ---- */
-
-RP_DEVICE void make_actives(const rp_cuda_chain &a, cluster *c, uint32_t f,
-                            const float *top, float *active)
-{
-    const rp_cuda_chain_head &head = a.head[f];
-    const uint32_t H = a.plan.hidden, E = a.plan.head;
-
-    for (uint32_t i = rp_thread() / WARP; i < a.plan.actives;
-         i += rp_threads() / WARP) {
-        uint32_t e = c->rank * a.plan.actives + i;
-        float sum = head.bias[e];
-        if (head.condition)
-            sum += sparse_dot(head.cond, E, e, &c->s->sparse);
-        sum += dot(row_of(a.plan.middle[f], i, head.middle, e, H), top, H);
-        tell_all(a, active + e, sum > 0.0f ? sum : 0.0f);
+    for (uint32_t i = lane_of(); i < n; i += AT_ONCE * RP_PLAN_WARP) {
+        float sum[AT_ONCE] = {};
+#pragma unroll 2
+        for (uint32_t k = warp_of(); k < sparse->count; k += RP_PLAN_WARPS) {
+            const float *row = table + (size_t)sparse->at[k] * ld;
+#pragma unroll
+            for (uint32_t q = 0; q < AT_ONCE; q++)
+                if (i + q * RP_PLAN_WARP < n)
+                    sum[q] += row[rp_plan_gate_row(at.gate, at.units,
+                                                   at.rank,
+                                                   i + q * RP_PLAN_WARP)];
+        }
+#pragma unroll
+        for (uint32_t q = 0; q < AT_ONCE; q++)
+            if (i + q * RP_PLAN_WARP < n)
+                sums.at[warp_of() * sums.rows + i + q * RP_PLAN_WARP] = sum[q];
     }
 }
 
-RP_DEVICE void make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f,
-                           const float *active, float *logits)
+/* The i-th sum's part of this lane's. */
+RP_DEVICE float part_of(const parts &sums, uint32_t i)
+{
+    return sums.at[lane_of() % 8 * sums.rows + i];
+}
+
+/* ---- the heads ---- */
+
+/* W h of the middle layers of all fields. */
+template <bool HELD>
+RP_DEVICE void make_middles(const rp_cuda_chain &a, cluster *c,
+                            const held &held, const float *top)
+{
+    const rp_cuda_plan &plan = a.plan;
+    const uint32_t n = plan.middle.rows;
+
+    if (HELD)
+        multiply_held<RP_PLAN_HELD_MIDDLE>(held.middle, plan.held_middle, top,
+                                           c->sums);
+    multiply(c->weights, plan.width, plan.middle, HELD ? plan.held_middle : 0,
+             plan.middle.strips, top, c->sums);
+    rp_sync();
+    for (uint32_t base = warp_of() * 4; base < n; base += 4 * RP_PLAN_WARPS) {
+        uint32_t i = base + lane_of() / 8;
+        float sum = add_parts(part_of(c->sums, i < n ? i : n - 1));
+        if (i < n)
+            tell(&c->x,
+                 plan.middle_at + i / plan.actives * plan.head +
+                     c->x.rank * plan.actives + i % plan.actives,
+                 sum + c->bias[plan.layers * 4 * plan.units + i]);
+    }
+    await(&c->x, plan.middle_at, plan.fields * plan.head);
+}
+
+/* The middle layer of a field, whole, by each block. */
+RP_DEVICE void make_actives(const rp_cuda_chain &a, cluster *c, uint32_t f)
 {
     const rp_cuda_chain_head &head = a.head[f];
     const uint32_t E = a.plan.head;
-    const uint32_t mine =
-        rp_plan_classes(a.plan.classes[f], a.plan.blocks, c->rank);
+    const float *middle =
+        c->x.common + a.plan.middle_at + a.plan.index[f] * E;
 
-    for (uint32_t i = rp_thread() / WARP; i < mine;
-         i += rp_threads() / WARP) {
-        uint32_t n = c->rank + i * a.plan.blocks;
-        float sum = head.out_bias[n] +
-                    dot(row_of(a.plan.out[f], i, head.out, n, E), active, E);
-        tell_all(a, logits + n, sum);
+    if (head.condition)
+        add_rows(head.cond, E, &c->s->sparse, E, {0, E, 0}, c->sums);
+    rp_sync();
+    for (uint32_t e = rp_thread(); e < E; e += rp_threads()) {
+        float sum = middle[e];
+        for (uint32_t w = 0; head.condition && w < RP_PLAN_WARPS; w++)
+            sum += c->sums.at[w * c->sums.rows + e];
+        c->active[e] = sum > 0.0f ? sum : 0.0f;
     }
+    rp_sync();
+}
+
+/* In turn into one place and the other. */
+RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
+{
+    const rp_cuda_plan &plan = a.plan;
+    const uint32_t place =
+        plan.logits_at + c->turn++ % 2 * (uint32_t)RP_SOFTMAX_MAX;
+    const uint32_t mine =
+        rp_plan_classes(plan.classes[f], plan.blocks, c->x.rank);
+    const uint32_t row = plan.out_row[f], end = row + mine;
+
+    multiply(c->weights, plan.width, plan.out, row / 8, (end + 7) / 8,
+             c->active, c->sums);
+    rp_sync();
+    for (uint32_t base = warp_of() * 4; base < mine;
+         base += 4 * RP_PLAN_WARPS) {
+        uint32_t i = base + lane_of() / 8;
+        uint32_t at = row + (i < mine ? i : mine - 1);
+        float sum = add_parts(part_of(c->sums, at));
+        if (i < mine)
+            tell(&c->x, place + c->x.rank + i * plan.blocks,
+                 sum + c->bias[plan.layers * 4 * plan.units +
+                               plan.middle.rows + at]);
+    }
+    await(&c->x, place, plan.classes[f]);
+    return c->x.common + place;
 }
 
 /* rp_sample's rank and weigh, a thread for each class. */
@@ -227,10 +221,8 @@ RP_DEVICE void draw_once(const rp_cuda_chain &a, cluster *c,
     rp_sync();
 }
 
-RP_DEVICE void draw_field(const rp_cuda_chain &a, cluster *c,
-                          const float *top)
+RP_DEVICE void draw_field(const rp_cuda_chain &a, cluster *c)
 {
-    float *active = c->active, *logits = c->logits;
     scratch *s = c->s;
 
     if (!rp_thread()) {
@@ -238,10 +230,8 @@ RP_DEVICE void draw_field(const rp_cuda_chain &a, cluster *c,
         rp_draw_condition(&c->self->drawing, &c->self->reader, &s->sparse);
     }
     rp_sync();
-    make_actives(a, c, s->field, top, active);
-    exchange(a, c);
-    make_logits(a, c, s->field, active, logits);
-    exchange(a, c);
+    make_actives(a, c, s->field);
+    const float *logits = make_logits(a, c, s->field);
     if (!rp_thread()) {
         memcpy(s->weighed, logits,
                a.plan.classes[s->field] * sizeof *s->weighed);
@@ -256,39 +246,66 @@ RP_DEVICE void draw_field(const rp_cuda_chain &a, cluster *c,
 
 /* ---- one step ---- */
 
-RP_DEVICE float *state_of(const rp_cuda_chain &a, const cluster *c,
-                          uint32_t side, uint32_t layer)
+/* What the next step has of the state before it. */
+RP_DEVICE void make_own(const rp_cuda_chain &a, cluster *c, uint32_t side)
 {
-    return c->state + (side * a.plan.layers + layer) * a.plan.hidden;
+    for (uint32_t l = 0; l < a.plan.layers; l++)
+        multiply(c->weights, a.plan.width, a.plan.own[l], 0,
+                 a.plan.own[l].strips,
+                 c->x.common + state_at(a.plan, side, l),
+                 own_parts(a.plan, c, l));
 }
 
-RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c, uint32_t l,
-                          uint32_t side)
+/* What the layer has of its input: parts of sums. */
+template <bool HELD>
+RP_DEVICE void make_input(const rp_cuda_chain &a, cluster *c,
+                          const held &held, uint32_t l, uint32_t side)
 {
-    const rp_cuda_chain_layer &layer = a.layer[l];
-    const uint32_t H = a.plan.hidden, units = a.plan.units;
-    const float *before = state_of(a, c, side, l);
-    const float *below = l ? state_of(a, c, !side, l - 1) : nullptr;
+    const rp_cuda_plan &plan = a.plan;
+    const columns at = {plan.hidden, plan.units, c->x.rank};
+    uint32_t from = 0;
 
-    for (uint32_t u = rp_thread() / WARP; u < units;
-         u += rp_threads() / WARP) {
-        float gi[3], gh[3];
-        for (uint32_t g = 0; g < 3; g++) {
-            uint32_t i = g * units + u;
-            uint32_t row = rp_plan_gate_row(H, units, c->rank, i);
-            gh[g] = layer.bias_hh[row] +
-                    dot(row_of(a.plan.own[l], i, layer.own, row, H), before,
-                        H);
-            gi[g] = layer.bias_ih[row] +
-                    (l ? dot(row_of(a.plan.input[l], i, layer.input, row, H),
-                             below, H)
-                       : sparse_dot(layer.input, 3 * H, row, &c->s->sparse));
-        }
-        uint32_t unit = c->rank * units + u;
-        tell_all(a, state_of(a, c, !side, l) + unit,
-                 rp_gates(gi, gh, before[unit]));
+    if (!l) {
+        add_rows(a.layer[0].input, 3 * plan.hidden, &c->s->sparse,
+                 3 * plan.units, at, c->sums);
+        return;
     }
-    exchange(a, c);
+    const float *below = c->x.common + state_at(plan, !side, l - 1);
+    if (HELD && l == 1) {
+        from = plan.held_input;
+        multiply_held<RP_PLAN_HELD_INPUT>(held.input, from, below, c->sums);
+    }
+    multiply(c->weights, plan.width, plan.input[l], from,
+             plan.input[l].strips, below, c->sums);
+}
+
+template <bool HELD>
+RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c,
+                          const held &held, uint32_t l, uint32_t side)
+{
+    const rp_cuda_plan &plan = a.plan;
+    const uint32_t n = plan.units;
+    const parts own = own_parts(plan, c, l);
+    const float *before = c->x.common + state_at(plan, side, l);
+    const float *bias = c->bias + l * 4 * n;
+
+    make_input<HELD>(a, c, held, l, side);
+    rp_sync();
+    for (uint32_t base = warp_of() * 4; base < n; base += 4 * RP_PLAN_WARPS) {
+        const uint32_t i = base + lane_of() / 8, u = i < n ? i : n - 1;
+        const uint32_t unit = c->x.rank * n + u;
+        float gi[3], gh[3] = {};
+        for (uint32_t g = 0; g < 2; g++)
+            gi[g] = add_parts(part_of(c->sums, g * n + u) +
+                              part_of(own, g * n + u)) +
+                    bias[g * n + u];
+        gi[2] = add_parts(part_of(c->sums, 2 * n + u)) + bias[2 * n + u];
+        gh[2] = add_parts(part_of(own, 2 * n + u)) + bias[3 * n + u];
+        float now = rp_gates(gi, gh, before[unit]);
+        if (i < n)
+            tell(&c->x, state_at(plan, !side, l) + unit, now);
+    }
+    await(&c->x, state_at(plan, !side, l), plan.hidden);
 }
 
 /* The note is part of the candidate; returns whether it goes on. */
@@ -300,7 +317,7 @@ RP_DEVICE bool take_note(const rp_cuda_chain &a, cluster *c)
     if (self->rolled.why == RP_DRAWN) {
         rp_note note =
             rp_draw_note(&self->drawing, &self->turn, &self->reader);
-        if (!c->rank)
+        if (!c->x.rank)
             ((rp_note *)a.note)[(size_t)self->candidate * most +
                                 self->rolled.notes] = note;
         self->rolled.notes++;
@@ -313,18 +330,23 @@ RP_DEVICE bool take_note(const rp_cuda_chain &a, cluster *c)
     }
     self->done = true;
     self->rolled.logp = (float)self->logp;
-    if (!c->rank)
+    if (!c->x.rank)
         a.rolled[self->candidate] = self->rolled;
     return false;
 }
 
-RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, uint32_t side)
+template <bool HELD>
+RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
+                        uint32_t side)
 {
-    const float *top = state_of(a, c, side, a.plan.layers - 1);
     scratch *s = c->s;
 
+    make_middles<HELD>(a, c, held,
+                       c->x.common + state_at(a.plan, side,
+                                              a.plan.layers - 1));
+    make_own(a, c, side);
     do
-        draw_field(a, c, top);
+        draw_field(a, c);
     while (c->self->rolled.why == RP_DRAWN &&
            c->self->drawing.field != RP_FIELDS);
     rp_sync();
@@ -334,113 +356,92 @@ RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, uint32_t side)
     if (!s->drawing)
         return false;
     for (uint32_t l = 0; l < a.plan.layers; l++)
-        step_layer(a, c, l, side);
+        step_layer<HELD>(a, c, held, l, side);
     return true;
 }
 
 /* ---- the whole ---- */
 
-RP_DEVICE void load_rows(uint32_t kept, uint32_t rows, const float *matrix,
-                         uint32_t K, const rp_cuda_plan &plan, uint32_t rank,
-                         bool gates)
+RP_DEVICE void meet(const rp_cuda_plan &plan)
 {
-    if (kept == RP_PLAN_NONE || !rows)
-        return;
-    float *to = at<float>(kept, rows * K);
-    for (uint32_t i = 0; i < rows; i++) {
-        uint32_t row = gates ? rp_plan_gate_row(plan.hidden, plan.units, rank,
-                                                i)
-                             : i;
-        for (uint32_t k = rp_thread(); k < K; k += rp_threads())
-            to[(size_t)i * K + k] = matrix[(size_t)row * K + k];
-    }
+    if (plan.form == RP_PLAN_CLUSTER)
+        rp_cluster_sync();
+    else
+        rp_sync();
 }
 
-RP_DEVICE void load_weights(const rp_cuda_chain &a, uint32_t rank)
+RP_DEVICE void leave(const rp_cuda_chain &a, const cluster *c, lane *self,
+                     float *state, uint32_t side, bool goes)
 {
     const rp_cuda_plan &plan = a.plan;
-    const uint32_t H = plan.hidden, E = plan.head;
+    const uint32_t H = plan.hidden;
 
-    for (uint32_t l = 0; l < plan.layers; l++) {
-        load_rows(plan.own[l], 3 * plan.units, a.layer[l].own, H, plan, rank,
-                  true);
-        load_rows(plan.input[l], 3 * plan.units, a.layer[l].input, H, plan,
-                  rank, true);
-    }
-    for (uint32_t f = 0; f < RP_PLAN_FIELDS; f++) {
-        uint32_t mine = rp_plan_classes(plan.classes[f], plan.blocks, rank);
-        load_rows(plan.middle[f], plan.actives,
-                  a.head[f].middle + (size_t)rank * plan.actives * H, H, plan,
-                  rank, false);
-        if (plan.out[f] == RP_PLAN_NONE)
-            continue;
-        float *to = at<float>(plan.out[f], mine * E);
-        for (uint32_t i = 0; i < mine; i++)
-            for (uint32_t k = rp_thread(); k < E; k += rp_threads())
-                to[(size_t)i * E + k] =
-                    a.head[f].out[(size_t)(rank + i * plan.blocks) * E + k];
-    }
-}
-
-RP_DEVICE void run_chain(const rp_cuda_chain &a)
-{
-    const rp_cuda_plan &plan = a.plan;
-    const uint32_t candidate = rp_block() / plan.blocks;
-    const uint32_t floats = plan.layers * plan.hidden;
-    cluster c;
-
-    c.rank = rp_cluster_rank();
-    c.rounds = 0;
-    c.barrier = at<uint64_t>(plan.barrier, 1);
-    c.state = at<float>(plan.state, 2 * floats);
-    c.active = at<float>(plan.active, plan.head);
-    c.logits = at<float>(plan.logits, RP_SOFTMAX_MAX);
-    c.s = at<scratch>(plan.scratch, 1);
-    c.self = (lane *)a.lane + (size_t)candidate * plan.blocks + c.rank;
-    if (c.self->done)
-        return; /* all of the cluster */
+    copy_words(self, c->self, sizeof *self);
+    for (uint32_t l = 0; l < plan.layers; l++)
+        for (uint32_t i = rp_thread(); i < H; i += rp_threads())
+            state[l * H + i] = c->x.common[state_at(plan, side, l) + i];
     if (!rp_thread())
-        rp_barrier_init(c.barrier, plan.blocks);
-    for (uint32_t i = rp_thread(); i < floats; i += rp_threads())
-        c.state[i] = a.state[(size_t)candidate * floats + i];
-    load_weights(a, c.rank);
-    rp_cluster_sync();
+        rp_store_release_system(&a.going[c->self->candidate], goes);
+}
+
+template <bool HELD> RP_DEVICE void run_chain(const rp_cuda_chain &a)
+{
+    const rp_cuda_plan &plan = a.plan;
+    const uint32_t candidate = a.first + rp_block() / plan.blocks;
+    cluster c = join(a);
+    lane *self = (lane *)a.lane + candidate;
+    float *state =
+        a.state + (size_t)candidate * plan.layers * plan.hidden;
+    held held;
+
+    if (self->done)
+        return; /* all of the cluster */
+    if (!rp_thread()) {
+        rp_barrier_init(c.x.barrier, 1);
+        rp_barrier_init(c.x.barrier + 1, 1);
+    }
+    copy_words(c.self, self, sizeof *self);
+    load_state(plan, &c, state);
+    load_biases(a, &c);
+    load_weights(plan, c.weights);
+    if (HELD) {
+        load_held<RP_PLAN_HELD_INPUT>(held.input, plan.held_input, c.weights,
+                                      plan.input[1]);
+        load_held<RP_PLAN_HELD_MIDDLE>(held.middle, plan.held_middle,
+                                       c.weights, plan.middle);
+    }
+    meet(plan);
     uint32_t side = 0;
     bool goes = true;
     for (uint32_t n = 0; n < a.notes && goes; n++) {
-        goes = run_note(a, &c, side);
+        goes = run_note<HELD>(a, &c, held, side);
         side ^= goes;
     }
-    rp_cluster_sync(); /* nobody leaves while others write to it */
-    if (c.rank)
-        return;
-    for (uint32_t i = rp_thread(); i < floats; i += rp_threads())
-        a.state[(size_t)candidate * floats + i] = c.state[side * floats + i];
-    if (!rp_thread())
-        rp_store_release_system(&a.going[candidate], goes);
+    meet(plan); /* nobody leaves while others write to it */
+    if (!c.x.rank)
+        leave(a, &c, self, state, side, goes);
 }
 
 #endif
 
-RP_KERNEL chain_kernel(rp_cuda_chain a)
+template <bool HELD> RP_KERNEL chain_kernel(rp_cuda_chain a)
 {
 #if RP_CLUSTERS
-    run_chain(a);
+    run_chain<HELD>(a);
 #endif
 }
 
-/* One block for each block of each cluster. */
+/* One block for each candidate. */
 RP_KERNEL begin_kernel(rp_cuda_chain a)
 {
     using namespace rp;
-    const uint32_t candidate = rp_block() / a.plan.blocks;
+    const uint32_t candidate = rp_block();
     const uint32_t floats = a.plan.layers * a.plan.hidden;
-    lane *self = (lane *)a.lane + rp_block();
+    lane *self = (lane *)a.lane + candidate;
 
     lane_begin(self, a.task, candidate);
-    if (rp_block() % a.plan.blocks == 0)
-        copy_words(a.state + (size_t)candidate * floats, a.task->state,
-                   floats * sizeof(float));
+    copy_words(a.state + (size_t)candidate * floats, a.task->state,
+               floats * sizeof(float));
     if (!rp_thread()) {
         self->done = candidate >= a.task->candidates;
         lane_begin_note(self, a.task->from);
@@ -461,35 +462,43 @@ static rp_grid grid_of(const rp_cuda_plan *plan, uint32_t candidates)
     rp_grid grid = {};
 
     grid.x = candidates * plan->blocks;
-    grid.threads = plan->threads;
+    grid.threads = RP_PLAN_THREADS;
     grid.shared = plan->shared;
-    grid.cluster = plan->blocks;
+    grid.cluster = plan->form == RP_PLAN_CLUSTER ? plan->blocks : 0;
+    grid.together = plan->form == RP_PLAN_GRID;
     return grid;
 }
 
-int rp_cuda_chain_clusters(const struct rp_cuda_plan *plan)
+static void (*kernel_for(const rp_cuda_plan *plan))(rp_cuda_chain)
 {
-    if (rp_allow(chain_kernel, plan->shared, plan->blocks > 8)) {
+    return plan->held ? chain_kernel<true> : chain_kernel<false>;
+}
+
+int rp_cuda_chain_fits(const struct rp_cuda_plan *plan)
+{
+    const rp_grid grid = grid_of(plan, 1);
+
+    if (rp_allow(kernel_for(plan), plan->shared, grid.cluster > 8)) {
         (void)cudaGetLastError();
         return 0;
     }
-    return rp_clusters(chain_kernel, grid_of(plan, 1));
+    return grid.together ? rp_together(kernel_for(plan), grid)
+                         : rp_clusters(kernel_for(plan), grid);
 }
 
 cudaError_t rp_cuda_chain_begin(const struct rp_cuda_chain *chain,
                                 cudaStream_t stream)
 {
-    rp_grid grid = grid_of(&chain->plan, chain->room);
+    rp_grid grid = {};
 
+    grid.x = chain->room;
     grid.threads = 64;
-    grid.shared = 0;
-    grid.cluster = 0;
     return rp_launch(begin_kernel, grid, stream, *chain);
 }
 
 cudaError_t rp_cuda_chain_run(const struct rp_cuda_chain *chain,
                               uint32_t candidates, cudaStream_t stream)
 {
-    return rp_launch(chain_kernel, grid_of(&chain->plan, candidates), stream,
-                     *chain);
+    return rp_launch(kernel_for(&chain->plan),
+                     grid_of(&chain->plan, candidates), stream, *chain);
 }

@@ -162,20 +162,11 @@ RP_DEVICE void rp_cluster_sync()
     __syncthreads();
 #endif
 }
-/* Another block's copy of something in this block's shared memory. */
-template <class T> RP_DEVICE T *rp_cluster_at(T *mine, uint32_t rank)
-{
-#if __CUDA_ARCH__ >= 900
-    return cooperative_groups::this_cluster().map_shared_rank(mine, rank);
-#else
-    return mine;
-#endif
-}
-
-/* A barrier in shared memory that blocks of a cluster arrive at: complete, and
- * ready for the next round, when `count` arrived. What a block wrote before a
- * thread of it arrived is there for who waited. parity: of the rounds before.
- */
+/* A barrier in shared memory that counts bytes which blocks of a cluster send:
+ * complete, and ready for the next round, when as many have come as one thread
+ * of its block said it expects. Who waited sees them. parity: of the rounds
+ * before. A send for the next round may not come before this one is complete;
+ * bytes that come before they are expected are counted. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
 #define RP_CLUSTERS 0
 #else
@@ -192,14 +183,26 @@ RP_DEVICE void rp_barrier_init(uint64_t *barrier, uint32_t count)
                  "r"(count)
                  : "memory");
 }
-RP_DEVICE void rp_barrier_arrive(uint64_t *mine, uint32_t rank)
+RP_DEVICE void rp_barrier_expect(uint64_t *mine, uint32_t bytes)
 {
-    asm volatile("{\n.reg .b32 there;\n"
-                 "mapa.shared::cluster.u32 there, %0, %1;\n"
-                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
-                 "[there];\n}" ::"r"(rp_shared_address(mine)),
-                 "r"(rank)
+    asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, "
+                 "[%0], %1;" ::"r"(rp_shared_address(mine)),
+                 "r"(bytes)
                  : "memory");
+}
+/* Into another block's copy of *mine; its copy of the barrier counts it. */
+RP_DEVICE void rp_send(float *mine, uint32_t rank, float value,
+                       uint64_t *barrier)
+{
+    asm volatile(
+        "{\n.reg .b32 there, counts;\n"
+        "mapa.shared::cluster.u32 there, %0, %2;\n"
+        "mapa.shared::cluster.u32 counts, %1, %2;\n"
+        "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 "
+        "[there], %3, [counts];\n}" ::"r"(rp_shared_address(mine)),
+        "r"(rp_shared_address(barrier)), "r"(rank),
+        "r"(__float_as_uint(value))
+        : "memory");
 }
 RP_DEVICE void rp_barrier_wait(uint64_t *barrier, uint32_t parity)
 {
@@ -214,6 +217,43 @@ RP_DEVICE void rp_barrier_wait(uint64_t *barrier, uint32_t parity)
     while (!done);
 }
 #endif
+
+/* Words in global memory that blocks tell each other, each by itself: a number
+ * and what says that it is the one meant. Never from a cache of one
+ * multiprocessor. */
+RP_DEVICE void rp_word_store(uint64_t *at, uint64_t word)
+{
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(at), "l"(word)
+                 : "memory");
+}
+/* Two, from a multiple of 16 bytes on. */
+RP_DEVICE void rp_word_load2(const uint64_t *at, uint64_t word[2])
+{
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(word[0]), "=l"(word[1])
+                 : "l"(at)
+                 : "memory");
+}
+
+/* Two numbers as bf16 in one word, the first in its low half. */
+RP_DEVICE uint32_t rp_pair(float low, float high)
+{
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+/* sum (16, 8) += a (16, 16) b (16, 8) by one warp, pairs of bf16, sums fp32.
+ * Of a, lane t has row t / 4, columns t % 4 * 2 and one more (a[0]), 8 rows
+ * below (a[1]), 8 columns on (a[2], a[3]); of b, rows t % 4 * 2 and one more
+ * of column t / 4 (b[0]), 8 rows below (b[1]); of sum, row t / 4, columns
+ * t % 4 * 2 and one more, and 8 rows below. */
+RP_DEVICE void rp_mma(float sum[4], const uint32_t a[4], const uint32_t b[2])
+{
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
 
 /* Tensor cores: acc (16, 16) += a (16, 16) b (16, 16) by one warp, cells of
  * bf16 in shared memory, sums in fp32. a is row-major; b is given by columns,
@@ -314,6 +354,20 @@ int rp_clusters(void (*kernel)(A), const rp_grid &grid)
         return 0;
     }
     return clusters;
+}
+
+/* How many blocks of a grid can be on a multiprocessor at once. */
+template <class A>
+int rp_together(void (*kernel)(A), const rp_grid &grid)
+{
+    int blocks = 0;
+
+    if (cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+            &blocks, (const void *)kernel, (int)grid.threads, grid.shared)) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    return blocks;
 }
 
 #endif

@@ -236,6 +236,7 @@ rp_status rp_cuda_weights_set(struct rp_cuda *cuda, const float *params)
     struct packing packing = {.device = cuda->weights};
     rp_status status;
 
+    cuda->weights_set++;
     pack_all(cuda, &packing);
     packing.to = calloc(packing.used, sizeof(float));
     if (!packing.to)

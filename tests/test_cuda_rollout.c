@@ -85,6 +85,36 @@ static void hear_phrase(struct scene *scene)
                   RP_OK);
 }
 
+static void round_view(float *params, const struct rp_view *view)
+{
+    for (size_t i = 0; i < (size_t)view->rows * view->columns; i++) {
+        float *x = &params[view->offset + i];
+        uint32_t bits;
+        memcpy(&bits, x, sizeof bits);
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+        memcpy(x, &bits, sizeof bits);
+    }
+}
+
+/* Matrices to what bf16 has of them; tables and biases stay. */
+static void round_weights(float *params, const struct rp_layout *at,
+                          const struct rp_shape *shape)
+{
+    for (uint32_t l = 0; l < shape->layers; l++) {
+        round_view(params, &at->view[at->weight_hh[l]]);
+        if (l)
+            round_view(params, &at->view[at->weight_ih[l]]);
+    }
+    for (int f = 0; f < RP_FIELDS; f++) {
+        if (!rp_vocabulary_classes(&shape->vocabulary, (enum rp_field)f))
+            continue;
+        round_view(params, &at->view[at->head_hidden[f]]);
+        round_view(params, &at->view[at->head_out[f]]);
+    }
+}
+
+static bool rounded; /* so they are in scenes that begin now */
+
 static void scene_init(struct scene *scene, const struct rp_shape *shape)
 {
     struct rp_layout layout;
@@ -101,6 +131,8 @@ static void scene_init(struct scene *scene, const struct rp_shape *shape)
     rp_shape_init_params(shape, 6, scene->params);
     for (size_t i = 0; i < layout.size; i++)
         scene->params[i] *= 3.0f; /* so that it has opinions */
+    if (rounded)
+        round_weights(scene->params, &layout, shape);
     scene->cpu = make_engine(&rp_engine_cpu, scene);
     scene->cuda = make_engine(device ? device : rp_engine_module.ops, scene);
     hear_phrase(scene);
@@ -177,6 +209,7 @@ static const struct rp_shape shapes[] = {
     {1, 32, 16, {24, true}},
     {2, 48, 32, {24, true, true, true, true, true, true, true}},
     {2, 32, 16, {24, false, true, false, false, true}},
+    {2, 512, 48, {24, true, true}},
 };
 
 static void test_same(void)
@@ -250,39 +283,62 @@ static void check_chain(struct scene *scene, uint32_t many)
 
     CHECK_INT(rp_rollout_run(scene->cpu, 0, SLOTS, &a), RP_OK);
     CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &b), RP_OK);
+    if (many == 1) /* of a large network */
+        again = there;
     uint64_t kernels = fake_cuda.kernels;
     fake_cuda.seed += 10; /* the same bits in whatever order threads run */
-    CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &c), RP_OK);
-    CHECK(device || fake_cuda.kernels - kernels <= 3); /* all in one */
+    if (many > 1)
+        CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &c), RP_OK);
+    CHECK(device || fake_cuda.kernels - kernels <= 1 + many);
     CHECK(same_notes(there.note, again.note, MANY * MOST));
     CHECK(same_rolled(there.rolled, again.rolled, many));
     for (uint32_t i = 0; i < many; i++)
         compare_chain(&here, &there, i);
 }
 
-/* Clusters of several sizes, with room for all weights, for some, for none. */
+struct way {
+    const char *name;
+    uint32_t shape, clusters, shared; /* bytes in KiB */
+    uint32_t candidates;
+};
+
+/* Where weights are bf16, of a network whose weights are: the products are as
+ * exact then as they are otherwise. */
+static void check_way(const struct way *way, uint32_t seed)
+{
+    struct scene scene;
+
+    rounded = strstr(way->name, "bf16") != NULL;
+
+    fake_cuda_reset();
+    fake_cuda.seed = seed;
+    fake_cuda.clusters = way->clusters;
+    fake_cuda.shared = way->shared * 1024;
+    setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
+    setenv("RIPOSTE_CUDA_CHAIN", way->name, 1);
+    scene_init(&scene, &shapes[way->shape]);
+    check_chain(&scene, way->candidates);
+    scene_fini(&scene);
+    rounded = false;
+    CHECK_INT(fake_cuda.live, 0);
+    unsetenv("RIPOSTE_CUDA_CHAIN");
+    unsetenv("RIPOSTE_CUDA_PATH");
+}
+
+/* Clusters of several sizes and grids, with room for all weights, for some,
+ * for none. */
 static void test_chain(void)
 {
-    static const struct {
-        uint32_t shape, clusters, shared;
-    } way[] = {{0, 8, 227 * 1024}, {1, 4, 60 * 1024}, {2, 16, 12 * 1024},
-               {0, 1, 20 * 1024}};
+    static const struct way ways[] = {
+        {"cluster-fp32", 0, 8, 227, 3}, {"cluster-fp32", 1, 4, 60, 3},
+        {"cluster-fp32", 2, 16, 25, 2}, {"cluster-fp32", 0, 1, 26, 3},
+        {"cluster-bf16", 1, 16, 227, 3}, {"cluster-bf16", 2, 2, 25, 3},
+        {"cluster-bf16", 3, 16, 227, 1}, {"grid-fp32", 1, 0, 227, 3},
+        {"grid-fp32", 2, 0, 25, 2},      {"grid-bf16", 0, 0, 227, 3}};
 
-    setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
     candidates = drawn = 0;
-    for (uint32_t i = 0; i < sizeof way / sizeof *way; i++) {
-        struct scene scene;
-        fake_cuda_reset();
-        fake_cuda.seed = i + 1;
-        fake_cuda.clusters = way[i].clusters;
-        fake_cuda.shared = way[i].shared;
-        scene_init(&scene, &shapes[way[i].shape]);
-        check_chain(&scene, 1);
-        check_chain(&scene, 6);
-        scene_fini(&scene);
-        CHECK_INT(fake_cuda.live, 0);
-    }
-    unsetenv("RIPOSTE_CUDA_PATH");
+    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        check_way(&ways[i], i + 1);
     printf("persistent: %u candidates, %u notes; %u are not the CPU's; of the "
            "others the log-likelihoods differ by up to %.2g\n",
            candidates, drawn, other, worst);

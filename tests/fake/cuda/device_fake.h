@@ -107,22 +107,35 @@ template <class T> T *rp_cluster_at(T *mine, uint32_t rank)
     return static_cast<T *>(fake_cuda_remote(mine, rank));
 }
 
-/* Count, arrived and rounds of a barrier, 16, 16 and 32 bits. */
 RP_DEVICE void rp_barrier_init(uint64_t *barrier, uint32_t count)
 {
-    *barrier = (uint64_t)count << 48;
+    fake_cuda_barrier_init(barrier, count);
 }
-RP_DEVICE void rp_barrier_arrive(uint64_t *mine, uint32_t rank)
+RP_DEVICE void rp_barrier_expect(uint64_t *mine, uint32_t bytes)
 {
-    uint64_t *at = rp_cluster_at(mine, rank);
-    *at += (uint64_t)1 << 32;
-    if ((*at >> 32 & 0xffff) == *at >> 48)
-        *at = (*at & ~((uint64_t)0xffff << 32)) + 1;
+    fake_cuda_barrier_expect(mine, bytes);
+}
+/* Arrives when it likes to. */
+RP_DEVICE void rp_send(float *mine, uint32_t rank, float value,
+                       uint64_t *barrier)
+{
+    fake_cuda_send(rp_cluster_at(mine, rank), value,
+                   rp_cluster_at(barrier, rank));
 }
 RP_DEVICE void rp_barrier_wait(uint64_t *barrier, uint32_t parity)
 {
-    while ((*barrier & 1) == parity)
+    while (fake_cuda_barrier_parity(barrier) == parity)
         fake_cuda_yield();
+}
+
+RP_DEVICE void rp_word_store(uint64_t *at, uint64_t word) { *at = word; }
+RP_DEVICE void rp_word_load2(const uint64_t *at, uint64_t word[2])
+{
+    if ((uintptr_t)at % 16)
+        fake_cuda_wrong("two words that are not aligned");
+    fake_cuda_yield();
+    word[0] = at[0];
+    word[1] = at[1];
 }
 
 typedef uint16_t rp_cell;
@@ -138,6 +151,33 @@ RP_DEVICE float rp_cell_wide(rp_cell x)
     float wide;
     memcpy(&wide, &bits, sizeof wide);
     return wide;
+}
+RP_DEVICE uint32_t rp_pair(float low, float high)
+{
+    return (uint32_t)rp_cell_from(low) | (uint32_t)rp_cell_from(high) << 16;
+}
+RP_DEVICE float rp_pair_of(const uint32_t *pairs, uint32_t i)
+{
+    return rp_cell_wide((rp_cell)(pairs[i / 2] >> i % 2 * 16));
+}
+RP_DEVICE void rp_mma(float sum[4], const uint32_t a[4], const uint32_t b[2])
+{
+    struct fragment {
+        uint32_t a[4], b[2];
+    } mine, all[32];
+    uint32_t lane = rp_thread() % 32;
+
+    memcpy(mine.a, a, sizeof mine.a);
+    memcpy(mine.b, b, sizeof mine.b);
+    fake_cuda_gather(&mine, all, sizeof mine);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t k = 0; k < 16; k++) {
+            uint32_t row = i / 2, column = lane % 4 * 2 + i % 2;
+            const fragment *from = &all[lane / 4 * 4 + k % 8 / 2];
+            const fragment *by = &all[column * 4 + k % 8 / 2];
+            sum[i] += rp_pair_of(&from->a[k / 8 * 2 + row], k % 2) *
+                      rp_pair_of(&by->b[k / 8], k % 2);
+        }
 }
 /* A lane has half a row of the 16 x 16. */
 struct rp_sums {
@@ -196,6 +236,10 @@ cudaError_t rp_allow(void (*)(A), uint32_t shared, bool)
 template <class A> int rp_clusters(void (*)(A), const rp_grid &grid)
 {
     return fake_cuda_clusters(grid.cluster);
+}
+template <class A> int rp_together(void (*)(A), const rp_grid &)
+{
+    return 1;
 }
 
 #endif

@@ -6,8 +6,8 @@
  * threads of a kernel run in an order that the seed chooses, and change
  * wherever they synchronize: code that needs an order it did not ask for
  * gives other results under another seed. Blocks run one after another unless
- * they are a cluster or the grid is cooperative. One thread of the program at
- * a time may use it. */
+ * they are a cluster or the grid is cooperative. Threads of the program take
+ * turns, call by call. */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
 
@@ -31,6 +31,8 @@ struct fake_cuda {
     uint32_t seed;        /* of the order of threads */
     uint32_t fail_memory; /* the so many-th allocation from now; 0: none */
     uint32_t fail_launch; /* the so many-th kernel from now loses the device */
+    uint32_t fail_capture; /* the so many-th thing that is captured from now
+                              spoils the capture */
     uint32_t stall;       /* from the so many-th kernel on none ends */
     bool lost;            /* every call from now on fails */
     /* Counted. */
@@ -59,6 +61,10 @@ void *fake_cuda_remote(void *mine, uint32_t rank);
 void fake_cuda_shuffle(const void *in, void *out, size_t size, uint32_t bits);
 /* out: what all 32 of the warp have. */
 void fake_cuda_gather(const void *in, void *out, size_t size);
+void fake_cuda_barrier_init(uint64_t *barrier, uint32_t count);
+void fake_cuda_barrier_expect(uint64_t *barrier, uint32_t bytes);
+uint32_t fake_cuda_barrier_parity(const uint64_t *barrier);
+void fake_cuda_send(float *to, float value, uint64_t *barrier);
 void fake_cuda_copy(void *to, const void *from, size_t size);
 void fake_cuda_copy_group(void);
 void fake_cuda_copied(uint32_t but);

@@ -32,6 +32,7 @@ enum {
     FIBERS_MAX = 16 * 1024, /* at once */
     WARP = 32,
     COPIES = 64,             /* of a thread on their way */
+    SENDS = 64 * 1024,       /* to other blocks, on their way */
     YIELDS_MAX = 20 * 1000 * 1000
 };
 
@@ -92,13 +93,26 @@ struct copy {
     uint32_t group;
 };
 
+/* In 64 bits of shared memory: arrivals and bytes that are still to come. */
+struct counter {
+    int32_t bytes;
+    uint8_t count, pending;
+    uint16_t rounds;
+};
+_Static_assert(sizeof(struct counter) == sizeof(uint64_t), "a barrier");
+
+struct send {
+    float *to, value;
+    uint64_t *barrier;
+};
+
 struct fiber {
     struct fake_self self;
     struct place place;
     uint32_t block; /* in its group */
     const struct barrier *waits;
     bool done, awaited;
-    unsigned char value[16]; /* that others of the warp may ask for */
+    unsigned char value[32]; /* that others of the warp may ask for */
     struct copy copy[COPIES];
     uint32_t copies, group;
 #if ASAN
@@ -115,6 +129,8 @@ static struct {
     uint32_t *ready, count; /* who could run now */
     unsigned char **shared; /* of each block */
     struct barrier *barrier[FAKE_SCOPES];
+    struct send *send; /* (SENDS) */
+    uint32_t sends;
     struct place main;
     struct fiber *now;
     uint64_t yields;
@@ -237,8 +253,69 @@ void fake_cuda_sync(enum fake_scope scope)
     fake_cuda_yield(); /* not always the last one first */
 }
 
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+
+    if (!memory)
+        abort();
+    return memory;
+}
+
+/* ---- what blocks send each other ---- */
+
+static void count_bytes(uint64_t *barrier, int32_t more, uint32_t arrived)
+{
+    struct counter *counter = (struct counter *)barrier;
+
+    counter->bytes += more;
+    counter->pending -= (uint8_t)arrived;
+    if (counter->pending || counter->bytes)
+        return;
+    counter->pending = counter->count;
+    counter->rounds++;
+}
+
+void fake_cuda_barrier_init(uint64_t *barrier, uint32_t count)
+{
+    *(struct counter *)barrier =
+        (struct counter){.count = (uint8_t)count, .pending = (uint8_t)count};
+}
+
+void fake_cuda_barrier_expect(uint64_t *barrier, uint32_t bytes)
+{
+    count_bytes(barrier, (int32_t)bytes, 1);
+}
+
+uint32_t fake_cuda_barrier_parity(const uint64_t *barrier)
+{
+    return ((const struct counter *)barrier)->rounds & 1;
+}
+
+void fake_cuda_send(float *to, float value, uint64_t *barrier)
+{
+    if (!all.send)
+        all.send = zeroed(SENDS, sizeof *all.send);
+    if (all.sends == SENDS)
+        fake_cuda_wrong("too much is sent");
+    all.send[all.sends++] = (struct send){to, value, barrier};
+}
+
+/* One of them, whichever. */
+static void arrive(void)
+{
+    uint32_t which = next_random() % all.sends;
+    struct send send = all.send[which];
+
+    all.send[which] = all.send[--all.sends];
+    *send.to = send.value;
+    count_bytes(send.barrier, -(int32_t)sizeof(float), 0);
+}
+
 void fake_cuda_yield(void)
 {
+    for (uint32_t i = 0; i < 2 && all.sends; i++)
+        arrive();
     all.yields++;
     make_ready(all.now);
     leave(false);
@@ -327,15 +404,6 @@ void fake_cuda_copied(uint32_t but)
     self->copies = left;
 }
 
-static void *zeroed(size_t count, size_t size)
-{
-    void *memory = calloc(count ? count : 1, size);
-
-    if (!memory)
-        abort();
-    return memory;
-}
-
 static void make_barriers(void)
 {
     const uint32_t threads = all.launch->threads;
@@ -394,12 +462,15 @@ static void free_group(void)
         free(all.barrier[s]);
     free(all.fiber);
     free(all.ready);
+    free(all.send);
 }
 
 static bool run_group(uint32_t first)
 {
     all.fiber = zeroed(all.fibers, sizeof *all.fiber);
     all.ready = zeroed(all.fibers, sizeof *all.ready);
+    all.send = NULL;
+    all.sends = 0;
     all.done = all.count = 0;
     all.yields = 0;
     make_barriers();
@@ -413,6 +484,8 @@ static bool run_group(uint32_t first)
     fake_cuda_self = NULL;
     if (!all.count && all.done < all.fibers)
         fake_cuda_wrong("threads wait for others that never come");
+    if (!all.count && all.sends)
+        fake_cuda_wrong("blocks ended with something on its way to them");
     free_group();
     return all.done == all.fibers;
 }

@@ -1,0 +1,153 @@
+/* What a block of a chain has at hand, and how it gets it: its place among the
+ * others, its weights, what a draw needs. */
+#ifndef RP_CUDA_BLOCK_CUH
+#define RP_CUDA_BLOCK_CUH
+
+#include "cuda/exchange.cuh"
+#include "cuda/lane.cuh"
+#include "cuda/product.cuh"
+
+namespace rp {
+namespace {
+
+struct scratch {
+    lane self;
+    rp_indices sparse; /* condition of a field, or input of the step */
+    float p[RP_SOFTMAX_MAX], plain[RP_SOFTMAX_MAX]; /* e^, by rank */
+    float weighed[RP_SOFTMAX_MAX];
+    rp_mask mask;
+    uint32_t ranked; /* classes that are possible */
+    uint8_t order[RP_SOFTMAX_MAX];
+    uint32_t field;
+    bool drawing;
+};
+
+/* What a block knows of its place; the same in all threads. */
+struct cluster {
+    exchange x;
+    image weights;
+    parts sums;
+    float *active, *own_sums, *bias;
+    uint32_t turn; /* fields so far: which place logits have */
+    scratch *s;
+    lane *self;
+};
+
+template <class T> RP_DEVICE T *at(uint32_t offset, uint32_t count)
+{
+    return rp_shared<T>(offset, count);
+}
+
+/* Place of a state. */
+RP_DEVICE uint32_t state_at(const rp_cuda_plan &plan, uint32_t side,
+                            uint32_t layer)
+{
+    return (side * plan.layers + layer) * plan.stride;
+}
+
+RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,
+                          uint32_t l)
+{
+    const uint32_t rows = plan.own[l].strips * RP_PLAN_STRIP;
+    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows};
+
+    return own;
+}
+
+RP_DEVICE void load_weights(const rp_cuda_plan &plan, const image &image)
+{
+    constexpr uint32_t AT_ONCE = 32;
+    const uint32_t shares = plan.kept * RP_PLAN_WARP;
+    const share *from = image.all + (size_t)plan.held * RP_PLAN_WARP;
+    share *to = at<share>(plan.weights, shares);
+
+    for (uint32_t base = 0; base < shares; base += AT_ONCE * rp_threads()) {
+        for (uint32_t k = 0; k < AT_ONCE; k++) {
+            uint32_t i = base + k * rp_threads() + rp_thread();
+            if (i < shares)
+                rp_copy16(to + i, from + i);
+        }
+        rp_copy_group();
+        rp_copied<0>();
+    }
+}
+
+/* Of gates r and z both biases, n's two apart; of the middle layers; of the
+ * classes. */
+RP_DEVICE void load_biases(const rp_cuda_chain &a, cluster *c)
+{
+    const rp_cuda_plan &plan = a.plan;
+    const uint32_t n = plan.units, H = plan.hidden;
+    float *to = c->bias;
+
+    for (uint32_t l = 0; l < plan.layers; l++, to += 4 * n)
+        for (uint32_t i = rp_thread(); i < 4 * n; i += rp_threads()) {
+            uint32_t own = i / n == 3 ? i - n : i;
+            uint32_t row = rp_plan_gate_row(H, n, c->x.rank, own);
+            float bias = i / n == 3 ? 0.0f : a.layer[l].bias_ih[row];
+            if (i / n != 2)
+                bias += a.layer[l].bias_hh[row];
+            to[i] = bias;
+        }
+    for (uint32_t f = 0; f < RP_PLAN_FIELDS; f++) {
+        const uint32_t mine =
+            rp_plan_classes(plan.classes[f], plan.blocks, c->x.rank);
+        if (!plan.classes[f])
+            continue;
+        for (uint32_t i = rp_thread(); i < plan.actives; i += rp_threads())
+            to[plan.index[f] * plan.actives + i] =
+                a.head[f].bias[c->x.rank * plan.actives + i];
+        for (uint32_t i = rp_thread(); i < mine; i += rp_threads())
+            to[plan.middle.rows + plan.out_row[f] + i] =
+                a.head[f].out_bias[c->x.rank + i * plan.blocks];
+    }
+}
+
+RP_DEVICE cluster join(const rp_cuda_chain &a)
+{
+    const rp_cuda_plan &plan = a.plan;
+    cluster c;
+
+    c.x.blocks = plan.blocks;
+    c.x.rank = rp_block() % plan.blocks;
+    c.x.rounds = 0;
+    c.x.tag = a.round;
+    c.x.barrier = at<uint64_t>(plan.barrier, 2);
+    c.x.words = plan.form == RP_PLAN_GRID ? a.words : nullptr;
+    c.x.common = at<float>(plan.common, plan.commons);
+    c.weights.kept = at<share>(plan.weights, plan.kept * RP_PLAN_WARP);
+    c.weights.all = (const share *)a.image +
+                    (size_t)c.x.rank * plan.cells * RP_PLAN_WARP;
+    c.weights.held = plan.held;
+    c.weights.end = plan.held + plan.kept;
+    c.sums.at = at<float>(plan.sums, RP_PLAN_WARPS * plan.sum_rows);
+    c.sums.rows = plan.sum_rows;
+    c.active = at<float>(plan.active, plan.head);
+    c.own_sums = at<float>(plan.own_sums, 1);
+    c.bias = at<float>(plan.bias, 1);
+    c.turn = 0;
+    c.s = at<scratch>(plan.scratch, 1);
+    c.self = &c.s->self;
+    return c;
+}
+
+/* What is beyond a vector's end is multiplied, too. */
+RP_DEVICE void load_state(const rp_cuda_plan &plan, cluster *c,
+                          const float *state)
+{
+    const uint32_t H = plan.hidden, E = plan.head;
+    const uint32_t actives =
+        (E + RP_PLAN_COLUMNS - 1) / RP_PLAN_COLUMNS * RP_PLAN_COLUMNS;
+
+    for (uint32_t l = 0; l < 2 * plan.layers; l++)
+        for (uint32_t i = rp_thread(); i < plan.stride; i += rp_threads())
+            c->x.common[l * plan.stride + i] =
+                l < plan.layers && i < H ? state[l * H + i] : 0.0f;
+    for (uint32_t i = E + rp_thread(); i < actives; i += rp_threads())
+        c->active[i] = 0.0f;
+}
+
+} // namespace
+} // namespace rp
+
+#endif
