@@ -397,12 +397,14 @@ static bool is_auto(const struct rp_train_knob *knob, const void *at)
 /* As few digits as give the same float again. */
 static void shortest(float value, char *text, size_t size)
 {
-    for (int digits = 1; digits <= 9; digits++) {
-        int used = snprintf(text, size, "%.*g", digits, (double)value);
+    char number[32]; /* 9 digits, sign, point and exponent */
 
-        if (used < (int)size && strtof(text, NULL) == value)
-            return;
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(number, sizeof(number), "%.*g", digits, (double)value);
+        if (strtof(number, NULL) == value)
+            break;
     }
+    snprintf(text, size, "%s", number);
 }
 
 const char *rp_train_knob_text(const struct rp_train_knob *knob,
