@@ -151,23 +151,50 @@ static void test_one_hand(void)
     free_model(&line);
 }
 
-/* A note that is held when its successors come has its length in the end. */
+/* A note that is held when its successors come has its length in the end; in
+ * one voice it ends where they begin, and the call when the last key is let
+ * go. */
 static void test_held(void)
+{
+    struct rp_model model_of[2] = { melodic("polyphony"), melodic("melody") };
+
+    for (int one = 0; one < 2; one++) {
+        listen_to(&model_of[one]);
+        on(0, 60);
+        on(6 * TICK, 67);
+        off(30 * TICK, 67);
+        on(96 * TICK, 64); /* over the drone */
+        off(120 * TICK, 64);
+        off(193 * TICK, 60);
+        close_call();
+        CHECK_INT(listen.call.notes, 3);
+        CHECK_INT(listen.call.note[0].pitch, 60);
+        CHECK_INT(listen.call.note[0].duration, one ? 6 : 193);
+        CHECK_INT(listen.call.note[1].duration, 24);
+        CHECK_INT(listen.call.end, one ? 192 : 193);
+        rp_memory_fini(&memory);
+        free_model(&model_of[one]);
+    }
+}
+
+/* The tune's long note, held over the left hand alone, ends with its next. */
+static void test_long(void)
 {
     struct rp_model line = melodic("melody");
 
     listen_to(&line);
-    on(0, 60);
-    on(6 * TICK, 67);
-    off(30 * TICK, 67);
-    on(96 * TICK, 64); /* over the drone */
-    off(120 * TICK, 64);
-    off(192 * TICK, 60);
+    on(0, 67);
+    on(36 * TICK, 48);
+    off(44 * TICK, 48);
+    on(72 * TICK, 72);
+    off(96 * TICK, 67);
+    off(96 * TICK, 72);
     close_call();
-    CHECK_INT(listen.call.notes, 3);
-    CHECK_INT(listen.call.note[0].pitch, 60);
-    CHECK_INT(listen.call.note[0].duration, 192);
-    CHECK_INT(listen.call.end, 192);
+    CHECK_INT(listen.call.notes, 2);
+    CHECK_INT(listen.call.note[0].duration, 72);
+    CHECK_INT(memory.note[0].duration, 72);
+    CHECK_INT(listen.call.note[1].duration, 24);
+    CHECK_INT(listen.call.end, 96);
     rp_memory_fini(&memory);
     free_model(&line);
 }
@@ -279,6 +306,7 @@ int main(void)
     test_hands();
     test_one_hand();
     test_held();
+    test_long();
     test_register();
     if (access(weights, R_OK) && !test_failures)
         SKIP("presets/melody.safetensors is not there");

@@ -133,6 +133,29 @@ static void end_in_call(struct rp_call *call, uint8_t pitch, int32_t tick)
         call->end = tick;
 }
 
+/* So does one that the memory was told of as held. */
+static void end_over(struct rp_listen *listen, uint8_t pitch, int32_t tick)
+{
+    uint8_t read = listen->over[pitch] - 1;
+
+    rp_memory_release(listen->memory, read, tick);
+    end_in_call(&listen->call, read, tick);
+    listen->over[pitch] = 0;
+}
+
+/* What one voice is not told sounded until then. The call lasts as long; a
+ * finger that is a little late makes it no longer. */
+static void last_until(struct rp_listen *listen, rp_beat beat)
+{
+    int32_t half = (int32_t)resolution(listen) / 2;
+    int32_t end = rp_listen_tick(listen, beat);
+
+    if (half > 1)
+        end = (end + half / 2) / half * half;
+    if (listen->call.notes && end > listen->call.end)
+        listen->call.end = end;
+}
+
 static void end_note(struct rp_listen *listen, const struct rp_clock *clock,
                      rp_frame frame, uint8_t pitch)
 {
@@ -147,12 +170,10 @@ static void end_note(struct rp_listen *listen, const struct rp_clock *clock,
         note->off = beat;
         return;
     }
-    if (listen->over[pitch]) {
-        int32_t tick = rp_listen_tick(listen, beat);
-        rp_memory_release(listen->memory, listen->over[pitch] - 1u, tick);
-        end_in_call(&listen->call, listen->over[pitch] - 1u, tick);
-        listen->over[pitch] = 0;
-    }
+    if (listen->over[pitch])
+        end_over(listen, pitch, rp_listen_tick(listen, beat));
+    else if (listen->voice.line)
+        last_until(listen, beat);
 }
 
 static void note_off(struct rp_listen *listen, const struct rp_clock *clock,
@@ -410,6 +431,24 @@ static void follow(struct rp_listen *listen, const struct rp_clock *clock,
     listen->late = at;
 }
 
+/* The tune's last note ends where its next one begins, if it has not. */
+static void end_tune(struct rp_listen *listen, int32_t tick)
+{
+    struct rp_call *call = &listen->call;
+    struct rp_note *last = call->notes ? &call->note[call->notes - 1] : NULL;
+    uint8_t pitch;
+
+    if (!last)
+        return;
+    pitch = rp_voice_sound(listen->voice.octaves, last->pitch);
+    if (!last->duration && listen->over[pitch])
+        end_over(listen, pitch, tick);
+    if (tick <= last->onset || last->onset + last->duration <= tick)
+        return;
+    last->duration = tick - last->onset;
+    rp_memory_cut(listen->memory, last->pitch, tick);
+}
+
 /* The onset after a note; a single line's is not under it. */
 static const struct rp_listen_note *find_next(const struct rp_listen *listen,
                                               const struct rp_listen_note *from)
@@ -456,6 +495,10 @@ static rp_status push_note(struct rp_listen *listen,
         if (heard->off_frame != RP_FRAME_NEVER && gap < legato &&
             gap > -legato)
             played.off = played.next;
+        /* One voice goes on to the next note, whatever is still held. */
+        if (listen->voice.line && (heard->off_frame == RP_FRAME_NEVER ||
+                                   played.off > played.next))
+            played.off = played.next > played.on ? played.next : played.on;
     }
     sight = rp_memory_sight(listen->memory, (int32_t)lround(played.on),
                             CONTEXT_BEATS * (int32_t)resolution(listen),
@@ -464,6 +507,8 @@ static rp_status push_note(struct rp_listen *listen,
                          &note);
     if (!status && listen->memory->model->shape.vocabulary.timing)
         note.offset = offset_of(played.on, note.onset);
+    if (!status && listen->voice.line)
+        end_tune(listen, note.onset);
     if (!status)
         status = rp_memory_push(listen->memory, &note);
     if (status)
@@ -489,10 +534,9 @@ static uint32_t take_tune(struct rp_listen *listen,
     if (told)
         rp_voice_follow(voice, group);
     for (uint32_t i = told; i < count; i++) {
-        int32_t end = rp_listen_tick(listen, group[i].off);
         rp_voice_leave(voice, &group[i]);
-        if (group[i].off_frame != RP_FRAME_NEVER && end > listen->call.end)
-            listen->call.end = end;
+        if (group[i].off_frame != RP_FRAME_NEVER)
+            last_until(listen, group[i].off);
     }
     return told;
 }
