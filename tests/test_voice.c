@@ -203,7 +203,7 @@ static void test_register(void)
 {
     static const uint8_t played[] = { 28, 31, 40, 65, 100, 119 };
     static const uint8_t told[] = { 64, 67, 64, 65, 64, 71 };
-    struct rp_model line = melodic("melody");
+    struct rp_model line = melodic("melody"), any = melodic("polyphony");
 
     listen_to(&line);
     CHECK_INT(listen.voice.low, 60);
@@ -221,7 +221,13 @@ static void test_register(void)
         CHECK_INT(listen.call.note[1].pitch, told[i] + 7);
         CHECK_INT(rp_voice_sound(listen.voice.octaves, told[i]), played[i]);
     }
+    CHECK_INT(listen.voice.octaves, -4);
+    memory.model = &any; /* another preset hears what is played */
+    rp_listen_learn(&listen);
+    CHECK(!listen.voice.line);
+    CHECK_INT(listen.voice.octaves, 0);
     rp_memory_fini(&memory);
+    free_model(&any);
     free_model(&line);
 }
 

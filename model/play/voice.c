@@ -38,8 +38,10 @@ void rp_voice_learn(struct rp_voice *voice, const struct rp_memory *memory)
     voice->line = rp_model_is_melodic(memory->model);
     voice->low = 0;
     voice->high = 127;
-    if (!voice->line)
+    if (!voice->line) {
+        voice->octaves = 0;
         return;
+    }
     rp_reader_condition(&blank.reader, &draft, RP_PITCH, &condition);
     if (blank.engine->ops->logits(blank.engine, blank.slot, RP_PITCH,
                                   &condition, logits))
