@@ -83,7 +83,7 @@ static bool consider(struct rp_cuda *cuda, const struct way *way,
     if (!rp_cuda_plan_make(&plan, &shape, &room, choice->why,
                            sizeof choice->why) ||
         (choice->name && on_chip(&plan) <= on_chip(&choice->plan)) ||
-        rp_cuda_chain_fits(&plan) < 1)
+        rp_cuda_chain_fits(&plan, bytes) < 1)
         return false;
     choice->plan = plan;
     choice->name = way->name;
@@ -133,8 +133,7 @@ static bool choose(struct rp_cuda *cuda, const struct cudaDeviceProp *device,
             try_grids(cuda, &ways[i], device, &choice);
     }
     *best = choice.plan;
-    /* What was tried last may have asked for less. */
-    if (choice.name && rp_cuda_chain_fits(best) > 0)
+    if (choice.name)
         rp_log(RP_DEBUG, "cuda",
                "%s: %u blocks keep %u of %u KiB of weights each, %u of them "
                "in registers",

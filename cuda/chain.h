@@ -44,9 +44,10 @@ struct rp_cuda_chain {
 
 /* Bytes of shared memory that a draw needs. */
 uint32_t rp_cuda_chain_scratch(void);
-/* Whether the device takes such clusters: how many at once, or, of a grid,
- * blocks on a multiprocessor; 0: it does not. */
-int rp_cuda_chain_fits(const struct rp_cuda_plan *plan);
+/* Whether the device, whose blocks may have so much shared memory, takes such
+ * clusters: how many at once, or, of a grid, blocks on a multiprocessor; 0: it
+ * does not. */
+int rp_cuda_chain_fits(const struct rp_cuda_plan *plan, uint32_t bytes);
 /* Lays the weights as the plan says. */
 cudaError_t rp_cuda_chain_pack(const struct rp_cuda_chain *chain,
                                cudaStream_t stream);

@@ -30,10 +30,11 @@ struct image {
     uint32_t held, end; /* cells; of those kept */
 };
 
-/* Where its part of the sums is. */
+/* Where the parts of sums are, and which warps make them: from `first` on. */
 struct parts {
     float *at;
     uint32_t rows; /* from warp to warp */
+    uint32_t first;
 };
 
 RP_DEVICE uint32_t warp_of() { return rp_thread() / RP_PLAN_WARP; }
@@ -67,7 +68,8 @@ RP_DEVICE void multiply_fp32(const image &image, const rp_plan_slice &slice,
 
     for (uint32_t s = from; s < to; s += STRIPS) {
         float sum[STRIPS] = {};
-        for (uint32_t i = warp_of(); i < slice.cells; i += RP_PLAN_WARPS) {
+        for (uint32_t i = warp_of() - sums.first; i < slice.cells;
+             i += RP_PLAN_WARPS - sums.first) {
             const rp_four by =
                 *(const rp_four *)(x + i * RP_PLAN_FP32 + lane / 8 * 4);
 #pragma unroll
@@ -146,7 +148,8 @@ RP_DEVICE void multiply_bf16(const image &image, const rp_plan_slice &slice,
 
     for (uint32_t s = from; s < to; s += 2 * PAIRS) {
         float sum[PAIRS][4] = {};
-        for (uint32_t i = warp_of(); i < slice.cells; i += RP_PLAN_WARPS) {
+        for (uint32_t i = warp_of() - sums.first; i < slice.cells;
+             i += RP_PLAN_WARPS - sums.first) {
             uint32_t b[4];
             spread(x + i * RP_PLAN_BF16, b);
 #pragma unroll
