@@ -1,6 +1,4 @@
-/* Training on the device: what a learner is made of, and its table. A step is
- * one sequence of launches on one stream: nothing in it waits for the host,
- * which fills and sends the next batch meanwhile. */
+/* Training on the device: what a learner is made of, and its table. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +20,19 @@ static struct rp_cuda_train *of(struct rp_learner *learner)
     return (struct rp_cuda_train *)learner;
 }
 
+/* What only a capture cannot take ends that, and nothing else. */
+static rp_status spoil(struct rp_cuda_train *t, const char *what,
+                       const char *says)
+{
+    snprintf(t->spoiled, sizeof t->spoiled, "%s: %s", what, says);
+    return RP_ENONE;
+}
+
 rp_status rp_cuda_train_check(struct rp_cuda_train *t, cudaError_t error,
                               const char *what)
 {
+    if (error && t->capturing)
+        return spoil(t, what, cudaGetErrorString(error));
     return rp_cuda_check(&t->cuda, error, what);
 }
 
@@ -33,6 +41,8 @@ rp_status rp_cuda_train_dnn(struct rp_cuda_train *t, cudnnStatus_t status,
 {
     if (!status)
         return RP_OK;
+    if (t->capturing)
+        return spoil(t, what, t->libs->cudnnGetErrorString(status));
     rp_log(RP_ERROR, "cuda", "%s: cuDNN says %s", what,
            t->libs->cudnnGetErrorString(status));
     t->cuda.lost = true;
@@ -44,6 +54,8 @@ rp_status rp_cuda_train_blas(struct rp_cuda_train *t, cublasStatus_t status,
 {
     if (!status)
         return RP_OK;
+    if (t->capturing)
+        return spoil(t, what, t->libs->cublasLtGetStatusString(status));
     rp_log(RP_ERROR, "cuda", "%s: cuBLASLt says %s", what,
            t->libs->cublasLtGetStatusString(status));
     t->cuda.lost = true;
@@ -77,6 +89,7 @@ static void destroy(struct rp_learner *learner)
         if (t->batch[i].done)
             (void)cudaEventDestroy(t->batch[i].done);
     }
+    rp_cuda_graph_fini(t);
     for (int i = 0; i < 2; i++)
         rp_cuda_rnn_fini(t, &t->net[i]);
     rp_cuda_product_fini(t);
@@ -166,11 +179,12 @@ static void describe(struct rp_cuda_train *t)
 
     if (cudaGetDeviceProperties(&device, 0))
         snprintf(device.name, sizeof device.name, "GPU");
-    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s",
+    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s%s",
              device.name, version / 10000, version / 100 % 100, version % 100,
              is->bf16   ? "bf16"
              : is->tf32 ? "tf32"
-                        : "fp32");
+                        : "fp32",
+             t->graphs ? ", graphs" : "");
 }
 
 static rp_status make_params(struct rp_cuda_train *t)
@@ -350,10 +364,24 @@ static rp_status make(struct rp_cuda_train *t)
     return status ? status : make_work(t);
 }
 
+/* $RIPOSTE_CUDA_TRAIN and $RIPOSTE_CUDA_DEADLINE (ms): for measuring. */
+static void read_settings(struct rp_cuda_train *t)
+{
+    const char *path = getenv("RIPOSTE_CUDA_TRAIN");
+    const char *deadline = getenv("RIPOSTE_CUDA_DEADLINE");
+
+    t->cuda.deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
+    t->graphs = path && !strcmp(path, "graph");
+    if (path && *path && !t->graphs && strcmp(path, "plain"))
+        rp_log(RP_WARN, "cuda",
+               "RIPOSTE_CUDA_TRAIN=%s: no such path (plain, graph); using "
+               "plain",
+               path);
+}
+
 static rp_status create(struct rp_learner **learner,
                         const struct rp_learner_options *options)
 {
-    const char *deadline = getenv("RIPOSTE_CUDA_DEADLINE");
     struct rp_cuda_train *t;
     char text[300];
     rp_status status;
@@ -369,7 +397,7 @@ static rp_status create(struct rp_learner **learner,
     t->optimizer = rp_optimizer_find(options->optimizer);
     memcpy(t->frozen, options->frozen, sizeof t->frozen);
     t->options.frozen = t->frozen;
-    t->cuda.deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
+    read_settings(t);
     status = make(t);
     if (status)
         destroy((struct rp_learner *)t);
@@ -484,134 +512,6 @@ static rp_status put(struct rp_learner *learner,
     return status;
 }
 
-/* All that a step is told that the one before was not. */
-static rp_status tell(struct rp_cuda_train *t, uint32_t slot,
-                      const struct rp_learner_update *update)
-{
-    const double weight = t->batch[slot].weight;
-    const struct rp_learner_pass *pass = &t->batch[slot].pass;
-    const uint32_t H = t->options.shape.hidden;
-    struct rp_cuda_pace *told = t->told[slot];
-
-    memset(told, 0, sizeof *told);
-    told->mean = (float)(weight > 0 ? 1 / weight : 0);
-    for (uint32_t l = 0; l < t->options.shape.layers; l++)
-        told->drop[l] = rp_train_drop_of(pass->recurrent_dropout, pass->seed,
-                                         l, 3 * H * H);
-    if (update) {
-        const struct rp_optimizer_step *step = &update->step;
-        const float early = (float)(1 + step->step) / (float)(10 + step->step);
-        told->clip = update->clip;
-        told->decay = step->lr * step->weight_decay;
-        told->share = early < update->average ? early : update->average;
-        told->rates = t->optimizer->rates(step);
-    }
-    return rp_cuda_train_check(t,
-                               cudaMemcpyAsync(t->pace, told, sizeof *told,
-                                               cudaMemcpyHostToDevice,
-                                               t->cuda.stream),
-                               "telling a step");
-}
-
-/* The mean over the batch's notes and its norm; then the optimizer's step. */
-static rp_status learn(struct rp_cuda_train *t, bool update,
-                       struct rp_cuda_result *result)
-{
-    const struct rp_cuda_settle settle = {.pace = t->pace,
-                                          .stretch = t->stretch,
-                                          .stretches = t->layout.count,
-                                          .most = t->most,
-                                          .gradient = t->gradient,
-                                          .partial = t->partial,
-                                          .norms = t->norms,
-                                          .norm_out = &result->norm};
-    const struct rp_cuda_update step = {
-        .pace = t->pace,
-        .stretch = t->stretch,
-        .stretches = t->layout.count,
-        .optimizer = (uint32_t)(t->optimizer - rp_optimizers),
-        .most = t->most,
-        .norms = t->norms,
-        .gradient = t->gradient,
-        .params = t->params,
-        .average = t->average,
-        .slots = {t->slots,
-                  t->optimizer->slots > 1 ? t->slots + t->size : NULL}};
-    rp_status status = rp_cuda_train_check(
-        t, rp_cuda_settle_enqueue(&settle, t->cuda.stream), "the norm");
-
-    if (status || !update)
-        return status;
-    t->net[0].source = t->net[1].source = NULL;
-    return rp_cuda_train_check(
-        t, rp_cuda_update_enqueue(&step, t->cuda.stream), "the update");
-}
-
-static rp_status run(struct rp_learner *learner,
-                     const struct rp_learner_update *update)
-{
-    struct rp_cuda_train *t = of(learner);
-    const uint32_t slot = t->runs % RP_CUDA_SLOTS;
-    struct rp_cuda_batch *batch = &t->batch[slot];
-    struct rp_cuda_net *net = &t->net[batch->pass.backward];
-    rp_status status;
-
-    if (t->cuda.lost)
-        return RP_ELOST;
-    if (t->runs == t->puts || (update && !batch->pass.backward))
-        return RP_EARG;
-    memset(t->result[slot], 0, sizeof *t->result[slot]);
-    status = rp_cuda_train_check(
-        t, cudaStreamWaitEvent(t->cuda.stream, batch->sent, 0), "waiting");
-    if (!status && batch->pass.backward)
-        status = tell(t, slot, update);
-    if (!status && batch->pass.backward)
-        status = rp_cuda_train_check(
-            t,
-            cudaMemsetAsync(t->gradient, 0, t->size * sizeof(float),
-                            t->cuda.stream),
-            "clearing a gradient");
-    if (!status)
-        status = rp_cuda_rnn_forward(t, net, batch);
-    if (!status)
-        status = rp_cuda_heads_run(t, net, batch, t->result_device[slot]);
-    if (!status && batch->pass.backward)
-        status = rp_cuda_rnn_backward(t, net, batch);
-    if (!status && batch->pass.backward)
-        status = learn(t, update != NULL, t->result_device[slot]);
-    if (!status)
-        status = rp_cuda_train_check(
-            t, cudaEventRecord(batch->done, t->cuda.stream), "launching");
-    t->runs += !status;
-    return status;
-}
-
-static rp_status result(struct rp_learner *learner,
-                        struct rp_learner_result *out)
-{
-    struct rp_cuda_train *t = of(learner);
-    const uint32_t slot = t->results % RP_CUDA_SLOTS;
-    const struct rp_cuda_batch *batch = &t->batch[slot];
-    rp_status status;
-
-    if (t->cuda.lost)
-        return RP_ELOST;
-    if (t->results == t->runs)
-        return RP_EARG;
-    status = rp_cuda_wait_event(&t->cuda, batch->done, "a step");
-    if (status)
-        return status;
-    for (int f = 0; f < RP_FIELDS; f++) {
-        out->loss[f] = t->result[slot]->loss[f];
-        out->hits[f] = t->result[slot]->hits[f];
-        out->drawn[f] = batch->drawn[f];
-    }
-    out->weight = batch->weight;
-    out->norm = t->result[slot]->norm;
-    t->results++;
-    return RP_OK;
-}
-
 const struct rp_train_ops rp_train_cuda = {
     .create = create,
     .destroy = destroy,
@@ -620,6 +520,6 @@ const struct rp_train_ops rp_train_cuda = {
     .get = get,
     .gradient = gradient,
     .put = put,
-    .run = run,
-    .result = result,
+    .run = rp_cuda_train_run,
+    .result = rp_cuda_train_result,
 };

@@ -12,7 +12,8 @@ enum {
     RP_CUDA_ALIGN = 8,   /* columns of a matrix, for tensor cores; */
     RP_CUDA_START = 64,  /* floats, where one begins; */
     RP_CUDA_ROWS = 64,   /* and rows of a list of targets */
-    RP_CUDA_PLANS = 128  /* products whose way is remembered */
+    RP_CUDA_PLANS = 128, /* products whose way is remembered */
+    RP_CUDA_GRAPHS = 16  /* steps that are */
 };
 
 _Static_assert((int)RP_CUDA_DEPTH == (int)RP_LAYERS_MAX,
@@ -59,17 +60,23 @@ struct rp_cuda_net {
     uint32_t T, B;       /* that the descriptors are for */
 };
 
-/* A batch as it is sent: the offsets of what lies in its one block. */
+/* Where in a batch's block everything lies, in bytes. */
+struct rp_cuda_lies {
+    size_t span, start, link, drop, target[RP_FIELDS], at, condition;
+};
+
+/* A batch as it is sent. */
 struct rp_cuda_batch {
     void *host, *device;
-    size_t room, used; /* bytes */
+    size_t room; /* bytes */
     struct rp_cuda_memory memory;
     cudaEvent_t sent, done;
     uint32_t T, B;
     struct rp_learner_pass pass;
-    size_t span, at, start, link, drop, target[RP_FIELDS], condition;
+    struct rp_cuda_lies lies;
+    size_t heard, conditions; /* bytes of indices that there is room for */
     uint32_t drops, most_dropped; /* of them; units of the largest */
-    uint32_t P[RP_FIELDS]; /* targets, a multiple of RP_CUDA_ROWS */
+    uint32_t P[RP_FIELDS]; /* targets, and what fills them up */
     bool started;          /* it begins in states of its own, */
     bool carried;          /* or some rows in those of the batch before */
     uint64_t drawn[RP_FIELDS];
@@ -94,6 +101,20 @@ struct rp_cuda_plan {
     cublasLtMatmulDesc_t desc;
     cublasLtMatrixLayout_t a, b, c;
     cublasLtMatmulAlgo_t algo;
+};
+
+/* Two steps that are alike are the same launches, and one graph. */
+struct rp_cuda_alike {
+    void *device;
+    uint32_t slot, T, B, P[RP_FIELDS], drops, most_dropped;
+    bool started, carried, drops_recurrent;
+    float smoothing;
+    struct rp_cuda_lies lies;
+};
+struct rp_cuda_graph {
+    struct rp_cuda_alike is;
+    cudaGraphExec_t exec; /* NULL: there was one step like it so far */
+    uint64_t used;        /* when; 0: never */
 };
 
 /* Between the heads' products, P rows each. */
@@ -127,6 +148,11 @@ struct rp_cuda_train {
     struct rp_cuda_result *result[RP_CUDA_SLOTS], *result_device[RP_CUDA_SLOTS];
     struct rp_cuda_pace *told[RP_CUDA_SLOTS]; /* pinned: what goes to pace */
     uint64_t puts, runs, results; /* counted */
+    bool graphs;    /* steps are launched as graphs */
+    bool capturing; /* what goes wrong now only ends a capture, */
+    char spoiled[120]; /* and this is what did */
+    struct rp_cuda_graph graph[RP_CUDA_GRAPHS];
+    uint64_t launched;
     /* On the device. */
     float *params, *gradient, *slots, *average;
     struct rp_cuda_stretch *stretch;
@@ -166,6 +192,11 @@ static inline void *rp_cuda_cell(const struct rp_cuda_net *net, void *base,
 {
     return (char *)base + cells * (net->numbers.bf16 ? 2 : 4);
 }
+/* What a batch has at an offset of its lies, on the device. */
+static inline void *rp_cuda_sent(const struct rp_cuda_batch *batch, size_t at)
+{
+    return (char *)batch->device + at;
+}
 /* What dropout leaves of a place's units, (B, H). */
 static inline float *rp_cuda_kept(const struct rp_cuda_train *t,
                                   const struct rp_cuda_batch *batch,
@@ -196,6 +227,18 @@ rp_status rp_cuda_batch_put(struct rp_cuda_train *t,
                             const struct rp_learner_part *part,
                             uint32_t parts,
                             const struct rp_learner_pass *pass);
+
+/* train_step.c: of the table; and the launches of a step alone. */
+rp_status rp_cuda_train_run(struct rp_learner *learner,
+                            const struct rp_learner_update *update);
+rp_status rp_cuda_train_result(struct rp_learner *learner,
+                               struct rp_learner_result *out);
+rp_status rp_cuda_train_enqueue(struct rp_cuda_train *t, uint32_t slot,
+                                bool update);
+
+/* train_graph.c: a step with an update, as a graph where it was seen before. */
+rp_status rp_cuda_graph_run(struct rp_cuda_train *t, uint32_t slot);
+void rp_cuda_graph_fini(struct rp_cuda_train *t);
 
 /* train_product.c: C (M, N) = op(A) op(B), or += where it adds; row-major, A
  * and B cells, C floats; A is (K, M) where ta, B is (N, K) where tb. */

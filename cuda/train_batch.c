@@ -19,20 +19,41 @@ static size_t cut(struct cut *cut, size_t bytes)
     return at;
 }
 
+static bool is_drawn(const struct rp_cuda_train *t, int f)
+{
+    return rp_vocabulary_classes(&t->options.shape.vocabulary,
+                                 (enum rp_field)f) > 0;
+}
+
+static void *host_at(const struct rp_cuda_batch *batch, size_t at)
+{
+    return (char *)batch->host + at;
+}
+
 static size_t indices_of(const struct rp_learner_part *part,
                          const struct rp_sparse *sparse)
 {
     return sparse->begin[(size_t)part->batch->T * part->batch->B];
 }
 
-/* Everything but the conditions' indices has its place before it is filled;
- * those come last, so that only what is used is sent. */
+/* Bytes for so many indices: what there was room for, or a good deal more,
+ * so that most batches lie alike. */
+static size_t room_for(size_t indices, size_t had)
+{
+    const size_t bytes = indices * sizeof(uint16_t);
+
+    return bytes <= had ? had : rp_cuda_round(bytes + bytes / 4, 4096);
+}
+
+/* Everything has its place before it is filled; indices come last, so that
+ * only those that are used are sent. */
 static size_t place(const struct rp_cuda_train *t, struct rp_cuda_batch *batch,
                     const struct rp_learner_part *part, uint32_t parts)
 {
     const struct rp_shape *shape = &t->options.shape;
     const size_t rows = (size_t)batch->T * batch->B;
     const size_t state = (size_t)batch->B * shape->hidden * sizeof(float);
+    struct rp_cuda_lies *lies = &batch->lies;
     size_t heard = 0, conditions = 0;
     struct cut c = {0};
 
@@ -42,19 +63,22 @@ static size_t place(const struct rp_cuda_train *t, struct rp_cuda_batch *batch,
             conditions +=
                 indices_of(&part[i], &part[i].batch->field[f].condition);
     }
-    batch->span = cut(&c, rows * sizeof(struct rp_cuda_span));
-    batch->at = cut(&c, heard * sizeof(uint16_t));
-    batch->start = cut(&c, batch->started ? shape->layers * state : 0);
-    batch->link = cut(&c, batch->B * sizeof(struct rp_cuda_link));
+    batch->heard = room_for(heard, batch->heard);
+    batch->conditions = room_for(conditions, batch->conditions);
     batch->drops = batch->pass.dropout > 0
                        ? parts * (shape->layers + RP_FIELDS)
                        : 0;
-    batch->drop = cut(&c, batch->drops * sizeof(struct rp_cuda_drop));
+    lies->span = cut(&c, rows * sizeof(struct rp_cuda_span));
+    lies->start = cut(&c, batch->started ? shape->layers * state : 0);
+    lies->link = cut(&c, batch->B * sizeof(struct rp_cuda_link));
+    lies->drop = cut(&c, batch->drops * sizeof(struct rp_cuda_drop));
     for (int f = 0; f < RP_FIELDS; f++)
-        batch->target[f] = cut(
-            &c, rp_cuda_round(rows, RP_CUDA_ROWS) *
-                    sizeof(struct rp_cuda_target));
-    batch->condition = cut(&c, conditions * sizeof(uint16_t));
+        lies->target[f] = cut(
+            &c, is_drawn(t, f) ? rp_cuda_round(rows, RP_CUDA_ROWS) *
+                                     sizeof(struct rp_cuda_target)
+                               : 0);
+    lies->at = cut(&c, batch->heard);
+    lies->condition = cut(&c, batch->conditions);
     return c.used;
 }
 
@@ -79,12 +103,12 @@ static rp_status make_room(struct rp_cuda_train *t,
     return status;
 }
 
-static void put_input(struct rp_cuda_batch *batch,
-                      const struct rp_learner_part *part, uint32_t parts)
+/* Returns the bytes of the indices. */
+static size_t put_input(struct rp_cuda_batch *batch,
+                        const struct rp_learner_part *part, uint32_t parts)
 {
-    struct rp_cuda_span *span =
-        (struct rp_cuda_span *)((char *)batch->host + batch->span);
-    uint16_t *at = (uint16_t *)((char *)batch->host + batch->at);
+    struct rp_cuda_span *span = host_at(batch, batch->lies.span);
+    uint16_t *at = host_at(batch, batch->lies.at);
     uint32_t first = 0, used = 0;
 
     for (uint32_t i = 0; i < parts; i++) {
@@ -105,6 +129,7 @@ static void put_input(struct rp_cuda_batch *batch,
         used += (uint32_t)indices_of(&part[i], input);
         first += from->B;
     }
+    return used * sizeof *at;
 }
 
 /* The rows of a part in which field f is drawn. Returns the indices used. */
@@ -113,9 +138,8 @@ static uint32_t put_targets(struct rp_cuda_batch *batch,
                             uint32_t first, uint32_t used)
 {
     const struct rp_batch_field *field = &from->field[f];
-    struct rp_cuda_target *to =
-        (struct rp_cuda_target *)((char *)batch->host + batch->target[f]);
-    uint16_t *at = (uint16_t *)((char *)batch->host + batch->condition);
+    struct rp_cuda_target *to = host_at(batch, batch->lies.target[f]);
+    uint16_t *at = host_at(batch, batch->lies.condition);
 
     for (uint32_t row = 0; row < from->T * from->B; row++) {
         uint32_t begin = field->condition.begin[row];
@@ -137,28 +161,40 @@ static uint32_t put_targets(struct rp_cuda_batch *batch,
     return used;
 }
 
-static void put_fields(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
-                       const struct rp_learner_part *part, uint32_t parts)
+/* Targets of a list that has P: one of a few sizes, an eighth more at most,
+ * so that a few products and graphs do. */
+static uint32_t filled(const struct rp_cuda_batch *batch, uint32_t P)
+{
+    const size_t rows = (size_t)batch->T * batch->B;
+    size_t step = RP_CUDA_ROWS, most = rp_cuda_round(rows, RP_CUDA_ROWS), all;
+
+    while (step * 8 < P)
+        step *= 2;
+    all = rp_cuda_round(P, step);
+    return (uint32_t)(all < most ? all : most);
+}
+
+/* Returns the bytes of the conditions. */
+static size_t put_fields(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                         const struct rp_learner_part *part, uint32_t parts)
 {
     uint32_t used = 0;
 
     for (int f = 0; f < RP_FIELDS; f++) {
-        struct rp_cuda_target *to =
-            (struct rp_cuda_target *)((char *)batch->host + batch->target[f]);
+        struct rp_cuda_target *to = host_at(batch, batch->lies.target[f]);
         uint32_t first = 0;
         batch->P[f] = 0;
         batch->drawn[f] = 0;
-        if (!rp_vocabulary_classes(&t->options.shape.vocabulary,
-                                   (enum rp_field)f))
+        if (!is_drawn(t, f))
             continue;
         for (uint32_t i = 0; i < parts; i++) {
             used = put_targets(batch, part[i].batch, f, first, used);
             first += part[i].batch->B;
         }
-        while (batch->P[f] % RP_CUDA_ROWS)
+        for (first = filled(batch, batch->P[f]); batch->P[f] < first;)
             to[batch->P[f]++] = (struct rp_cuda_target){.row = RP_CUDA_NO_ROW};
     }
-    batch->used = batch->condition + used * sizeof(uint16_t);
+    return used * sizeof(uint16_t);
 }
 
 /* The masks that the CPU's trainer would have drawn for these parts, for the
@@ -167,8 +203,7 @@ static void put_drops(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
                       const struct rp_learner_part *part, uint32_t parts)
 {
     const uint32_t H = t->options.shape.hidden, L = t->options.shape.layers;
-    struct rp_cuda_drop *to =
-        (struct rp_cuda_drop *)((char *)batch->host + batch->drop);
+    struct rp_cuda_drop *to = host_at(batch, batch->lies.drop);
 
     batch->most_dropped = 0;
     for (uint32_t i = 0; i < L + RP_FIELDS; i++) {
@@ -191,8 +226,7 @@ static void put_drops(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
 static void put_links(struct rp_cuda_batch *batch,
                       const struct rp_learner_part *part, uint32_t parts)
 {
-    struct rp_cuda_link *to =
-        (struct rp_cuda_link *)((char *)batch->host + batch->link);
+    struct rp_cuda_link *to = host_at(batch, batch->lies.link);
 
     batch->carried = false;
     for (uint32_t i = 0; i < parts; i++)
@@ -212,7 +246,7 @@ static void put_start(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
                       const struct rp_learner_part *part, uint32_t parts)
 {
     const size_t H = t->options.shape.hidden;
-    float *to = (float *)((char *)batch->host + batch->start);
+    float *to = host_at(batch, batch->lies.start);
 
     for (uint32_t l = 0; l < t->options.shape.layers; l++)
         for (uint32_t i = 0; i < parts; i++) {
@@ -248,30 +282,44 @@ static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
     return RP_EARG;
 }
 
+/* Bytes begin .. end of the block, where there are any. */
+static rp_status send(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
+                      size_t begin, size_t end)
+{
+    if (begin == end)
+        return RP_OK;
+    return rp_cuda_train_check(
+        t,
+        cudaMemcpyAsync((char *)batch->device + begin,
+                        (char *)batch->host + begin, end - begin,
+                        cudaMemcpyHostToDevice, t->copies),
+        "sending a batch");
+}
+
 rp_status rp_cuda_batch_put(struct rp_cuda_train *t,
                             struct rp_cuda_batch *batch,
                             const struct rp_learner_part *part,
                             uint32_t parts, const struct rp_learner_pass *pass)
 {
     rp_status status = measure(t, batch, part, parts);
+    size_t heard, conditions;
 
     batch->pass = *pass;
     if (!status)
         status = make_room(t, batch, place(t, batch, part, parts));
     if (status)
         return status;
-    put_input(batch, part, parts);
-    put_fields(t, batch, part, parts);
+    heard = put_input(batch, part, parts);
+    conditions = put_fields(t, batch, part, parts);
     if (pass->dropout > 0)
         put_drops(t, batch, part, parts);
     put_links(batch, part, parts);
     if (batch->started)
         put_start(t, batch, part, parts);
-    status = rp_cuda_train_check(
-        t,
-        cudaMemcpyAsync(batch->device, batch->host, batch->used,
-                        cudaMemcpyHostToDevice, t->copies),
-        "sending a batch");
+    status = send(t, batch, 0, batch->lies.at + heard);
+    if (!status)
+        status = send(t, batch, batch->lies.condition,
+                      batch->lies.condition + conditions);
     if (!status)
         status = rp_cuda_train_check(t, cudaEventRecord(batch->sent, t->copies),
                                      "sending a batch");

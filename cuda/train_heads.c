@@ -16,7 +16,6 @@ static struct head head_of(struct rp_cuda_train *t, struct rp_cuda_net *net,
                            const struct rp_cuda_batch *batch, uint32_t f)
 {
     const struct rp_shape *shape = &t->options.shape;
-    const char *sent = batch->device;
     struct head h = {
         .t = t,
         .net = net,
@@ -29,7 +28,7 @@ static struct head head_of(struct rp_cuda_train *t, struct rp_cuda_net *net,
         .bf16 = net->numbers.bf16,
     };
 
-    h.target = (const struct rp_cuda_target *)(sent + batch->target[f]);
+    h.target = rp_cuda_sent(batch, batch->lies.target[f]);
     if (batch->pass.dropout > 0)
         h.keep = rp_cuda_kept(t, batch, RP_LAYERS_MAX + f);
     if (rp_vocabulary_condition(&shape->vocabulary, (enum rp_field)f))
@@ -122,7 +121,7 @@ static rp_status forward(const struct head *h)
         drawn_of(h, t->y[h->net->rnns - 1], s->a);
     const struct rp_cuda_spread spread = {
         .target = h->target,
-        .at = (uint16_t *)((char *)h->batch->device + h->batch->condition),
+        .at = rp_cuda_sent(h->batch, h->batch->lies.condition),
         .rows = h->P,
         .width = h->C,
         .to = s->c,

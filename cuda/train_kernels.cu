@@ -479,13 +479,15 @@ cudaError_t rp_cuda_convert_enqueue(const struct rp_cuda_convert *a,
 cudaError_t rp_cuda_gather_enqueue(const struct rp_cuda_drawn *a,
                                    cudaStream_t stream)
 {
-    return rp_launch(gather_kernel, grid_of(a->P, 1, line_of(a->H)), stream, *a);
+    return rp_launch(gather_kernel, grid_of(a->P, 1, line_of(a->H)), stream,
+                     *a);
 }
 
 cudaError_t rp_cuda_scatter_enqueue(const struct rp_cuda_drawn *a,
                                     cudaStream_t stream)
 {
-    return rp_launch(scatter_kernel, grid_of(a->P, 1, line_of(a->H)), stream, *a);
+    return rp_launch(scatter_kernel, grid_of(a->P, 1, line_of(a->H)), stream,
+                     *a);
 }
 
 cudaError_t rp_cuda_relu_enqueue(const struct rp_cuda_relu *a,
@@ -571,7 +573,7 @@ cudaError_t rp_cuda_unpack_enqueue(const struct rp_cuda_pack *a,
 cudaError_t rp_cuda_settle_enqueue(const struct rp_cuda_settle *a,
                                    cudaStream_t stream)
 {
-    const size_t blocks = (a->most + 8 * THREADS - 1) / (8 * THREADS);
+    const size_t some = 32 * THREADS, blocks = (a->most + some - 1) / some;
     const size_t most = RP_CUDA_NORM_BLOCKS;
     struct rp_cuda_settle b = *a;
     cudaError_t error;

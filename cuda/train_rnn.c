@@ -291,7 +291,7 @@ static struct rp_cuda_carry carry_of(const struct rp_cuda_train *t,
                                      const void *from, void *to)
 {
     return (struct rp_cuda_carry){
-        .link = (struct rp_cuda_link *)((char *)batch->device + batch->link),
+        .link = rp_cuda_sent(batch, batch->lies.link),
         .layers = t->options.shape.layers,
         .B = batch->B,
         .H = t->options.shape.hidden,
@@ -307,7 +307,7 @@ static rp_status begin(struct rp_cuda_train *t, struct rp_cuda_net *net,
     const size_t step = (size_t)batch->B * t->options.shape.hidden;
     const size_t all = t->options.shape.layers * step;
     const struct rp_cuda_convert narrow = {
-        .from = (char *)batch->device + batch->start,
+        .from = rp_cuda_sent(batch, batch->lies.start),
         .to = t->start,
         .count = all,
         .to_bf16 = net->numbers.bf16};
@@ -349,7 +349,7 @@ static rp_status keep(struct rp_cuda_train *t,
                       const struct rp_cuda_batch *batch)
 {
     const struct rp_cuda_keep a = {
-        .drop = (struct rp_cuda_drop *)((char *)batch->device + batch->drop),
+        .drop = rp_cuda_sent(batch, batch->lies.drop),
         .drops = batch->drops,
         .most = batch->most_dropped,
         .keep = t->keep};
@@ -422,8 +422,8 @@ static rp_status hear(struct rp_cuda_train *t, struct rp_cuda_net *net,
                       const struct rp_cuda_batch *batch)
 {
     const struct rp_cuda_spread a = {
-        .span = (struct rp_cuda_span *)((char *)batch->device + batch->span),
-        .at = (uint16_t *)((char *)batch->device + batch->at),
+        .span = rp_cuda_sent(batch, batch->lies.span),
+        .at = rp_cuda_sent(batch, batch->lies.at),
         .rows = batch->T * batch->B,
         .width = net->rnn[0].inputs,
         .to = t->x,

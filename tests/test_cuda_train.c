@@ -540,6 +540,69 @@ static void test_same(void)
     fake_cuda_reset();
 }
 
+/* Ten steps of two batches that are not alike, each in both slots, put ahead;
+ * to params and state. */
+static void learn_two(struct fixture *f, const char *path)
+{
+    const struct rp_learner_pass pass = {.backward = true,
+                                         .dropout = 0.2f,
+                                         .recurrent_dropout = 0.1f,
+                                         .seed = 3};
+    struct rp_learner_update one = update;
+    struct rp_learner_result result;
+    struct rp_batch other;
+    struct rp_learner_part part[2] = {{&f->batch, 1, NULL}, {&other, 2, NULL}};
+
+    setenv("RIPOSTE_CUDA_TRAIN", path, 1);
+    init_parts(f, &shapes[1]);
+    net_batch_init(&other, &shapes[1], T - 1, B, 77);
+    CHECK_INT(make_learner(f, RP_BF16, true, true), RP_OK);
+    CHECK_INT(ops()->set(f->learner, f->params, f->state), RP_OK);
+    CHECK_INT(ops()->put(f->learner, &part[0], 1, &pass), RP_OK);
+    for (uint64_t i = 1; i <= 10; i++) {
+        one.step.step = i;
+        one.step.lr = 1e-3f * (float)i;
+        CHECK_INT(ops()->run(f->learner, &one), RP_OK);
+        CHECK_INT(ops()->put(f->learner, &part[i / 3 % 2], 1, &pass), RP_OK);
+        CHECK_INT(ops()->result(f->learner, &result), RP_OK);
+        CHECK(result.loss[RP_PITCH] > 1);
+    }
+    CHECK_INT(ops()->get(f->learner, f->params, f->state), RP_OK);
+    CHECK(!strcmp(path, "graph") ==
+          !!strstr(ops()->about(f->learner), ", graphs"));
+    net_batch_fini(&other);
+    unsetenv("RIPOSTE_CUDA_TRAIN");
+}
+
+/* As graphs: the bits of launches one by one. A capture that fails, at its
+ * beginning or near its end, is said once, and changes nothing. */
+static void test_graphs(void)
+{
+    static const uint32_t fails[] = {0, 1, 60};
+    struct fixture plain;
+
+    learn_two(&plain, "plain");
+    for (size_t i = 0; i < sizeof fails / sizeof *fails; i++) {
+        const size_t size = plain.layout.size * sizeof(float);
+        const uint64_t before = fake_cuda.graphs;
+        struct fixture f;
+        lines = 0;
+        fake_cuda.fail_capture = fails[i];
+        learn_two(&f, "graph");
+        CHECK(!memcmp(f.params, plain.params, size));
+        CHECK(!memcmp(f.state, plain.state, 3 * size));
+        CHECK_INT(fake_cuda.fail_capture, 0);
+        CHECK_INT(lines, fails[i] ? 1 : 0);
+        CHECK(!fails[i] || strstr(logged, "cuda: a step cannot be a graph ("));
+        CHECK(fails[i] != 1 ||
+              strstr(logged, "(clearing a gradient: operation not permitted"));
+        CHECK(fails[i] ? fake_cuda.graphs == before
+                       : fake_cuda.graphs > before + 4);
+        fini(&f);
+    }
+    fini(&plain);
+}
+
 /* Two batches on their way: results come in order. */
 static void test_ahead(void)
 {
@@ -629,6 +692,11 @@ int main(int argc, char **argv)
         SKIP("the fake device's fibers are unknown to TSan");
     }
     rp_log_to(device ? NULL : keep_line, NULL);
+    if (argc > 1 && !strcmp(argv[argc - 1], "--brief")) {
+        check_reference(&shapes[0], RP_FP32, true);
+        check_reference(&shapes[0], RP_BF16, false);
+        return TEST_END(); /* for tools that take a hundred times as long */
+    }
     test_reference();
     test_parts();
     test_carried();
@@ -636,6 +704,7 @@ int main(int argc, char **argv)
     test_ahead();
     if (!device) {
         test_same();
+        test_graphs();
         test_faults();
     }
     CHECK(compared > 100000);

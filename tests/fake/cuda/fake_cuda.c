@@ -74,7 +74,11 @@ struct fake_graph {
 struct fake_stream {
     struct list list;
     struct fake_graph *capture; /* not NULL: what is enqueued goes here */
+    bool spoiled;               /* and that comes to nothing */
 };
+/* The one that this thread captures; where the thread waits or allocates
+ * meanwhile, that comes to nothing. */
+static _Thread_local struct fake_stream *capturing;
 struct fake_event {
     uint32_t due; /* recordings that have not run */
     struct fake_stream *stream; /* of the last one */
@@ -105,6 +109,10 @@ const char *cudaGetErrorString(cudaError_t error)
         return "device not ready";
     case cudaErrorLaunchFailure:
         return "unspecified launch failure";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+        return "operation failed due to a previous error during capture";
     }
     return "unrecognized error code";
 }
@@ -116,6 +124,15 @@ static cudaError_t here(void)
     if (!fake_cuda.devices)
         return cudaErrorNoDevice;
     return fake_cuda.lost ? cudaErrorLaunchFailure : cudaSuccess;
+}
+
+/* Of what may not be while a stream captures. */
+static cudaError_t spoil(void)
+{
+    if (!capturing)
+        return here();
+    capturing->spoiled = true;
+    return cudaErrorStreamCaptureUnsupported;
 }
 
 cudaError_t cudaGetLastError(void)
@@ -182,8 +199,8 @@ static cudaError_t allocate(void **memory, size_t size)
     IN_TURN;
     size_t *made;
 
-    if (here())
-        return here();
+    if (spoil())
+        return spoil();
     if (fake_cuda.fail_memory && !--fake_cuda.fail_memory)
         return cudaErrorMemoryAllocation;
     if (posix_memalign((void **)&made, 256, size + 256))
@@ -272,6 +289,10 @@ static cudaError_t enqueue(cudaStream_t stream, const struct op *op,
     IN_TURN;
     if (here())
         return here();
+    if (stream->capture &&
+        (op->kind == RECORD || op->kind == WAIT ||
+         (fake_cuda.fail_capture && !--fake_cuda.fail_capture)))
+        return spoil();
     if (op->kind == RECORD) {
         op->event->due++;
         op->event->stream = stream;
@@ -402,13 +423,17 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
     IN_TURN;
+    if (spoil())
+        return spoil();
     return stream->list.first ? advance(stream) : here();
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
-    cudaError_t error;
+    cudaError_t error = spoil();
 
+    if (error)
+        return error;
     do {
         if (fake_cuda.stall && fake_cuda.kernels >= fake_cuda.stall)
             fake_cuda_wrong("synchronizes with a kernel that never ends");
@@ -449,8 +474,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
     IN_TURN;
-    if (here())
-        return here();
+    if (spoil())
+        return spoil();
     if (!event->due)
         return cudaSuccess;
     return advance(event->stream) == cudaErrorLaunchFailure
@@ -464,6 +489,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream,
     if (here())
         return here();
     stream->capture = calloc(1, sizeof *stream->capture);
+    stream->spoiled = false;
+    capturing = stream->capture ? stream : NULL;
     return stream->capture ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
@@ -471,7 +498,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     *graph = stream->capture;
     stream->capture = NULL;
-    return here();
+    capturing = NULL;
+    if (!stream->spoiled)
+        return here();
+    (void)cudaGraphDestroy(*graph);
+    *graph = NULL;
+    return here() ? here() : cudaErrorStreamCaptureInvalidated;
 }
 
 static void list_append(struct list *to, const struct list *from)
