@@ -3,8 +3,8 @@
 #ifndef RP_CUDA_BLOCK_CUH
 #define RP_CUDA_BLOCK_CUH
 
+#include "cuda/draw.cuh"
 #include "cuda/exchange.cuh"
-#include "cuda/lane.cuh"
 #include "cuda/product.cuh"
 
 namespace rp {
@@ -13,13 +13,8 @@ namespace {
 struct scratch {
     lane self;
     rp_indices sparse; /* condition of a field, or input of the step */
-    float p[RP_SOFTMAX_MAX], plain[RP_SOFTMAX_MAX]; /* e^, by rank */
-    float weighed[RP_SOFTMAX_MAX];
-    rp_mask mask;
-    uint32_t ranked; /* classes that are possible */
-    uint8_t order[RP_SOFTMAX_MAX];
-    uint32_t field;
-    bool drawing;
+    draw_room room;
+    bool goes; /* the candidate does */
 };
 
 /* What a block knows of its place; the same in all threads. */
@@ -49,7 +44,7 @@ RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,
                           uint32_t l)
 {
     const uint32_t rows = plan.own[l].strips * RP_PLAN_STRIP;
-    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows, 0};
+    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows};
 
     return own;
 }
@@ -122,7 +117,6 @@ RP_DEVICE cluster join(const rp_cuda_chain &a)
     c.weights.end = plan.held + plan.kept;
     c.sums.at = at<float>(plan.sums, RP_PLAN_WARPS * plan.sum_rows);
     c.sums.rows = plan.sum_rows;
-    c.sums.first = 0;
     c.active = at<float>(plan.active, plan.head);
     c.own_sums = at<float>(plan.own_sums, 1);
     c.bias = at<float>(plan.bias, 1);

@@ -1,6 +1,6 @@
 #include "cuda/chain.h"
 
-#include "cuda/lane.cuh"
+#include "cuda/draw.cuh"
 
 #if RP_CLUSTERS
 
@@ -109,7 +109,7 @@ RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
 {
     const rp_cuda_plan &plan = a.plan;
     const uint32_t place =
-        plan.logits_at + c->turn++ % 2 * (uint32_t)RP_SOFTMAX_MAX;
+        plan.logits_at + c->turn++ % 2 * RP_SOFTMAX_MAX;
     const uint32_t mine =
         rp_plan_classes(plan.classes[f], plan.blocks, c->x.rank);
     const uint32_t row = plan.out_row[f], end = row + mine;
@@ -131,117 +131,39 @@ RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
     return c->x.common + place;
 }
 
-/* rp_sample's rank and weigh, a thread for each class. */
-RP_DEVICE void rank_classes(const rp_cuda_chain &a, scratch *s,
-                            const float *logits, const float *weighed,
-                            uint32_t n)
+/* What the field that is drawn next sees, and the class: by one warp. */
+RP_DEVICE void see(cluster *c)
 {
-    const uint32_t i = rp_thread();
-    uint32_t rank = 0;
+    const lane *self = c->self;
+    const rp_drawing drawing = self->drawing;
 
-    for (uint32_t k = i; k < n; k += rp_threads()) {
-        rank = 0;
-        if (!in_mask(s->mask, k) || isnan(weighed[k]))
-            continue;
-        for (uint32_t j = 0; j < n; j++)
-            if (in_mask(s->mask, j) && !isnan(weighed[j]) &&
-                (weighed[j] > weighed[k] ||
-                 (weighed[j] == weighed[k] && j < k)))
-                rank++;
-        s->order[rank] = (uint8_t)k;
-        rp_atomic_add(&s->ranked, 1);
-    }
-    rp_sync();
-    for (uint32_t k = i; k < s->ranked; k += rp_threads()) {
-        float gap = weighed[s->order[k]] - weighed[s->order[0]];
-        float own = logits[s->order[k]] - logits[s->order[0]];
-        s->p[k] = rp_exp(isnan(gap) ? 0.0f : gap / a.task->temperature);
-        s->plain[k] = rp_exp(isnan(own) ? 0.0f : own);
-    }
-    rp_sync();
+    if (drawing.field == RP_DT)
+        rp_draw_condition(&drawing, &self->reader, &c->s->sparse);
 }
 
-/* The class; by one thread. */
-RP_DEVICE int choose_class(const scratch *s, const rp_taste *taste,
-                           float uniform)
+RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c, const float *logits)
 {
-    uint32_t count = s->ranked;
-    double sum, so_far = 0.0;
-
-    if (!count)
-        return -1;
-    count = cut(s->p, count, taste, &sum);
-    for (uint32_t i = 0; i + 1 < count; i++) {
-        so_far += (double)s->p[i];
-        if ((double)uniform * sum < so_far)
-            return s->order[i];
-    }
-    return s->order[count - 1];
-}
-
-/* log P(class): `plain` is relative to the class of rank 0, whichever is best
- * by its own logit. */
-RP_DEVICE double logp_of(const scratch *s, const float *logits, int drew)
-{
-    double sum = 0.0;
-
-    for (uint32_t i = 0; i < s->ranked; i++)
-        sum += (double)s->plain[i];
-    return (double)(float)((double)(logits[drew] - logits[s->order[0]]) -
-                           rp_log_exact(sum));
-}
-
-RP_DEVICE void draw_once(const rp_cuda_chain &a, cluster *c,
-                         const float *logits)
-{
-    scratch *s = c->s;
     lane *self = c->self;
-    const rp_taste taste = {a.task->temperature, a.task->top_p,
-                            a.task->top_k};
+    progress now = {self->drawing, self->rolled, self->logp};
+    const rp_field field = now.drawing.field;
 
-    if (!rp_thread()) {
-        s->mask = rp_draw_mask(&self->drawing, &self->reader);
-        s->ranked = 0;
-    }
-    rp_sync();
-    rank_classes(a, s, logits, s->weighed, a.plan.classes[s->field]);
-    if (!rp_thread()) {
-        float number =
-            rp_rng_uniform(rp_draw_key(&self->drawing, &self->turn));
-        int drew = choose_class(s, &taste, number);
-        if (drew >= 0) {
-            self->logp += logp_of(s, logits, drew);
-            self->rolled.fields++;
-        }
-        self->rolled.why = (uint8_t)rp_draw_give(&self->drawing, &self->turn,
-                                                 &self->reader, drew);
-        s->drawing = self->rolled.why == RP_DRAWN &&
-                     (uint32_t)self->drawing.field == s->field;
-    }
-    rp_sync();
+    now.rolled.why = (uint8_t)draw_field(a.task, self, logits, &c->s->room,
+                                         &now.drawing, &now.logp,
+                                         &now.rolled.fields);
+    if (now.rolled.why == RP_DRAWN && now.drawing.field != RP_FIELDS)
+        rp_draw_condition_on(&now.drawing, &self->reader, field,
+                             &c->s->sparse);
+    lane_store(self, now);
 }
 
-RP_DEVICE void draw_field(const rp_cuda_chain &a, cluster *c)
+RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c)
 {
-    scratch *s = c->s;
-
-    if (!rp_thread()) {
-        s->field = (uint32_t)c->self->drawing.field;
-        rp_draw_condition(&c->self->drawing, &c->self->reader, &s->sparse);
-    }
+    make_actives(a, c, (uint32_t)c->self->drawing.field);
+    const float *logits =
+        make_logits(a, c, (uint32_t)c->self->drawing.field);
+    if (!warp_of())
+        draw(a, c, logits);
     rp_sync();
-    make_actives(a, c, s->field);
-    const float *logits = make_logits(a, c, s->field);
-    if (!rp_thread()) {
-        memcpy(s->weighed, logits,
-               a.plan.classes[s->field] * sizeof *s->weighed);
-        (void)rp_draw_weigh(&c->self->drawing, &c->self->turn,
-                            &c->self->reader, s->weighed);
-        s->drawing = true;
-    }
-    rp_sync();
-    while (s->drawing)
-        draw_once(a, c, logits);
 }
 
 /* ---- one step ---- */
@@ -308,52 +230,57 @@ RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c,
     await(&c->x, state_at(plan, !side, l), plan.hidden);
 }
 
-/* The note is part of the candidate; returns whether it goes on. */
-RP_DEVICE bool take_note(const rp_cuda_chain &a, cluster *c)
+/* The note is part of the candidate; whether it goes on. By one warp. */
+RP_DEVICE void take_note(const rp_cuda_chain &a, cluster *c)
 {
     lane *self = c->self;
     const uint32_t most = a.task->most;
+    progress now = {self->drawing, self->rolled, self->logp};
+    bool goes = now.rolled.why == RP_DRAWN;
 
-    if (self->rolled.why == RP_DRAWN) {
-        rp_note note =
-            rp_draw_note(&self->drawing, &self->turn, &self->reader);
-        if (!c->x.rank)
+    if (goes) {
+        const rp_note note =
+            rp_draw_note(&now.drawing, &self->turn, &self->reader);
+        if (!c->x.rank && !lane_of())
             ((rp_note *)a.note)[(size_t)self->candidate * most +
-                                self->rolled.notes] = note;
-        self->rolled.notes++;
-        rp_turn_take(&self->turn, &note);
-        if (self->rolled.notes < most) {
+                                now.rolled.notes] = note;
+        now.rolled.notes++;
+        goes = now.rolled.notes < most;
+        if (goes) {
+            lane_take(self, &note);
             rp_reader_push(&self->reader, &note, &c->s->sparse);
-            lane_begin_note(self, note.onset);
-            return true;
+            lane_begin_note(self, note.onset, &now.drawing);
         }
     }
-    self->done = true;
-    self->rolled.logp = (float)self->logp;
-    if (!c->x.rank)
-        a.rolled[self->candidate] = self->rolled;
-    return false;
+    now.rolled.logp = (float)now.logp;
+    lane_store(self, now);
+    if (lane_of())
+        return;
+    c->s->goes = goes;
+    self->done = !goes;
+    if (!goes && !c->x.rank)
+        a.rolled[self->candidate] = now.rolled;
 }
 
 template <bool HELD>
 RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
                         uint32_t side)
 {
-    scratch *s = c->s;
-
+    if (!warp_of())
+        see(c);
     make_middles<HELD>(a, c, held,
                        c->x.common + state_at(a.plan, side,
                                               a.plan.layers - 1));
     make_own(a, c, side);
     do
-        draw_field(a, c);
+        make_field(a, c);
     while (c->self->rolled.why == RP_DRAWN &&
            c->self->drawing.field != RP_FIELDS);
     rp_sync();
-    if (!rp_thread())
-        s->drawing = take_note(a, c);
+    if (!warp_of())
+        take_note(a, c);
     rp_sync();
-    if (!s->drawing)
+    if (!c->s->goes)
         return false;
     for (uint32_t l = 0; l < a.plan.layers; l++)
         step_layer<HELD>(a, c, held, l, side);
@@ -442,9 +369,13 @@ RP_KERNEL begin_kernel(rp_cuda_chain a)
     lane_begin(self, a.task, candidate);
     copy_words(a.state + (size_t)candidate * floats, a.task->state,
                floats * sizeof(float));
-    if (!rp_thread()) {
-        self->done = candidate >= a.task->candidates;
-        lane_begin_note(self, a.task->from);
+    if (rp_thread() < WARP) {
+        rp_drawing drawing;
+        lane_begin_note(self, a.task->from, &drawing);
+        if (!rp_thread()) {
+            self->done = candidate >= a.task->candidates;
+            self->drawing = drawing;
+        }
     }
 }
 
@@ -474,12 +405,11 @@ static void (*kernel_for(const rp_cuda_plan *plan))(rp_cuda_chain)
     return plan->held ? chain_kernel<true> : chain_kernel<false>;
 }
 
-/* What is allowed holds for all plans of the process: as much as there is. */
-int rp_cuda_chain_fits(const struct rp_cuda_plan *plan, uint32_t bytes)
+int rp_cuda_chain_fits(const struct rp_cuda_plan *plan)
 {
     const rp_grid grid = grid_of(plan, 1);
 
-    if (rp_allow(kernel_for(plan), bytes, true)) {
+    if (rp_allow(kernel_for(plan), plan->shared, grid.cluster > 8)) {
         (void)cudaGetLastError();
         return 0;
     }

@@ -13,7 +13,7 @@
 namespace rp {
 namespace {
 
-constexpr uint32_t DRAW_CLASSES = 128, DRAW_ROWS = DRAW_CLASSES / WARP;
+constexpr uint32_t DRAW_CLASSES = RP_SOFTMAX_MAX, DRAW_ROWS = DRAW_CLASSES / WARP;
 /* What is so much less likely than the best, in nats, is ranked only if the
  * draw turns out to lie there. */
 constexpr float DRAW_LIKELY = -7.0f;

@@ -42,7 +42,6 @@ RP_DEVICE void lane_begin(lane *self, const rp_cuda_task *task,
     rp_sync();
 }
 
-#ifdef RP_BY_WARP
 /* What a draw changes of a candidate: each thread has it for itself. */
 struct progress {
     rp_drawing drawing;
@@ -68,13 +67,17 @@ RP_DEVICE void lane_take(lane *self, const rp_note *note)
         rp_turn_take(&self->turn, note);
     rp_sync_warp();
 }
-#else
-RP_DEVICE void lane_begin_note(lane *self, int32_t from)
+/* By a warp that has read it. */
+RP_DEVICE void lane_store(lane *self, const progress &now)
 {
-    rp_turn_aim(&self->turn, from);
-    rp_draw_begin(&self->drawing, &self->turn);
+    rp_sync_warp();
+    if (!warp_lane()) {
+        self->drawing = now.drawing;
+        self->rolled = now.rolled;
+        self->logp = now.logp;
+    }
+    rp_sync_warp();
 }
-#endif
 
 } // namespace
 } // namespace rp

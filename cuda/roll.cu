@@ -1,6 +1,5 @@
 #include "cuda/roll.h"
 
-#define RP_BY_WARP
 #include "cuda/draw.cuh"
 
 using namespace rp;
@@ -110,11 +109,7 @@ RP_KERNEL draw_kernel(rp_cuda_roll a)
                              sparse_row(a.condition, candidate));
         join(a, now.drawing.field, candidate);
     }
-    if (!warp_lane()) { /* the others have read it long ago */
-        self->drawing = now.drawing;
-        self->rolled = now.rolled;
-        self->logp = now.logp;
-    }
+    lane_store(self, now);
 }
 
 RP_KERNEL tell_kernel(rp_cuda_roll a)

@@ -17,28 +17,11 @@
 
 #include "cuda/math.cuh"
 
-#define RP_KERNELS_H
 namespace rp {
 namespace {
 
-enum { RP_SOFTMAX_MAX = 128 };
-
-struct kernels {
-#ifdef __CUDACC__
-    __device__
-#endif
-        void
-        exp(size_t n, const float *x, float shift, float *out) const
-    {
-        for (size_t i = 0; i < n; i++)
-            out[i] = rp_exp(rp_add(x[i], -shift));
-    }
-};
-RP_TABLE kernels the_kernels = {};
-RP_DEVICE const kernels *rp_kernels() { return &the_kernels; }
-
-#ifdef RP_BY_WARP
 constexpr uint32_t WARP = 32;
+constexpr uint32_t RP_SOFTMAX_MAX = 128; /* of model/net/kernels.h */
 
 RP_DEVICE uint32_t warp_lane() { return rp_thread() % WARP; }
 RP_DEVICE uint64_t warp_or(uint64_t bits)
@@ -54,7 +37,6 @@ RP_DEVICE uint32_t lowest(uint64_t bits) { return __builtin_ctzll(bits); }
 RP_DEVICE uint32_t bits_in(uint32_t bits) { return __builtin_popcount(bits); }
 #endif
 
-#endif
 /* rp_log_exact() of model/net/kernels.c. */
 RP_DEVICE double rp_log_exact(double x)
 {
@@ -93,7 +75,6 @@ RP_DEVICE double rp_log_exact(double x)
 #define RP_UNROLL
 #endif
 /* What the words of model/shared.h are to a warp. */
-#ifdef RP_BY_WARP
 #define RP_FIRST warp_lane()
 #define RP_STEP WARP
 #define RP_WRITES (warp_lane() == 0)
@@ -101,19 +82,6 @@ RP_DEVICE double rp_log_exact(double x)
 #define rp_all_or(bits) warp_or(bits)
 #define rp_all_max(number) rp_warp_max(number)
 #define rp_lowest(bits) lowest(bits)
-#else
-#define RP_FIRST 0u
-#define RP_STEP 1u
-#define RP_WRITES true
-#define rp_meet() ((void)0)
-#define rp_all_or(bits) (bits)      /* uint64_t */
-#define rp_all_max(number) (number) /* uint32_t */
-#ifdef __CUDACC__
-#define rp_lowest(bits) ((uint32_t)__ffsll((long long)(bits)) - 1)
-#else
-#define rp_lowest(bits) ((uint32_t)__builtin_ctzll(bits))
-#endif
-#endif
 #define class class_
 
 #include "model/data/chord.c"
@@ -121,8 +89,6 @@ RP_DEVICE double rp_log_exact(double x)
 #include "model/data/recall.c"
 #include "model/data/vocabulary.c"
 #include "model/net/rng.c"
-#include "model/net/sample.c"
-#define in_mask rp_mask_has
 #include "model/play/draw.c"
 #include "model/play/turn.c"
 /* Names that a file before has, too. */
