@@ -44,7 +44,7 @@ RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,
                           uint32_t l)
 {
     const uint32_t rows = plan.own[l].strips * RP_PLAN_STRIP;
-    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows};
+    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows, 0};
 
     return own;
 }
@@ -117,6 +117,7 @@ RP_DEVICE cluster join(const rp_cuda_chain &a)
     c.weights.end = plan.held + plan.kept;
     c.sums.at = at<float>(plan.sums, RP_PLAN_WARPS * plan.sum_rows);
     c.sums.rows = plan.sum_rows;
+    c.sums.first = 0;
     c.active = at<float>(plan.active, plan.head);
     c.own_sums = at<float>(plan.own_sums, 1);
     c.bias = at<float>(plan.bias, 1);

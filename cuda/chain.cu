@@ -405,11 +405,12 @@ static void (*kernel_for(const rp_cuda_plan *plan))(rp_cuda_chain)
     return plan->held ? chain_kernel<true> : chain_kernel<false>;
 }
 
-int rp_cuda_chain_fits(const struct rp_cuda_plan *plan)
+/* What is allowed holds for all plans of the process: as much as there is. */
+int rp_cuda_chain_fits(const struct rp_cuda_plan *plan, uint32_t bytes)
 {
     const rp_grid grid = grid_of(plan, 1);
 
-    if (rp_allow(kernel_for(plan), plan->shared, grid.cluster > 8)) {
+    if (rp_allow(kernel_for(plan), bytes, true)) {
         (void)cudaGetLastError();
         return 0;
     }
