@@ -49,7 +49,7 @@ RP_RT void rp_arrivals_put(struct rp_arrivals *arrivals, struct rp_stats *stats,
 {
     if (arrivals->count < RP_ARRIVALS) {
         arrivals->item[arrivals->count++] =
-            (struct rp_arrival){.offset = offset, .event = event};
+            (struct rp_arrival){offset, event, arrivals->source};
     } else {
         rp_stats_add(&stats->lost_heard, 1);
     }

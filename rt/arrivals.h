@@ -12,6 +12,7 @@ enum { RP_ARRIVALS = 8192 };
 struct rp_arrivals {
     uint32_t count;
     bool sysex; /* one is going on across packets */
+    uint32_t source; /* of what is added now */
     struct rp_arrival item[RP_ARRIVALS];
 };
 

@@ -96,6 +96,7 @@ static RP_RT void take(struct rp_alsa *alsa, const snd_seq_event_t *event)
         return;
     }
     offset = rp_pace_offset(&alsa->pace, stamp_of(alsa, event), &alsa->in);
+    alsa->in.source = (event->source.client << 8 | event->source.port) + 1u;
     rp_arrivals_add(&alsa->in, &alsa->base.cycle->stats, offset, bytes, size);
     alsa->unplug |= alsa->in.count == RP_ARRIVALS; /* some may be lost */
 }

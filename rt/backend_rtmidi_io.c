@@ -79,6 +79,7 @@ static RP_RT void gather(struct rp_rtmidi *rtmidi)
         struct rp_rtmidi_event item;
 
         (void)rp_ring_pop(&in->ring, &item);
+        arrivals->source = (uint32_t)(in - rtmidi->in) + 1;
         rp_arrivals_put(arrivals, &rtmidi->base.cycle->stats,
                         rp_pace_offset(&rtmidi->pace, item.ns, arrivals),
                         item.event);

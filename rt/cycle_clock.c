@@ -211,6 +211,7 @@ RP_RT void rp_cycle_turn_clock(struct rp_cycle *cycle, const struct rp_io *io)
     if (io->rate != clock->rate) {
         change_rate(clock, io->frame, io->rate);
         cycle->sync.chase.ticks = 0; /* of frames of another size */
+        cycle->sync.senders = (struct rp_senders){0};
     }
     *clock = rp_clock_turn(clock, io->frame, tempo(cycle));
     if (knob_turned(cycle, metre)) {

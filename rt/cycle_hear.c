@@ -145,6 +145,7 @@ RP_RT void rp_cycle_listen(struct rp_cycle *cycle, const struct rp_io *io)
         if (takes_program(cycle, event)) {
             control(cycle, frame, event);
         } else {
+            cycle->sync.source = io->in[i].source;
             hear(cycle, frame, event);
         }
     }

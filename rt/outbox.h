@@ -15,6 +15,7 @@ enum rp_way { RP_WAY_OUT, RP_WAY_THRU, RP_WAYS, RP_WAY_CLOCK = RP_WAYS };
 struct rp_arrival {
     uint32_t offset; /* frames since the period began */
     struct rp_event event;
+    uint32_t source; /* who sent it, a number; 0: the system does not say */
 };
 
 /* What a backend hands in for one period. */

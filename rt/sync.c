@@ -24,7 +24,10 @@ RP_RT uint32_t rp_sync_state(const struct rp_cycle *cycle)
         sync->chase.ticks >= RP_TICKS / 2 &&
         rp_chase_silence(&sync->chase, cycle->io->frame) < 2 * RP_TICKS;
 
-    return sync->by | (uint32_t)sync->leader << 8 | (uint32_t)heard << 16;
+    return sync->by | (uint32_t)sync->leader << 8 | (uint32_t)heard << 16 |
+           (uint32_t)rp_senders_crowd(&sync->senders, cycle->io->frame,
+                                      cycle->clock.rate)
+               << 17;
 }
 
 /* The beat and the tempo go on as they are. */
@@ -36,6 +39,7 @@ static void change_leader(struct rp_cycle *cycle, uint32_t by)
     sync->leader = RP_LEADER_NONE;
     sync->armed = sync->counted = false;
     sync->chase.ticks = 0;
+    sync->senders = (struct rp_senders){0};
     sync->song = 0;
 }
 

@@ -11,6 +11,7 @@
 #include "rt/chase.h"
 #include "rt/event.h"
 #include "rt/link.h"
+#include "rt/senders.h"
 
 struct rp_cycle;
 struct rp_io;
@@ -42,6 +43,8 @@ struct rp_sync {
     rp_beat song;        /* our beat where the song begins */
 
     /* A MIDI clock. */
+    uint32_t source; /* who sent what is heard now; 0: unknown */
+    struct rp_senders senders;
     struct rp_chase chase;
     bool armed;       /* the next tick is the first: at song beat ... */
     rp_beat position; /* ... or the last that was told or came */
@@ -58,11 +61,13 @@ struct rp_sync {
 
 /* ---- sync.c ---- */
 
-/* For main: who leads, what it does, and whether a MIDI clock is heard. */
+/* For main: who leads, what it does, whether a MIDI clock is heard, and
+ * whether from more than one. */
 RP_RT uint32_t rp_sync_state(const struct rp_cycle *cycle);
-#define RP_SYNC_STATE_BY(state) ((state) & 255)
+#define RP_SYNC_STATE_BY(state) ((state)&255)
 #define RP_SYNC_STATE_LEADER(state) ((state) >> 8 & 255)
-#define RP_SYNC_STATE_HEARD(state) ((state) >> 16)
+#define RP_SYNC_STATE_HEARD(state) ((state) >> 16 & 1)
+#define RP_SYNC_STATE_CROWD(state) ((state) >> 17) /* enum rp_crowd */
 
 /* Whether a beat runs that others may follow. */
 RP_RT bool rp_sync_rolls(const struct rp_cycle *cycle);

@@ -145,7 +145,9 @@ RP_RT void rp_sync_midi(struct rp_cycle *cycle, rp_frame frame,
 {
     struct rp_sync *sync = &cycle->sync;
 
-    if (sync->by != RP_SYNC_MIDI) {
+    if (sync->by != RP_SYNC_MIDI ||
+        !rp_senders_hear(&sync->senders, sync->source, frame,
+                         cycle->clock.rate, event)) {
         return;
     }
     rp_cycle_play(cycle, cycle->io, frame);

@@ -8,6 +8,15 @@ void rp_sync_report(uint32_t was, uint32_t now, const struct rp_clock *clock)
     const char *who = by == RP_SYNC_MIDI ? "the MIDI clock" : "the transport";
     double bpm = clock->mbpm / 1000.0;
 
+    if (RP_SYNC_STATE_CROWD(now) &&
+        RP_SYNC_STATE_CROWD(was) != RP_SYNC_STATE_CROWD(now)) {
+        rp_log(RP_WARN, "sync", "%s",
+               RP_SYNC_STATE_CROWD(now) == RP_CROWD_IGNORED
+                   ? "two MIDI clocks come in; the first is followed"
+                   : "two MIDI clocks come in, mixed: disconnect one of them");
+    }
+    was = was & 0x1ffff;
+    now = now & 0x1ffff;
     if (was == now) {
         return;
     }

@@ -40,7 +40,7 @@ if effects "$work/bad.c" || ! grep -q function-effects "$work/log"; then
     exit 1
 fi
 
-sources="arrivals chase clock clock_out controls cycle cycle_clock cycle_hear cycle_play event held outbox ring sieve stats sync sync_jack sync_midi backend backend_null"
+sources="arrivals chase clock clock_out controls cycle cycle_clock cycle_hear cycle_play event held outbox ring senders sieve stats sync sync_jack sync_midi backend backend_null"
 if echo '#include <jack/jack.h>' | $found -E - >/dev/null 2>&1; then
     sources="$sources backend_jack backend_jack_transport"
 fi

@@ -2,6 +2,7 @@
  * by hand what Start, Stop, Continue and a song position do. */
 #include "model/play/bench_sync.h"
 #include "rt/log.h"
+#include "rt/sync_report.h"
 #include "tests/bench.h"
 
 enum { TICK = BENCH_RATE / 2 / RP_TICKS, BEAT = RP_TICKS * TICK }; /* 120 BPM */
@@ -291,6 +292,107 @@ static void test_coast(void)
     bench_destroy(bench);
 }
 
+/* ---- two senders ---- */
+
+static char said[1000];
+
+static void keep(void *self, enum rp_level level, const char *tag,
+                 const char *text)
+{
+    snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s\n", text);
+}
+
+/* Runs two combs, the second from `late` ticks after the first on, as
+ * main would look at them; what it says is in `said`. */
+static void run_two(struct bench *bench, int frames, uint32_t other, int gap,
+                    int late)
+{
+    struct rp_clock clock;
+    uint32_t was = atomic_load(&bench->cycle->leading), now;
+
+    *said = '\0';
+    rp_log_divert(keep, NULL);
+    for (int at = 0; at < frames; at += 100) {
+        struct rp_arrival in[2];
+        uint32_t ins = 0;
+
+        if (at % TICK == 0) {
+            in[ins++] =
+                (struct rp_arrival){0, rp_event_make(RP_CLOCK, 0, 0, 0), 1};
+            in[0].source = other ? 1 : 0;
+        }
+        if (other != 1 && at % gap == late) {
+            in[ins++] = (struct rp_arrival){
+                50, rp_event_make(RP_CLOCK, 0, 0, 0), other};
+        }
+        bench_run(bench, 100, in, ins);
+        now = atomic_load(&bench->cycle->leading);
+        rp_cycle_clock(bench->cycle, &clock);
+        rp_sync_report(was, now, &clock);
+        was = now;
+    }
+    rp_log_divert(NULL, NULL);
+}
+
+/* The first is followed, whatever the other says, until it is silent. */
+static void test_two(void)
+{
+    struct bench *bench = follower();
+    struct rp_arrival stop = {0, rp_event_make(RP_STOP, 0, 0, 0), 2};
+
+    send(bench, RP_START, 0);
+    run_two(bench, 96 * TICK, 1, 0, 0);
+    CHECK(strstr(said, "the MIDI clock rolls") != NULL);
+    CHECK(strstr(said, "two MIDI clocks") == NULL);
+    run_two(bench, 96 * TICK, 2, 1300, 0);
+    CHECK_TEXT(said, "two MIDI clocks come in; the first is followed\n");
+    CHECK_NEAR(bench->cycle->clock.mbpm, 120000, 400);
+    bench_run(bench, TICK, &stop, 1);
+    CHECK_INT(bench->cycle->sync.leader, RP_LEADER_ROLLS);
+    for (int i = 0; i < 120; i++) {
+        stop.event.data[0] = RP_CLOCK;
+        bench_run(bench, 1300, &stop, 1);
+    }
+    CHECK_NEAR(bench->cycle->clock.mbpm, 48000 * 60 / 24 * 1000 / 1300, 500);
+    bench_destroy(bench);
+}
+
+/* Who sends is not told: noticed when the ticks are uneven, not when they are
+ * as rough as they may be. */
+static void test_mixed(void)
+{
+    struct bench *bench = follower();
+
+    run_two(bench, 10 * TICK, 0, TICK, 800);
+    CHECK(strstr(said, "two MIDI clocks") == NULL);
+    run_two(bench, 24 * TICK, 0, TICK, 800);
+    CHECK(strstr(said, "two MIDI clocks come in, mixed: disconnect one of "
+                       "them\n") != NULL);
+    bench_destroy(bench);
+}
+
+static void test_one(void)
+{
+    struct rp_senders senders = {0};
+    struct rp_event tick = rp_event_make(RP_CLOCK, 0, 0, 0);
+    rp_frame last = 0;
+
+    srand(3);
+    for (int i = 1; i < 100000; i++) {
+        int off = 0;
+
+        for (int k = 0; k < 12; k++) {
+            off += rand() % 481 - 240; /* 10 ms of jitter together */
+        }
+        last = i * TICK + off < last ? last : i * TICK + off;
+        CHECK(rp_senders_hear(&senders, 0, last, BENCH_RATE, tick));
+        if (rp_senders_crowd(&senders, last, BENCH_RATE) != RP_CROWD_NONE) {
+            CHECK_INT(i, 0);
+            break;
+        }
+    }
+}
+
 /* Every other clock, or all of them, while nobody asked for it. */
 static void test_internal(void)
 {
@@ -384,6 +486,9 @@ int main(void)
     test_no_start();
     test_slower();
     test_coast();
+    test_two();
+    test_mixed();
+    test_one();
     test_internal();
     test_nonsense();
     test_periods();
