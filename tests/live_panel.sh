@@ -126,6 +126,10 @@ for _ in 1 2 3 4; do # as many pages as there are
 done
 keys '?'
 saw '^> tempo +170'
+keys '?'
+saw '^ riposte: keys'
+keys Escape
+saw '^> tempo +170'
 for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
     # shellcheck disable=SC2086 # two numbers
     resize $size

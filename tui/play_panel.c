@@ -204,8 +204,13 @@ static void act(struct stage *stage, const struct rp_key *key)
     case RP_DO_HAND_OVER:
         rp_rig_hand_over(&stage->play->rig);
         break;
-    case RP_DO_LEARN:
     case RP_DO_ESCAPE:
+        if (panel->help) {
+            panel->help = 0;
+            break;
+        }
+        /* fall through */
+    case RP_DO_LEARN:
     case RP_DO_FORGET:
     case RP_DO_CHANGE:
         learn(&stage->play->rig.learn, key, panel->selected);
