@@ -103,8 +103,8 @@ static void test_usage(void)
     CHECK_INT(run("--version"), RP_EXIT_OK);
     CHECK(!strncmp(out, "riposte ", 8) && lines(out) == 1);
     refused("pley", 2,
-            "unknown command 'pley'; did you mean 'play'?; there "
-            "are play, generate, learn, ports,");
+            "unknown command 'pley'; there are play, generate, learn, ports,");
+    CHECK(strstr(err, "; did you mean 'play'?\n"));
     refused("play --tempoo 100", 2,
             "unknown option '--tempoo'; did you mean '--tempo'?");
     refused("play -x", 2, "unknown option '-x'");

@@ -58,8 +58,8 @@ static int refuse_command(const char *name)
         used += snprintf(list + used, sizeof(list) - (size_t)used, "%s%s",
                          i ? ", " : "", commands[i].name);
     }
-    rp_log(RP_ERROR, "main", "unknown command '%s'%s; there are %s", name,
-           guess, list);
+    rp_log(RP_ERROR, "main", "unknown command '%s'; there are %s%s", name,
+           list, guess);
     return RP_EXIT_USAGE;
 }
 
