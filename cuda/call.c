@@ -88,9 +88,10 @@ rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
     return wait(cuda, NULL, event, cuda->deadline_ms, true, what);
 }
 
-rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what)
+rp_status rp_cuda_wait_live(struct rp_cuda *cuda, cudaStream_t stream,
+                            const char *what)
 {
-    return wait(cuda, cuda->stream, NULL, cuda->live_ms, false, what);
+    return wait(cuda, stream, NULL, cuda->live_ms, false, what);
 }
 
 /* As many as are there from `at` on. */

@@ -268,15 +268,27 @@ RP_DEVICE void rp_sums_clear(rp_sums *sums)
 {
     nvcuda::wmma::fill_fragment(sums->f, 0.0f);
 }
-RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_cell *a, uint32_t lda,
-                           const rp_cell *b, uint32_t ldb)
+struct rp_left {
+    nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, 16, 16, 16, __nv_bfloat16,
+                           nvcuda::wmma::row_major>
+        f;
+};
+struct rp_right {
+    nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, 16, 16, 16, __nv_bfloat16,
+                           nvcuda::wmma::col_major>
+        f;
+};
+RP_DEVICE void rp_left_load(rp_left *a, const rp_cell *at, uint32_t ld)
 {
-    using namespace nvcuda::wmma;
-    fragment<matrix_a, 16, 16, 16, __nv_bfloat16, row_major> fa;
-    fragment<matrix_b, 16, 16, 16, __nv_bfloat16, col_major> fb;
-    load_matrix_sync(fa, a, lda);
-    load_matrix_sync(fb, b, ldb);
-    mma_sync(sums->f, fa, fb, sums->f);
+    nvcuda::wmma::load_matrix_sync(a->f, at, ld);
+}
+RP_DEVICE void rp_right_load(rp_right *b, const rp_cell *at, uint32_t ld)
+{
+    nvcuda::wmma::load_matrix_sync(b->f, at, ld);
+}
+RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_left *a, const rp_right *b)
+{
+    nvcuda::wmma::mma_sync(sums->f, a->f, b->f, sums->f);
 }
 RP_DEVICE void rp_sums_store(const rp_sums *sums, float *c, uint32_t ldc)
 {

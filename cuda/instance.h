@@ -64,8 +64,9 @@ rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what);
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what);
-/* For `stream`, on which the next note waits: by the deadline of that. */
-rp_status rp_cuda_wait_live(struct rp_cuda *cuda, const char *what);
+/* The same without naps, by the deadline of what the next note waits for. */
+rp_status rp_cuda_wait_live(struct rp_cuda *cuda, cudaStream_t stream,
+                            const char *what);
 /* The same until `rows` rows of so many logits were said with this number
  * (few.h), which go to logits, RP_CUDA_LOGITS floats from row to row. */
 rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,

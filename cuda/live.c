@@ -15,7 +15,8 @@
 enum {
     AHEAD = 64, /* steps whose end nobody has seen: a launch must not block */
     ROUNDS = 32, /* notes of a trial, each way, but for no longer than: */
-    TRIAL_US = 10000
+    TRIAL_US = 10000,
+    EARLY_GRAPH = 12030 /* CUDA's version that can */
 };
 
 /* What the host writes for many rows and the device reads: host memory, and
@@ -28,7 +29,8 @@ struct many_in {
 struct rp_cuda_live {
     struct rp_cuda_memory memory;
     bool few;   /* few.h's kernels fit this network and device */
-    bool early; /* and may begin early */
+    bool early; /* and may begin early; also in graphs: */
+    bool early_graph;
     bool graph; /* few rows go as graphs */
     bool tried; /* which is the better way */
     uint32_t pending; /* steps launched, not known to be done */
@@ -81,7 +83,7 @@ static rp_status create_few(struct rp_cuda *cuda)
     struct rp_cuda_live *live = cuda->live;
     const size_t said =
         (size_t)RP_CUDA_FEW * RP_CUDA_LOGITS * sizeof *live->said;
-    int major = 0;
+    int major = 0, driver = 0;
     rp_status status = rp_cuda_check(
         cuda,
         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0),
@@ -90,6 +92,9 @@ static rp_status create_few(struct rp_cuda *cuda)
     if (status)
         return status;
     live->early = major >= 9;
+    (void)cudaDriverGetVersion(&driver);
+    live->early_graph = live->early && CUDART_VERSION >= EARLY_GRAPH &&
+                        driver >= EARLY_GRAPH;
     live->few = rp_cuda_few_fits(cuda->shape.hidden, cuda->shape.head);
     (void)cudaGetLastError();
     status = rp_cuda_alloc_mapped(
@@ -134,7 +139,7 @@ rp_status rp_cuda_live_create(struct rp_cuda *cuda)
 
 rp_status rp_cuda_live_wait(struct rp_cuda *cuda, const char *what)
 {
-    rp_status status = rp_cuda_wait_live(cuda, what);
+    rp_status status = rp_cuda_wait_live(cuda, cuda->stream, what);
 
     if (!status) {
         cuda->live->pending = 0;
@@ -178,7 +183,7 @@ static rp_status enqueue_step(struct rp_cuda *cuda,
     rp_status status = RP_OK;
 
     step->states = cuda->states;
-    step->early = cuda->live->early;
+    step->early = step->at ? cuda->live->early_graph : cuda->live->early;
     for (uint32_t l = 0; l < cuda->shape.layers && !status; l++) {
         step->number = l;
         step->layer = cuda->layer[l];
@@ -194,7 +199,7 @@ static rp_status enqueue_heads(struct rp_cuda *cuda,
                                enum rp_field field)
 {
     heads->states = cuda->states;
-    heads->early = cuda->live->early;
+    heads->early = heads->at ? cuda->live->early_graph : cuda->live->early;
     heads->head = cuda->head[field];
     heads->width = cuda->shape.head;
     heads->active = cuda->live->active;

@@ -2,216 +2,381 @@
 
 #include "cuda/rows.cuh"
 
-/* A block makes a strip of columns for ROWS rows, a warp 16 of them; what is
- * multiplied goes through shared memory DEEP of K at a time, as bf16. */
-constexpr uint32_t ROWS = 64, DEEP = 64, THREADS = 32 * (ROWS / 16);
+/* What is multiplied comes DEEP of K at a time into a ring of STAGES in shared
+ * memory, by asynchronous copies of 16 bytes, while tensor cores work on what
+ * came before. */
+constexpr uint32_t DEEP = 32, STAGES = 4, WARP = 32, TILE = 16;
 constexpr uint32_t LD = DEEP + 8; /* cells; rows begin in different banks */
-constexpr uint32_t GATES = RP_CUDA_STRIP, UNITS = RP_CUDA_UNITS;
-constexpr uint32_t SLICE = RP_CUDA_SLICE;
+
+/* A block of a layer: for ROWS rows r, z and n of UNITS units; a warp has 32
+ * rows and 16 units of them. */
+constexpr uint32_t ROWS = 64, UNITS = 32, GATES = 3 * UNITS, THREADS = 128;
+/* Of r and z both products' sums are one; of n there are two. */
+constexpr uint32_t SUMS = 4 * UNITS;
+/* A block of a head: HEAD_ROWS rows, HEAD_COLUMNS columns at a time, 16 a
+ * warp. */
+constexpr uint32_t HEAD_ROWS = 16, HEAD_COLUMNS = 128, HEAD_THREADS = 256;
+
+/* ---- tiles on their way ---- */
+
+/* From the rows that `from` lists, K cells each, what tile t has of them. */
+template <uint32_t COUNT>
+RP_DEVICE void fetch(const rp_cell *const *from, uint32_t K, uint32_t t,
+                     rp_cell *ring)
+{
+    const uint32_t first = t * DEEP, left = first < K ? K - first : 0;
+    const uint32_t pieces = (left < DEEP ? left : DEEP) / 8;
+    rp_cell *stage = ring + t % STAGES * COUNT * LD;
+
+    for (uint32_t i = rp_thread(); i < COUNT * pieces; i += rp_threads()) {
+        const uint32_t r = i / pieces, k = i % pieces * 8;
+        rp_copy16(stage + r * LD + k, from[r] + first + k);
+    }
+    rp_copy_group();
+}
+
+/* Calls use(stage, first of K, how deep) for one tile after another. All
+ * threads; `from` is in shared memory and complete. */
+template <uint32_t COUNT, class F>
+RP_DEVICE void each_tile(const rp_cell *const *from, uint32_t K,
+                         rp_cell *ring, F use)
+{
+    for (uint32_t t = 0; t < STAGES - 1; t++)
+        fetch<COUNT>(from, K, t, ring);
+    for (uint32_t t = 0; t * DEEP < K; t++) {
+        const uint32_t left = K - t * DEEP;
+        rp_copied<STAGES - 2>();
+        rp_sync(); /* all are done with the tile before, whose place is free */
+        fetch<COUNT>(from, K, t + STAGES - 1, ring);
+        use(ring + t % STAGES * COUNT * LD, t * DEEP,
+            left < DEEP ? left : DEEP);
+    }
+    rp_copied<0>();
+    rp_sync();
+}
+
+RP_DEVICE rp_cell *cells_at(const rp_cuda_states &states, uint32_t side,
+                            uint32_t slot, uint32_t layer)
+{
+    return (rp_cell *)states.cells[side] +
+           ((size_t)slot * states.layers + layer) * states.hidden;
+}
+
+/* The block's i-th row; where there is none, one that there is. */
+RP_DEVICE rp_cuda_row row_of(const rp_cuda_rows &rows, const rp_cuda_row *row,
+                             uint32_t i, uint32_t count)
+{
+    return row[rows_at(rows, i < count ? i : count - 1)];
+}
+
+/* ---- a layer ---- */
 
 /* Where things lie in a block's shared memory. */
-constexpr uint32_t AT_X = 0, AT_BELOW = AT_X + ROWS * 8;
-constexpr uint32_t AT_A = AT_BELOW + ROWS * 8, AT_W = AT_A + ROWS * LD * 2;
-constexpr uint32_t AT_SUMS = AT_W + GATES * LD * 2;
-constexpr uint32_t BYTES_GATES = AT_SUMS + 2 * ROWS * GATES * 4;
-constexpr uint32_t BYTES_SLICE = AT_SUMS + ROWS * SLICE * 4;
+constexpr uint32_t LAYER_LIST = ROWS + GATES;
+constexpr uint32_t AT_RING = LAYER_LIST * 8;
+constexpr uint32_t LAYER_BYTES = AT_RING + STAGES * LAYER_LIST * LD * 2;
+static_assert(ROWS * SUMS * 4 <= LAYER_BYTES - AT_RING, "sums fit the ring");
 
-/* Row n of a strip in the whole matrix: r, z and n of UNITS units, or a slice
- * of a head. */
-template <int TILES> RP_DEVICE uint32_t weight_row(uint32_t n, uint32_t H)
-{
-    return TILES == 3 ? n / UNITS * H + rp_block() * UNITS + n % UNITS
-                      : rp_block() * SLICE + n;
-}
-
-/* sums[j] += the warp's 16 rows of x times tile j of the strip. x[r] is NULL
- * where there is no row. */
-template <int TILES>
-RP_DEVICE void add_products(const uint16_t *weights, uint32_t H, uint32_t K,
-                            const float *const *x, rp_sums *sums)
-{
-    rp_cell *a = rp_shared<rp_cell>(AT_A, ROWS * LD);
-    rp_cell *w = rp_shared<rp_cell>(AT_W, TILES * 16 * LD);
-    const rp_cell *cells = (const rp_cell *)weights;
-    const rp_cell *mine = a + rp_thread() / 32 * 16 * LD;
-
-    for (uint32_t first = 0; first < K; first += DEEP) {
-        const uint32_t deep = K - first < DEEP ? K - first : DEEP;
-        for (uint32_t i = rp_thread(); i < ROWS * deep; i += THREADS) {
-            uint32_t r = i / deep, k = i % deep;
-            a[r * LD + k] = rp_cell_from(x[r] ? x[r][first + k] : 0.0f);
-        }
-        for (uint32_t i = rp_thread(); i < TILES * 16 * deep; i += THREADS) {
-            uint32_t n = i / deep, k = i % deep;
-            w[n * LD + k] =
-                cells[(size_t)weight_row<TILES>(n, H) * K + first + k];
-        }
-        rp_sync();
-        for (uint32_t k = 0; k < deep; k += 16)
-            for (int j = 0; j < TILES; j++)
-                rp_sums_add(&sums[j], mine + k, LD, w + j * 16 * LD + k, LD);
-        rp_sync();
-    }
-}
-
-/* The warp's sums to its rows of (ROWS, columns). */
-template <int TILES>
-RP_DEVICE void store_sums(const rp_sums *sums, float *to)
-{
-    for (int j = 0; j < TILES; j++)
-        rp_sums_store(&sums[j],
-                      to + rp_thread() / 32 * 16 * TILES * 16 + j * 16,
-                      TILES * 16);
-}
-
-RP_KERNEL layer_kernel(rp_cuda_step a)
+/* Rows of one product, then the block's rows of its weights: the state's, or
+ * those of the layer below. */
+RP_DEVICE void list_layer(const rp_cuda_step &a, uint32_t count, bool below,
+                          const rp_cell **list)
 {
     const uint32_t H = a.states.hidden, first = rp_block_y() * ROWS;
-    const uint32_t count = rows_count(a.rows);
-    const float **own = rp_shared<const float *>(AT_X, ROWS);
-    const float **below = rp_shared<const float *>(AT_BELOW, ROWS);
-    float *made = rp_shared<float>(AT_SUMS, 2 * ROWS * GATES);
-    rp_sums gi[3], gh[3];
+    const rp_cell *weights = (const rp_cell *)(below ? a.layer.input_cells
+                                                     : a.layer.hidden_cells);
 
-    if (first >= count)
-        return;
-    for (uint32_t i = rp_thread(); i < ROWS; i += THREADS) {
-        own[i] = below[i] = nullptr;
-        if (first + i >= count)
+    for (uint32_t i = rp_thread(); i < LAYER_LIST; i += THREADS) {
+        if (i < ROWS) {
+            rp_cuda_row row = row_of(a.rows, a.row, first + i, count);
+            list[i] = cells_at(a.states, below ? !row.side : row.side,
+                               row.slot, a.number - below);
             continue;
-        rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
-        own[i] = state_at(a.states, row.side, row.slot, a.number);
-        if (a.number)
-            below[i] =
-                state_at(a.states, !row.side, row.slot, a.number - 1);
-    }
-    for (int j = 0; j < 3; j++) {
-        rp_sums_clear(&gi[j]);
-        rp_sums_clear(&gh[j]);
+        }
+        const uint32_t gate = (i - ROWS) / UNITS;
+        const uint32_t unit = rp_block() * UNITS + (i - ROWS) % UNITS;
+        list[i] = weights + (size_t)(gate * H + (unit < H ? unit : H - 1)) * H;
     }
     rp_sync();
-    if (a.number)
-        add_products<3>(a.layer.input_cells, H, H, below, gi);
-    add_products<3>(a.layer.hidden_cells, H, H, own, gh);
-    store_sums<3>(gi, made);
-    store_sums<3>(gh, made + ROWS * GATES);
-    rp_sync();
+}
+
+/* A tile's part of the warp's sums: of r and z, and this product's of n. */
+RP_DEVICE void add_layer(const rp_cell *stage, uint32_t deep, rp_sums *rz,
+                         rp_sums *n)
+{
+    const uint32_t warp = rp_thread() / WARP;
+    const rp_cell *x = stage + warp / 2 * 2 * TILE * LD;
+    const rp_cell *w = stage + (ROWS + warp % 2 * TILE) * LD;
+
+    for (uint32_t k = 0; k < deep; k += TILE) {
+        rp_left rows[2];
+        for (int i = 0; i < 2; i++)
+            rp_left_load(&rows[i], x + i * TILE * LD + k, LD);
+#pragma unroll
+        for (int g = 0; g < 3; g++) {
+            rp_right gate;
+            rp_right_load(&gate, w + g * UNITS * LD + k, LD);
+            for (int i = 0; i < 2; i++)
+                rp_sums_add(g < 2 ? &rz[2 * g + i] : &n[i], &rows[i], &gate);
+        }
+    }
+}
+
+/* The sums of a row lie side by side: r, z, the state's n, the input's n. */
+RP_DEVICE void close_layer(const rp_cuda_step &a, uint32_t count,
+                           const float *made)
+{
+    const uint32_t H = a.states.hidden, first = rp_block_y() * ROWS;
+
     for (uint32_t i = rp_thread(); i < ROWS * UNITS; i += THREADS) {
-        uint32_t r = i / UNITS, u = i % UNITS, unit = rp_block() * UNITS + u;
+        const uint32_t r = i / UNITS, u = i % UNITS;
+        const uint32_t unit = rp_block() * UNITS + u;
+        const float *sum = made + r * SUMS + u;
         float x[3], y[3];
-        if (first + r >= count)
+        if (first + r >= count || unit >= H)
             continue;
-        uint32_t which = rows_at(a.rows, first + r);
-        rp_cuda_row row = a.row[which];
+        const uint32_t which = rows_at(a.rows, first + r);
+        const rp_cuda_row row = a.row[which];
+#pragma unroll
         for (uint32_t g = 0; g < 3; g++) {
-            uint32_t column = g * H + unit;
+            const uint32_t column = g * H + unit;
             x[g] = a.layer.bias_ih[column];
             if (!a.number)
                 x[g] = sparse_sum(x[g], a.layer.input, 3 * H, column,
                                   a.input + (size_t)which * RP_CUDA_INDICES);
-            x[g] += made[r * GATES + g * UNITS + u];
-            y[g] = a.layer.bias_hh[column] +
-                   made[(ROWS + r) * GATES + g * UNITS + u];
+            y[g] = a.layer.bias_hh[column] + sum[g * UNITS];
         }
-        state_at(a.states, !row.side, row.slot, a.number)[unit] =
-            rp_gates(x, y, own[r][unit]);
+        x[2] += sum[3 * UNITS];
+        const float h = rp_gates(
+            x, y, state_at(a.states, row.side, row.slot, a.number)[unit]);
+        state_at(a.states, !row.side, row.slot, a.number)[unit] = h;
+        cells_at(a.states, !row.side, row.slot, a.number)[unit] =
+            rp_cell_from(h);
     }
 }
 
-RP_KERNEL active_kernel(rp_cuda_heads a)
+RP_KERNEL layer_kernel(rp_cuda_step a)
 {
-    const uint32_t E = a.width, H = a.states.hidden;
-    const uint32_t first = rp_block_y() * ROWS, count = rows_count(a.rows);
-    const float **x = rp_shared<const float *>(AT_X, ROWS);
-    float *made = rp_shared<float>(AT_SUMS, ROWS * SLICE);
-    rp_sums sums;
+    const uint32_t H = a.states.hidden, count = rows_count(a.rows);
+    const uint32_t warp = rp_thread() / WARP;
+    const rp_cell **list = rp_shared<const rp_cell *>(0, LAYER_LIST);
+    rp_cell *ring = rp_shared<rp_cell>(AT_RING, STAGES * LAYER_LIST * LD);
+    float *made = rp_shared<float>(AT_RING, ROWS * SUMS);
+    rp_sums rz[4], own[2], below[2];
 
-    if (first >= count)
+    rows_spend(a.rows);
+    if (rp_block_y() * ROWS >= count)
         return;
-    for (uint32_t i = rp_thread(); i < ROWS; i += THREADS) {
-        x[i] = nullptr;
-        if (first + i >= count)
-            continue;
-        rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
-        x[i] = state_at(a.states, row.side, row.slot, a.states.layers - 1);
+    for (int i = 0; i < 4; i++)
+        rp_sums_clear(&rz[i]);
+    for (int i = 0; i < 2; i++) {
+        rp_sums_clear(&own[i]);
+        rp_sums_clear(&below[i]);
     }
-    rp_sums_clear(&sums);
+    list_layer(a, count, false, list);
+    each_tile<LAYER_LIST>(list, H, ring,
+                          [&](const rp_cell *stage, uint32_t, uint32_t deep) {
+                              add_layer(stage, deep, rz, own);
+                          });
+    if (a.number) {
+        list_layer(a, count, true, list);
+        each_tile<LAYER_LIST>(
+            list, H, ring,
+            [&](const rp_cell *stage, uint32_t, uint32_t deep) {
+                add_layer(stage, deep, rz, below);
+            });
+    }
+    float *to = made + warp / 2 * 2 * TILE * SUMS + warp % 2 * TILE;
+#pragma unroll
+    for (int i = 0; i < 2; i++, to += TILE * SUMS) {
+        rp_sums_store(&rz[i], to, SUMS);
+        rp_sums_store(&rz[2 + i], to + UNITS, SUMS);
+        rp_sums_store(&own[i], to + 2 * UNITS, SUMS);
+        rp_sums_store(&below[i], to + 3 * UNITS, SUMS);
+    }
     rp_sync();
-    add_products<1>(a.head.hidden_cells, H, H, x, &sums);
-    store_sums<1>(&sums, made);
+    close_layer(a, count, made);
+}
+
+/* ---- heads ---- */
+
+constexpr uint32_t HEAD_LIST = HEAD_ROWS + HEAD_COLUMNS;
+constexpr uint32_t AT_HEAD_RING = HEAD_LIST * 8;
+constexpr uint32_t AT_HEAD_SUMS = AT_HEAD_RING + STAGES * HEAD_LIST * LD * 2;
+constexpr uint32_t AT_ACTIVE = AT_HEAD_SUMS + HEAD_ROWS * HEAD_COLUMNS * 4;
+constexpr uint32_t MORE = 8; /* of a row of `active` than E, for the banks */
+
+/* The block's rows of x, then rows `from` .. of (N, K) weights. */
+RP_DEVICE void list_head(const rp_cuda_heads &a, uint32_t count,
+                         const uint16_t *weights, uint32_t from, uint32_t N,
+                         uint32_t K, const rp_cell **list)
+{
+    const uint32_t i = rp_thread(), first = rp_block_y() * HEAD_ROWS;
+
+    if (i < HEAD_ROWS) {
+        rp_cuda_row row = row_of(a.rows, a.row, first + i, count);
+        list[i] = cells_at(a.states, row.side, row.slot, a.states.layers - 1);
+    } else if (i < HEAD_LIST) {
+        const uint32_t n = from + i - HEAD_ROWS;
+        list[i] = (const rp_cell *)weights + (size_t)(n < N ? n : N - 1) * K;
+    }
     rp_sync();
-    for (uint32_t i = rp_thread(); i < ROWS * SLICE; i += THREADS) {
-        uint32_t r = i / SLICE, column = rp_block() * SLICE + i % SLICE;
-        if (first + r >= count)
-            continue;
-        uint32_t which = rows_at(a.rows, first + r);
-        float sum = sparse_sum(a.head.bias[column], a.head.cond, E, column,
-                               a.condition +
-                                   (size_t)which * RP_CUDA_INDICES) +
-                    made[i];
-        a.active[(size_t)which * E + column] = sum > 0.0f ? sum : 0.0f;
+}
+
+/* A tile's part of the warp's 16 columns. */
+RP_DEVICE void add_head(const rp_cell *x, uint32_t ld, const rp_cell *weights,
+                        uint32_t deep, rp_sums *sums)
+{
+    const rp_cell *w = weights + rp_thread() / WARP * TILE * LD;
+
+    for (uint32_t k = 0; k < deep; k += TILE) {
+        rp_left rows;
+        rp_right columns;
+        rp_left_load(&rows, x + k, ld);
+        rp_right_load(&columns, w + k, LD);
+        rp_sums_add(sums, &rows, &columns);
     }
 }
 
-RP_KERNEL out_kernel(rp_cuda_heads a)
+/* All warps' sums, (HEAD_ROWS, HEAD_COLUMNS) in shared memory. */
+RP_DEVICE const float *store_head(const rp_sums *sums)
 {
-    const uint32_t E = a.width, first = rp_block_y() * ROWS;
-    const uint32_t count = rows_count(a.rows);
-    const float **x = rp_shared<const float *>(AT_X, ROWS);
-    float *made = rp_shared<float>(AT_SUMS, ROWS * SLICE);
-    rp_sums sums;
+    float *made = rp_shared<float>(AT_HEAD_SUMS, HEAD_ROWS * HEAD_COLUMNS);
 
-    if (first >= count)
-        return;
-    for (uint32_t i = rp_thread(); i < ROWS; i += THREADS)
-        x[i] = first + i < count
-                   ? a.active + (size_t)rows_at(a.rows, first + i) * E
-                   : nullptr;
-    rp_sums_clear(&sums);
+    rp_sums_store(sums, made + rp_thread() / WARP * TILE, HEAD_COLUMNS);
     rp_sync();
-    add_products<1>(a.head.out_cells, a.states.hidden, E, x, &sums);
-    store_sums<1>(&sums, made);
-    rp_sync();
-    for (uint32_t i = rp_thread(); i < ROWS * SLICE; i += THREADS) {
-        uint32_t r = i / SLICE, column = rp_block() * SLICE + i % SLICE;
+    return made;
+}
+
+RP_DEVICE void make_active(const rp_cuda_heads &a, uint32_t count,
+                           uint32_t from, const float *made, rp_cell *active)
+{
+    const uint32_t E = a.width, first = rp_block_y() * HEAD_ROWS;
+
+    for (uint32_t i = rp_thread(); i < HEAD_ROWS * HEAD_COLUMNS;
+         i += HEAD_THREADS) {
+        const uint32_t r = i / HEAD_COLUMNS, column = from + i % HEAD_COLUMNS;
+        float sum = 0.0f;
+        if (column >= E)
+            continue;
         if (first + r < count)
+            sum = sparse_sum(a.head.bias[column], a.head.cond, E, column,
+                             a.condition +
+                                 (size_t)rows_at(a.rows, first + r) *
+                                     RP_CUDA_INDICES) +
+                  made[i];
+        active[r * (E + MORE) + column] =
+            rp_cell_from(sum > 0.0f ? sum : 0.0f);
+    }
+    rp_sync();
+}
+
+RP_DEVICE void write_logits(const rp_cuda_heads &a, uint32_t count,
+                            const float *made)
+{
+    const uint32_t first = rp_block_y() * HEAD_ROWS;
+
+    for (uint32_t i = rp_thread(); i < HEAD_ROWS * HEAD_COLUMNS;
+         i += HEAD_THREADS) {
+        const uint32_t r = i / HEAD_COLUMNS, column = i % HEAD_COLUMNS;
+        if (first + r < count && column < a.head.classes)
             a.logits[(size_t)rows_at(a.rows, first + r) * RP_CUDA_LOGITS +
                      column] = a.head.out_bias[column] + made[i];
     }
 }
 
-static rp_grid grid_of(uint32_t strips, uint32_t rows, uint32_t bytes)
+/* Both products of a head, what lies between them in shared memory. */
+RP_KERNEL head_kernel(rp_cuda_heads a)
+{
+    const uint32_t E = a.width, H = a.states.hidden;
+    const uint32_t count = rows_count(a.rows);
+    const rp_cell **list = rp_shared<const rp_cell *>(0, HEAD_LIST);
+    rp_cell *ring = rp_shared<rp_cell>(AT_HEAD_RING, STAGES * HEAD_LIST * LD);
+    rp_cell *active =
+        rp_shared<rp_cell>(AT_ACTIVE, HEAD_ROWS * (E + MORE));
+    rp_sums sums;
+
+    rows_spend(a.rows);
+    if (rp_block_y() * HEAD_ROWS >= count)
+        return;
+    for (uint32_t from = 0; from < E; from += HEAD_COLUMNS) {
+        rp_sums_clear(&sums);
+        list_head(a, count, a.head.hidden_cells, from, E, H, list);
+        each_tile<HEAD_LIST>(
+            list, H, ring,
+            [&](const rp_cell *stage, uint32_t, uint32_t deep) {
+                add_head(stage, LD, stage + HEAD_ROWS * LD, deep, &sums);
+            });
+        make_active(a, count, from, store_head(&sums), active);
+    }
+    rp_sums_clear(&sums);
+    list_head(a, count, a.head.out_cells, 0, a.head.classes, E, list);
+    each_tile<HEAD_COLUMNS>(
+        list + HEAD_ROWS, E, ring,
+        [&](const rp_cell *stage, uint32_t k, uint32_t deep) {
+            add_head(active + k, E + MORE, stage, deep, &sums);
+        });
+    write_logits(a, count, store_head(&sums));
+}
+
+/* ---- launches ---- */
+
+RP_KERNEL begin_kernel(rp_cuda_states a)
+{
+    const size_t floats = (size_t)a.layers * a.hidden;
+    const size_t from = rp_block() * floats;
+
+    for (size_t i = rp_thread(); i < floats; i += rp_threads())
+        ((rp_cell *)a.cells[0])[from + i] =
+            rp_cell_from(a.side[0][from + i]);
+}
+
+static uint32_t head_bytes(uint32_t E)
+{
+    return AT_ACTIVE + HEAD_ROWS * (E + MORE) * 2;
+}
+
+static rp_grid grid_of(uint32_t x, uint32_t y, uint32_t threads,
+                       uint32_t bytes)
 {
     rp_grid grid = {};
 
-    grid.x = strips;
-    grid.y = (rows + ROWS - 1) / ROWS;
-    grid.threads = THREADS;
+    grid.x = x;
+    grid.y = y;
+    grid.threads = threads;
     grid.shared = bytes;
     return grid;
+}
+
+cudaError_t rp_cuda_mma_allow(void)
+{
+    cudaError_t error = rp_allow(layer_kernel, LAYER_BYTES, false);
+
+    return error ? error : rp_allow(head_kernel, head_bytes(1024), false);
+}
+
+cudaError_t rp_cuda_mma_begin(const struct rp_cuda_states *states,
+                              uint32_t slots, cudaStream_t stream)
+{
+    return rp_launch(begin_kernel, grid_of(slots, 1, THREADS, 0), stream,
+                     *states);
 }
 
 cudaError_t rp_cuda_mma_step(const struct rp_cuda_step *step,
                              cudaStream_t stream)
 {
     return rp_launch(layer_kernel,
-                     grid_of(step->states.hidden / UNITS, step->rows.most,
-                             BYTES_GATES),
+                     grid_of((step->states.hidden + UNITS - 1) / UNITS,
+                             (step->rows.most + ROWS - 1) / ROWS, THREADS,
+                             LAYER_BYTES),
                      stream, *step);
 }
 
 cudaError_t rp_cuda_mma_heads(const struct rp_cuda_heads *heads,
                               cudaStream_t stream)
 {
-    const uint32_t rows = heads->rows.most;
-    const uint32_t slices = (heads->head.classes + SLICE - 1) / SLICE;
-    cudaError_t error =
-        rp_launch(active_kernel,
-                  grid_of(heads->width / SLICE, rows, BYTES_SLICE), stream,
-                  *heads);
-
-    if (error)
-        return error;
-    return rp_launch(out_kernel, grid_of(slices, rows, BYTES_SLICE), stream,
-                     *heads);
+    return rp_launch(head_kernel,
+                     grid_of(1, (heads->rows.most + HEAD_ROWS - 1) / HEAD_ROWS,
+                             HEAD_THREADS, head_bytes(heads->width)),
+                     stream, *heads);
 }

@@ -10,13 +10,14 @@
 #include "cuda/roll.h"
 #include "rt/log.h"
 
-enum { AHEAD = 2, ROUND = 32 };
+enum { AHEAD = 2, ROUND = 32, ROUNDS = 4 /* of a trial, each way */ };
 
-/* What a rollout is sent as, in one copy. */
+/* What a rollout is sent as, in one copy: this, the state and changes. */
 struct parcel {
     struct rp_cuda_task task;
     struct rp_reader reader;
     struct rp_turn turn;
+    _Alignas(16) unsigned char more[];
 };
 
 struct rp_cuda_rollout {
@@ -25,15 +26,16 @@ struct rp_cuda_rollout {
     uint32_t changes;  /* of chord and metre that there is room for */
     struct rp_cuda_roll roll;
     struct parcel *parcel, *parcel_device; /* host; the device's copy */
-    unsigned char *more, *more_device;     /* state and changes, the same */
-    size_t more_size;
+    size_t parcel_size;
+    bool graph;  /* a note goes as a graph; */
+    bool chosen; /* whether it does is known */
     struct rp_cuda_row *row[2]; /* (room) all on side 0, on side 1 */
-    float *active;              /* (room, E) */
+    float *active;              /* (room, E); NULL in bf16 */
     struct rp_note *note;       /* mapped, (room, RP_ROLLOUT_NOTES) */
     struct rp_cuda_rolled *rolled; /* mapped */
     volatile uint32_t *going;      /* mapped, by notes modulo AHEAD */
     uint32_t *going_device;
-    cudaGraphExec_t graph[2]; /* of a note on side 0, on side 1 */
+    cudaGraphExec_t graphs[2]; /* of a note on side 0, on side 1 */
     cudaEvent_t done[AHEAD];
     struct rp_cuda_chains *chains; /* NULL: this path or device has none */
 };
@@ -52,8 +54,8 @@ void rp_cuda_rollout_free(struct rp_cuda *cuda)
     if (!self)
         return;
     for (int i = 0; i < 2; i++)
-        if (self->graph[i])
-            (void)cudaGraphExecDestroy(self->graph[i]);
+        if (self->graphs[i])
+            (void)cudaGraphExecDestroy(self->graphs[i]);
     for (int i = 0; i < AHEAD; i++)
         if (self->done[i])
             (void)cudaEventDestroy(self->done[i]);
@@ -70,6 +72,17 @@ struct want {
     size_t size;
 };
 
+static rp_status allocate_all(struct rp_cuda *cuda, const struct want *want,
+                              size_t count)
+{
+    rp_status status = RP_OK;
+
+    for (size_t i = 0; !status && i < count; i++)
+        status = rp_cuda_alloc(cuda, &cuda->rollout->memory, want[i].out,
+                               want[i].size);
+    return status;
+}
+
 static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_rollout *self)
 {
     struct rp_cuda_roll *roll = &self->roll;
@@ -77,6 +90,8 @@ static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_rollout *self)
     const size_t state =
         (size_t)cuda->shape.layers * cuda->shape.hidden * sizeof(float);
     size_t lane, reader, turn, note;
+    rp_status status;
+
     rp_cuda_roll_sizes(&lane, &reader, &turn, &note);
     const struct want want[] = {
         {&roll->lane, room * lane},
@@ -87,22 +102,25 @@ static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_rollout *self)
         {&roll->logits, room * RP_CUDA_LOGITS * sizeof(float)},
         {&roll->states.side[0], room * state},
         {&roll->states.side[1], room * state},
-        {&self->active, room * cuda->shape.head * sizeof(float)},
         {&self->row[0], room * sizeof(struct rp_cuda_row)},
         {&self->row[1], room * sizeof(struct rp_cuda_row)},
-        {&self->parcel_device, sizeof *self->parcel},
-        {&self->more_device, self->more_size},
+        {&self->parcel_device, self->parcel_size},
     };
-    rp_status status = RP_OK;
+    const struct want active = {
+        &self->active, room * cuda->shape.head * sizeof(float)};
+    const struct want cells[] = {{&roll->states.cells[0], room * state / 2},
+                                 {&roll->states.cells[1], room * state / 2}};
 
     if (reader != sizeof(struct rp_reader) || turn != sizeof(struct rp_turn) ||
         note != sizeof(struct rp_note)) {
         rp_log(RP_ERROR, "cuda", "the kernels were built for other notes");
         return RP_EARG;
     }
-    for (size_t i = 0; !status && i < sizeof want / sizeof *want; i++)
-        status = rp_cuda_alloc(cuda, &self->memory, want[i].out, want[i].size);
-    return status;
+    status = allocate_all(cuda, want, sizeof want / sizeof *want);
+    if (status)
+        return status;
+    return cuda->cells ? allocate_all(cuda, cells, 2)
+                       : allocate_all(cuda, &active, 1);
 }
 
 static rp_status allocate_mapped(struct rp_cuda *cuda,
@@ -126,10 +144,7 @@ static rp_status allocate_mapped(struct rp_cuda *cuda,
                                       AHEAD * sizeof *self->going);
     if (!status)
         status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->parcel,
-                                      &same, sizeof *self->parcel);
-    if (!status)
-        status = rp_cuda_alloc_mapped(cuda, memory, (void **)&self->more,
-                                      &same, self->more_size);
+                                      &same, self->parcel_size);
     return status;
 }
 
@@ -172,7 +187,7 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
     cuda->rollout = self;
     self->room = (room + ROUND - 1) / ROUND * ROUND;
     self->changes = changes;
-    self->more_size = more_size(cuda, changes);
+    self->parcel_size = sizeof *self->parcel + more_size(cuda, changes);
     self->roll.room = self->room;
     self->roll.states.layers = cuda->shape.layers;
     self->roll.states.hidden = cuda->shape.hidden;
@@ -191,10 +206,10 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
         if (status == RP_ENONE) /* and is made as otherwise */
             status = RP_OK;
     }
+    if (!status && cuda->cells)
+        status = rp_cuda_check(cuda, rp_cuda_mma_allow(), "a rollout");
     if (!status)
         self->roll.task = &self->parcel_device->task;
-    else if (!cuda->stuck)
-        rp_cuda_rollout_free(cuda);
     return status;
 }
 
@@ -204,11 +219,11 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
 static const void *append(struct rp_cuda_rollout *self, size_t *used,
                           const void *array, size_t size)
 {
-    const void *device = self->more_device + *used;
+    const void *device = self->parcel_device->more + *used;
 
     if (!array || !size)
         return NULL;
-    memcpy(self->more + *used, array, size);
+    memcpy(self->parcel->more + *used, array, size);
     *used += size;
     return device;
 }
@@ -220,7 +235,6 @@ static rp_status send(struct rp_cuda *cuda, const struct rp_rollout *rollout)
     struct rp_reader *reader = &parcel->reader;
     struct rp_turn *turn = &parcel->turn;
     size_t used = 0, state = more_size(cuda, 0);
-    rp_status status;
 
     *reader = *rollout->reader;
     *turn = *rollout->turn;
@@ -240,48 +254,34 @@ static rp_status send(struct rp_cuda *cuda, const struct rp_rollout *rollout)
                            reader->chords * sizeof *reader->chord);
     turn->chord = append(self, &used, turn->chord,
                          turn->chords * sizeof *turn->chord);
-    status = rp_cuda_check(
-        cuda,
-        cudaMemcpyAsync(there, parcel, sizeof *parcel, cudaMemcpyHostToDevice,
-                        cuda->behind),
-        "a rollout");
-    if (!status)
-        status = rp_cuda_check(
-            cuda,
-            cudaMemcpyAsync(self->more_device, self->more, used,
-                            cudaMemcpyHostToDevice, cuda->behind),
-            "a rollout");
-    return status;
+    return rp_cuda_check(cuda,
+                         cudaMemcpyAsync(there, parcel,
+                                         sizeof *parcel + used,
+                                         cudaMemcpyHostToDevice, cuda->behind),
+                         "a rollout");
 }
 
 /* ---- one note ---- */
 
-static rp_status clear(struct rp_cuda *cuda, uint32_t first, uint32_t lists)
-{
-    return rp_cuda_check(
-        cuda,
-        cudaMemsetAsync(cuda->rollout->roll.count + first, 0,
-                        lists * sizeof *cuda->rollout->roll.count,
-                        cuda->behind),
-        "a rollout");
-}
-
+/* Those of a list. Nobody reads the list before it any more (`spent`): its
+ * count becomes 0, by the first kernel that reads this one. */
 static struct rp_cuda_rows rows_of(const struct rp_cuda_rollout *self,
-                                   uint32_t list)
+                                   uint32_t list, uint32_t spent)
 {
     const struct rp_cuda_roll *roll = &self->roll;
 
     return (struct rp_cuda_rows){.most = self->room,
                                  .count = roll->count + list,
-                                 .list = roll->list + list * self->room};
+                                 .list = roll->list + list * self->room,
+                                 .spent = roll->count + spent};
 }
 
 static rp_status enqueue_field(struct rp_cuda *cuda, uint32_t side,
-                               uint32_t field)
+                               uint32_t field, uint32_t spent)
 {
     struct rp_cuda_rollout *self = cuda->rollout;
     const struct rp_cuda_heads heads = {
-        .rows = rows_of(self, field),
+        .rows = rows_of(self, field, spent),
         .row = self->row[side],
         .condition = self->roll.condition,
         .states = self->roll.states,
@@ -296,24 +296,31 @@ static rp_status enqueue_field(struct rp_cuda *cuda, uint32_t side,
         "a rollout");
 
     self->roll.field = field;
-    if (!status)
-        status = rp_cuda_check(
-            cuda, rp_cuda_roll_draw(&self->roll, cuda->behind), "a rollout");
-    return status ? status : clear(cuda, field, 1);
+    return status ? status
+                  : rp_cuda_check(cuda,
+                                  rp_cuda_roll_draw(&self->roll,
+                                                    cuda->behind),
+                                  "a rollout");
 }
 
+/* For each field its heads and its draw, then a step: of 2 layers and 5 fields
+ * 18 kernels, in bf16, where a head is one, 13. */
 static rp_status enqueue_note(struct rp_cuda *cuda, uint32_t side)
 {
     struct rp_cuda_rollout *self = cuda->rollout;
-    struct rp_cuda_step step = {.rows = rows_of(self, RP_CUDA_FIELDS),
+    uint32_t last = RP_CUDA_FIELDS; /* the list of those that stepped */
+    rp_status status = RP_OK;
+
+    for (uint32_t f = 0; f < RP_CUDA_FIELDS && !status; f++) {
+        if (!cuda->head[f].classes)
+            continue;
+        status = enqueue_field(cuda, side, f, last);
+        last = f;
+    }
+    struct rp_cuda_step step = {.rows = rows_of(self, RP_CUDA_FIELDS, last),
                                 .row = self->row[side],
                                 .input = self->roll.input,
                                 .states = self->roll.states};
-    rp_status status = RP_OK;
-
-    for (uint32_t f = 0; f < RP_CUDA_FIELDS && !status; f++)
-        if (cuda->head[f].classes)
-            status = enqueue_field(cuda, side, f);
     for (uint32_t l = 0; l < cuda->shape.layers && !status; l++) {
         step.number = l;
         step.layer = cuda->layer[l];
@@ -322,15 +329,78 @@ static rp_status enqueue_note(struct rp_cuda *cuda, uint32_t side)
             cuda->cells ? rp_cuda_mma_step(&step, cuda->behind)
                         : rp_cuda_step_enqueue(&step, cuda->behind),
             "a rollout");
+        step.rows.spent = NULL;
     }
-    if (!status)
-        status = clear(cuda, RP_CUDA_FIELDS, 1);
     self->roll.going = self->going_device + side;
     return status ? status
                   : rp_cuda_check(cuda,
                                   rp_cuda_roll_tell(&self->roll,
                                                     cuda->behind),
                                   "a rollout");
+}
+
+static rp_status launch_note(struct rp_cuda *cuda, uint32_t side)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+
+    return self->graph ? rp_cuda_launch_graph(cuda, cuda->behind,
+                                              &self->graphs[side],
+                                              enqueue_note, side)
+                       : enqueue_note(cuda, side);
+}
+
+static rp_status clear(struct rp_cuda *cuda)
+{
+    uint32_t *count = cuda->rollout->roll.count;
+
+    return rp_cuda_check(cuda,
+                         cudaMemsetAsync(count, 0,
+                                         (RP_CUDA_FIELDS + 1) * sizeof *count,
+                                         cuda->behind),
+                         "a rollout");
+}
+
+/* Notes of nobody, which take as long as launching them does. */
+static rp_status try_notes(struct rp_cuda *cuda, uint64_t *us)
+{
+    uint64_t began = rp_cuda_now_us();
+    rp_status status = RP_OK;
+
+    for (uint32_t n = 0; n < 2 && !status; n++)
+        status = launch_note(cuda, n);
+    if (!status)
+        status = rp_cuda_wait_live(cuda, cuda->behind, "a rollout");
+    began = rp_cuda_now_us() - began;
+    if (began < *us)
+        *us = began;
+    return status;
+}
+
+/* Kernel by kernel or as graphs: the same notes; what is quicker is kept. */
+static rp_status choose(struct rp_cuda *cuda)
+{
+    struct rp_cuda_rollout *self = cuda->rollout;
+    uint64_t least[2] = {UINT64_MAX, UINT64_MAX}, first = UINT64_MAX;
+    rp_status status;
+
+    self->graph = cuda->path == RP_CUDA_GRAPH;
+    self->chosen = self->graph || cuda->path == RP_CUDA_PLAIN;
+    if (self->chosen)
+        return RP_OK;
+    status = clear(cuda);
+    for (uint32_t i = 0; i < 2 * (ROUNDS + 1) && !status; i++) {
+        self->graph = i % 2;
+        status = try_notes(cuda, i < 2 ? &first : &least[i % 2]);
+    }
+    self->graph = least[1] < least[0];
+    self->chosen = !status;
+    if (!status)
+        rp_log(RP_DEBUG, "cuda",
+               "two notes of a rollout are launched in %llu us kernel by "
+               "kernel, in %llu us as graphs: %s",
+               (unsigned long long)least[0], (unsigned long long)least[1],
+               self->graph ? "as graphs" : "kernel by kernel");
+    return status;
 }
 
 /* ---- the whole ---- */
@@ -343,11 +413,19 @@ static bool is_cancelled(const struct rp_rollout *rollout)
 static rp_status run(struct rp_cuda *cuda, const struct rp_rollout *rollout)
 {
     struct rp_cuda_rollout *self = cuda->rollout;
-    rp_status status = clear(cuda, 0, RP_CUDA_FIELDS + 1);
+    rp_status status = self->chosen ? RP_OK : choose(cuda);
 
+    if (!status)
+        status = clear(cuda);
     if (!status)
         status = rp_cuda_check(
             cuda, rp_cuda_roll_begin(&self->roll, cuda->behind), "a rollout");
+    if (!status && cuda->cells)
+        status = rp_cuda_check(cuda,
+                               rp_cuda_mma_begin(&self->roll.states,
+                                                 rollout->candidates,
+                                                 cuda->behind),
+                               "a rollout");
     for (uint32_t n = 0; !status && n < rollout->most + AHEAD; n++) {
         if (n >= AHEAD) {
             status = rp_cuda_wait_event(cuda, self->done[n % AHEAD],
@@ -361,11 +439,7 @@ static rp_status run(struct rp_cuda *cuda, const struct rp_rollout *rollout)
         }
         if (n >= rollout->most)
             continue;
-        status = cuda->path != RP_CUDA_PLAIN
-                     ? rp_cuda_launch_graph(cuda, cuda->behind,
-                                            &self->graph[n % 2], enqueue_note,
-                                            n % 2)
-                     : enqueue_note(cuda, n % 2);
+        status = launch_note(cuda, n % 2);
         if (!status)
             status = rp_cuda_check(
                 cuda, cudaEventRecord(self->done[n % AHEAD], cuda->behind),
@@ -406,8 +480,11 @@ rp_status rp_cuda_rollout(struct rp_engine *engine, struct rp_rollout *rollout)
     if (cuda->rollout && (count > cuda->rollout->room ||
                           changes > cuda->rollout->changes))
         rp_cuda_rollout_free(cuda);
-    if (!cuda->rollout)
+    if (!cuda->rollout) {
         status = create(cuda, count, changes < 64 ? 64 : 2 * changes);
+        if (status && !cuda->stuck)
+            rp_cuda_rollout_free(cuda);
+    }
     if (!status)
         status = send(cuda, rollout);
     if (!status && cuda->rollout->chains && count <= RP_CUDA_CHAINS)

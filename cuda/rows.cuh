@@ -16,6 +16,13 @@ RP_DEVICE uint32_t rows_at(const rp_cuda_rows &rows, uint32_t i)
     return rows.list ? rows.list[i] : i;
 }
 
+/* By the first block alone. */
+RP_DEVICE void rows_spend(const rp_cuda_rows &rows)
+{
+    if (rows.spent && !rp_block() && !rp_block_y() && !rp_thread())
+        *rows.spent = 0;
+}
+
 RP_DEVICE float *state_at(const rp_cuda_states &states, uint32_t side,
                           uint32_t slot, uint32_t layer)
 {
@@ -29,6 +36,7 @@ RP_DEVICE float sparse_sum(float start, const float *table, uint32_t ld,
 {
     const uint32_t count = at[0];
 
+#pragma unroll 4
     for (uint32_t i = 1; i <= count; i++)
         start = rp_add(start, table[(size_t)at[i] * ld + column]);
     return start;

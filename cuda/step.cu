@@ -6,18 +6,19 @@
  * rows go through shared memory TILE of K at a time, the next ones on their
  * way while these are summed. Thread (c, r) owns column c of rows r, r + ROWS,
  * ...; each sum is one thread's, in order. */
-constexpr uint32_t TILE = 32, ROWS = 4, STAGES = 2;
+constexpr uint32_t TILE = 32, R = 32, ROWS = 4, STAGES = 2;
 
-/* Shared memory of tile_sums: STAGES of weights (TILE, W) and of rows
- * (R, TILE). */
-template <int W, int R> struct tiles {
+/* Shared memory: STAGES of weights (TILE, W) and of rows (R, TILE), and where
+ * the block's rows of up to two matrices are. */
+template <int W> struct tiles {
     static const uint32_t weights = STAGES * TILE * W;
     static const uint32_t inputs = STAGES * R * TILE;
-    static const uint32_t bytes = (weights + inputs) * sizeof(float);
+    static const uint32_t rows_at = (weights + inputs) * sizeof(float);
+    static const uint32_t bytes = rows_at + 2 * R * sizeof(float *);
 };
 
 /* Tile `t` of K on its way to stage t % STAGES. `x[r]` is row r or NULL. */
-template <int W, int R>
+template <int W>
 RP_DEVICE void fetch(const float *weights, const float *const *x, uint32_t K,
                      uint32_t t, float *tile_w, float *tile_x)
 {
@@ -37,20 +38,20 @@ RP_DEVICE void fetch(const float *weights, const float *const *x, uint32_t K,
 
 /* sum[j] += row r + j * ROWS of x times column c of the strip, in order along
  * K (a multiple of 16). */
-template <int W, int R>
+template <int W>
 RP_DEVICE void tile_sums(const float *weights, const float *const *x,
                          uint32_t K, float *tile_w, float *tile_x, float *sum)
 {
     const uint32_t c = rp_thread() % W, r = rp_thread() / W;
     const uint32_t tiles = (K + TILE - 1) / TILE;
 
-    fetch<W, R>(weights, x, K, 0, tile_w, tile_x);
+    fetch<W>(weights, x, K, 0, tile_w, tile_x);
     for (uint32_t t = 0; t < tiles; t++) {
         const uint32_t left = K - t * TILE, deep = left < TILE ? left : TILE;
         const float *w = tile_w + t % STAGES * TILE * W + c;
         const float *in = tile_x + (t % STAGES * R + r) * TILE;
         if (t + 1 < tiles) {
-            fetch<W, R>(weights, x, K, t + 1, tile_w, tile_x);
+            fetch<W>(weights, x, K, t + 1, tile_w, tile_x);
             rp_copied<1>();
         } else {
             rp_copied<0>();
@@ -72,29 +73,27 @@ RP_DEVICE void tile_sums(const float *weights, const float *const *x,
     }
 }
 
-template <int R> RP_DEVICE uint32_t first_row()
-{
-    return rp_block_y() * R;
-}
-
 /* gi and gh of a strip, and with them the new state. */
-template <int R> RP_KERNEL layer_kernel(rp_cuda_step a)
+RP_KERNEL layer_kernel(rp_cuda_step a)
 {
     const uint32_t W = RP_CUDA_STRIP, U = RP_CUDA_UNITS, H = a.states.hidden;
-    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t count = rows_count(a.rows), first = rp_block_y() * R;
     const uint32_t c = rp_thread() % W, r = rp_thread() / W;
     const uint32_t column = c / U * H + rp_block() * U + c % U;
-    typedef tiles<RP_CUDA_STRIP, R> size;
+    typedef tiles<RP_CUDA_STRIP> size;
     float *tile_w = rp_shared<float>(0, size::weights);
     float *tile_x = rp_shared<float>(size::weights * 4, size::inputs);
+    const float **own = rp_shared<const float *>(size::rows_at, R);
+    const float **below =
+        rp_shared<const float *>(size::rows_at + R * sizeof *own, R);
     float *made = rp_shared<float>(size::bytes, 2 * R * W);
-    const float *below[R], *own[R];
     float gi[R / ROWS], gh[R / ROWS];
 
+    rows_spend(a.rows);
     if (first >= count)
         return;
-    for (uint32_t i = 0; i < R; i++) {
-        below[i] = own[i] = nullptr;
+    for (uint32_t i = rp_thread(); i < R; i += rp_threads()) {
+        own[i] = below[i] = nullptr;
         if (first + i >= count)
             continue;
         rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
@@ -103,6 +102,7 @@ template <int R> RP_KERNEL layer_kernel(rp_cuda_step a)
             below[i] =
                 state_at(a.states, !row.side, row.slot, a.number - 1);
     }
+    rp_sync();
     for (uint32_t j = 0; j < R / ROWS; j++) {
         uint32_t i = first + r + j * ROWS;
         gi[j] = a.layer.bias_ih[column];
@@ -113,10 +113,10 @@ template <int R> RP_KERNEL layer_kernel(rp_cuda_step a)
                                              RP_CUDA_INDICES);
     }
     if (a.number)
-        tile_sums<RP_CUDA_STRIP, R>(
+        tile_sums<RP_CUDA_STRIP>(
             a.layer.input + (size_t)rp_block() * H * W, below, H, tile_w,
             tile_x, gi);
-    tile_sums<RP_CUDA_STRIP, R>(a.layer.hidden + (size_t)rp_block() * H * W,
+    tile_sums<RP_CUDA_STRIP>(a.layer.hidden + (size_t)rp_block() * H * W,
                                 own, H, tile_w, tile_x, gh);
     for (uint32_t j = 0; j < R / ROWS; j++) {
         made[(r + j * ROWS) * W + c] = gi[j];
@@ -138,41 +138,47 @@ template <int R> RP_KERNEL layer_kernel(rp_cuda_step a)
     }
 }
 
+/* Where a head's rows are. */
+RP_DEVICE const float **head_rows()
+{
+    return rp_shared<const float *>(tiles<RP_CUDA_SLICE>::rows_at, R);
+}
+
 /* out (rows, N) = start + x (rows, K) times a strip: what both products of a
  * head are made of. */
-template <int R>
 RP_DEVICE void head_strip(const float *weights, const float *const *x,
                           uint32_t K, float *sum)
 {
-    typedef tiles<RP_CUDA_SLICE, R> size;
+    typedef tiles<RP_CUDA_SLICE> size;
     float *tile_w = rp_shared<float>(0, size::weights);
     float *tile_x = rp_shared<float>(size::weights * 4, size::inputs);
 
-    tile_sums<RP_CUDA_SLICE, R>(weights + (size_t)rp_block() * K *
+    tile_sums<RP_CUDA_SLICE>(weights + (size_t)rp_block() * K *
                                               RP_CUDA_SLICE,
                                 x, K, tile_w, tile_x, sum);
 }
 
-template <int R> RP_KERNEL active_kernel(rp_cuda_heads a)
+RP_KERNEL active_kernel(rp_cuda_heads a)
 {
     const uint32_t E = a.width, H = a.states.hidden;
-    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t count = rows_count(a.rows), first = rp_block_y() * R;
     const uint32_t W = RP_CUDA_SLICE;
     const uint32_t column = rp_block() * W + rp_thread() % W;
     const uint32_t r = rp_thread() / W;
-    const float *x[R];
+    const float **x = head_rows();
     float sum[R / ROWS];
 
+    rows_spend(a.rows);
     if (first >= count)
         return;
-    for (uint32_t i = 0; i < R; i++) {
+    for (uint32_t i = rp_thread(); i < R; i += rp_threads()) {
         x[i] = nullptr;
         if (first + i >= count)
             continue;
         rp_cuda_row row = a.row[rows_at(a.rows, first + i)];
-        x[i] = state_at(a.states, a.fresh ? !row.side : row.side, row.slot,
-                        a.states.layers - 1);
+        x[i] = state_at(a.states, row.side, row.slot, a.states.layers - 1);
     }
+    rp_sync();
     for (uint32_t j = 0; j < R / ROWS; j++) {
         uint32_t i = first + r + j * ROWS;
         sum[j] = a.head.bias[column];
@@ -181,7 +187,7 @@ template <int R> RP_KERNEL active_kernel(rp_cuda_heads a)
                                 a.condition + (size_t)rows_at(a.rows, i) *
                                                   RP_CUDA_INDICES);
     }
-    head_strip<R>(a.head.hidden, x, H, sum);
+    head_strip(a.head.hidden, x, H, sum);
     for (uint32_t j = 0; j < R / ROWS; j++) {
         uint32_t i = first + r + j * ROWS;
         if (i < count)
@@ -190,24 +196,25 @@ template <int R> RP_KERNEL active_kernel(rp_cuda_heads a)
     }
 }
 
-template <int R> RP_KERNEL out_kernel(rp_cuda_heads a)
+RP_KERNEL out_kernel(rp_cuda_heads a)
 {
     const uint32_t E = a.width, W = RP_CUDA_SLICE;
-    const uint32_t count = rows_count(a.rows), first = first_row<R>();
+    const uint32_t count = rows_count(a.rows), first = rp_block_y() * R;
     const uint32_t column = rp_block() * W + rp_thread() % W;
     const uint32_t r = rp_thread() / W;
-    const float *x[R];
+    const float **x = head_rows();
     float sum[R / ROWS];
 
     if (first >= count)
         return;
-    for (uint32_t i = 0; i < R; i++)
+    for (uint32_t i = rp_thread(); i < R; i += rp_threads())
         x[i] = first + i < count
                    ? a.active + (size_t)rows_at(a.rows, first + i) * E
                    : nullptr;
+    rp_sync();
     for (uint32_t j = 0; j < R / ROWS; j++)
         sum[j] = a.head.out_bias[column];
-    head_strip<R>(a.head.out, x, E, sum);
+    head_strip(a.head.out, x, E, sum);
     for (uint32_t j = 0; j < R / ROWS; j++) {
         uint32_t i = first + r + j * ROWS;
         if (i < count)
@@ -216,9 +223,6 @@ template <int R> RP_KERNEL out_kernel(rp_cuda_heads a)
     }
 }
 
-constexpr int FEW = ROWS, MANY = 32;
-
-template <int R>
 static rp_grid grid_of(uint32_t strips, uint32_t rows, uint32_t width,
                        uint32_t bytes)
 {
@@ -231,49 +235,33 @@ static rp_grid grid_of(uint32_t strips, uint32_t rows, uint32_t width,
     return grid;
 }
 
-template <int R>
-static cudaError_t layer_enqueue(const rp_cuda_step &step, cudaStream_t stream)
-{
-    const uint32_t made = 2 * R * RP_CUDA_STRIP * sizeof(float);
-
-    return rp_launch(layer_kernel<R>,
-                     grid_of<R>(step.states.hidden / RP_CUDA_UNITS,
-                                step.rows.most, RP_CUDA_STRIP,
-                                tiles<RP_CUDA_STRIP, R>::bytes + made),
-                     stream, step);
-}
-
-template <int R>
-static cudaError_t heads_enqueue(const rp_cuda_heads &heads,
-                                 cudaStream_t stream)
-{
-    const uint32_t bytes = tiles<RP_CUDA_SLICE, R>::bytes;
-    const uint32_t rows = heads.rows.most;
-    const uint32_t slices = (heads.head.classes + RP_CUDA_SLICE - 1) /
-                            RP_CUDA_SLICE;
-    cudaError_t error =
-        rp_launch(active_kernel<R>,
-                  grid_of<R>(heads.width / RP_CUDA_SLICE, rows, RP_CUDA_SLICE,
-                             bytes),
-                  stream, heads);
-
-    if (error)
-        return error;
-    return rp_launch(out_kernel<R>,
-                     grid_of<R>(slices, rows, RP_CUDA_SLICE, bytes), stream,
-                     heads);
-}
-
 cudaError_t rp_cuda_step_enqueue(const struct rp_cuda_step *step,
                                  cudaStream_t stream)
 {
-    return step->rows.most <= FEW ? layer_enqueue<FEW>(*step, stream)
-                                  : layer_enqueue<MANY>(*step, stream);
+    const uint32_t made = 2 * R * RP_CUDA_STRIP * sizeof(float);
+
+    return rp_launch(layer_kernel,
+                     grid_of(step->states.hidden / RP_CUDA_UNITS,
+                             step->rows.most, RP_CUDA_STRIP,
+                             tiles<RP_CUDA_STRIP>::bytes + made),
+                     stream, *step);
 }
 
 cudaError_t rp_cuda_heads_enqueue(const struct rp_cuda_heads *heads,
                                   cudaStream_t stream)
 {
-    return heads->rows.most <= FEW ? heads_enqueue<FEW>(*heads, stream)
-                                   : heads_enqueue<MANY>(*heads, stream);
+    const uint32_t bytes = tiles<RP_CUDA_SLICE>::bytes;
+    const uint32_t rows = heads->rows.most;
+    const uint32_t slices = (heads->head.classes + RP_CUDA_SLICE - 1) /
+                            RP_CUDA_SLICE;
+    cudaError_t error =
+        rp_launch(active_kernel,
+                  grid_of(heads->width / RP_CUDA_SLICE, rows, RP_CUDA_SLICE,
+                          bytes),
+                  stream, *heads);
+
+    if (error)
+        return error;
+    return rp_launch(out_kernel, grid_of(slices, rows, RP_CUDA_SLICE, bytes),
+                     stream, *heads);
 }

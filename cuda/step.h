@@ -1,5 +1,6 @@
 /* The network on the device in fp32, with the bits of the CPU engine: every
- * sum runs in order along K by fma. Kernels in step.cu; called from C. */
+ * sum runs in order along K by fma. For many rows; few.h is for those that the
+ * next note waits for. Kernels in step.cu; called from C. */
 #ifndef RP_CUDA_STEP_H
 #define RP_CUDA_STEP_H
 
@@ -26,10 +27,12 @@ struct rp_cuda_row {
 };
 
 /* How many rows: `most` where `count` is NULL; else *count, on the device,
- * and list[i] says which row of everything the i-th is. */
+ * and list[i] says which row of everything the i-th is. `spent`, if not NULL,
+ * is a count that nobody reads any more, which becomes 0. */
 struct rp_cuda_rows {
     uint32_t most;
     const uint32_t *count, *list;
+    uint32_t *spent;
 };
 
 /* A layer, packed: strips of 16 units one after another, each (K, 48). */
@@ -42,7 +45,8 @@ struct rp_cuda_layer {
 };
 
 struct rp_cuda_states {
-    float *side[2]; /* (slots, layers, H) each */
+    float *side[2];     /* (slots, layers, H) each */
+    uint16_t *cells[2]; /* the same as bf16, for mma.h; NULL: not kept */
     uint32_t layers, hidden;
 };
 
@@ -68,7 +72,6 @@ struct rp_cuda_head {
 struct rp_cuda_heads {
     struct rp_cuda_rows rows;
     const struct rp_cuda_row *row;
-    bool fresh; /* read the side that the last step wrote */
     const uint16_t *condition; /* (rows, RP_CUDA_INDICES) */
     struct rp_cuda_states states;
     struct rp_cuda_head head;

@@ -184,16 +184,33 @@ struct rp_sums {
     float f[8];
 };
 RP_DEVICE void rp_sums_clear(rp_sums *sums) { memset(sums, 0, sizeof *sums); }
-RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_cell *a, uint32_t lda,
-                           const rp_cell *b, uint32_t ldb)
+struct rp_left {
+    const rp_cell *at;
+    uint32_t ld;
+};
+struct rp_right {
+    const rp_cell *at;
+    uint32_t ld;
+};
+RP_DEVICE void rp_left_load(rp_left *a, const rp_cell *at, uint32_t ld)
+{
+    a->at = at;
+    a->ld = ld;
+}
+RP_DEVICE void rp_right_load(rp_right *b, const rp_cell *at, uint32_t ld)
+{
+    b->at = at;
+    b->ld = ld;
+}
+RP_DEVICE void rp_sums_add(rp_sums *sums, const rp_left *a, const rp_right *b)
 {
     uint32_t row = rp_thread() % 32 / 2, first = rp_thread() % 2 * 8;
 
     rp_sync_warp();
     for (uint32_t j = 0; j < 8; j++)
         for (uint32_t k = 0; k < 16; k++)
-            sums->f[j] += rp_cell_wide(a[row * lda + k]) *
-                          rp_cell_wide(b[(first + j) * ldb + k]);
+            sums->f[j] += rp_cell_wide(a->at[row * a->ld + k]) *
+                          rp_cell_wide(b->at[(first + j) * b->ld + k]);
     rp_sync_warp();
 }
 RP_DEVICE void rp_sums_store(const rp_sums *sums, float *c, uint32_t ldc)
