@@ -3,6 +3,7 @@
  * was. Any other network is told everything. */
 #include <unistd.h>
 
+#include "model/play/generate.h"
 #include "model/play/key.h"
 #include "performer.h"
 #include "rt/log.h"
@@ -307,6 +308,44 @@ static void test_answers(void)
     CHECK_INT(tally.beside, tally.notes);
 }
 
+/* Offline, too: two octaves down it goes on as it does up here. */
+static uint32_t generate(const char *melody, struct rp_note *note)
+{
+    struct rp_primer primer;
+    struct rp_generate_options options = { .model = &model,
+                                           .primer = &primer,
+                                           .bars = 4,
+                                           .taste = { 1.0f, 0.92f, 0 },
+                                           .seed = 5 };
+    struct rp_generator *generator;
+    const struct rp_note *drawn;
+    uint32_t count;
+
+    CHECK_INT(rp_primer_melody(melody, &model.shape.vocabulary,
+                               (struct rp_metre){ 4, 4 }, &primer),
+              RP_OK);
+    CHECK_INT(rp_generator_create(&generator, &options), RP_OK);
+    CHECK_INT(rp_generator_draw(generator, 0, &drawn, &count), RP_OK);
+    CHECK(count >= 4 && count <= 128);
+    for (uint32_t i = 0; i < count && i < 128; i++)
+        note[i] = drawn[i];
+    rp_generator_destroy(generator);
+    rp_primer_fini(&primer);
+    return count < 128 ? count : 128;
+}
+
+static void test_generate(void)
+{
+    static struct rp_note here[128], down[128];
+    uint32_t count = generate("60 -2 62 -2 64 -2 65 -2 67 -2 -2 -2", here);
+
+    CHECK_INT(generate("36 -2 38 -2 40 -2 41 -2 43 -2 -2 -2", down), count);
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK_INT(down[i].onset, here[i].onset);
+        CHECK_INT(down[i].pitch, here[i].pitch - 24);
+    }
+}
+
 int main(void)
 {
     test_hands();
@@ -320,6 +359,8 @@ int main(void)
     CHECK_INT(rp_model_load(weights, "cpu", &model), RP_OK);
     if (!test_failures)
         test_answers();
+    if (!test_failures)
+        test_generate();
     rp_model_fini(&model);
     return TEST_END();
 }

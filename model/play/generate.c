@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/play/memory.h"
+#include "model/play/voice.h"
 #include "rt/log.h"
 #include "rt/smf_write.h"
 
@@ -12,6 +12,7 @@ enum { OCTAVE = 12, ALL_BEATS = 1 << 20, REST = 2 /* bars */ };
 struct rp_generator {
     struct rp_generate_options options;
     struct rp_memory memory;
+    int octaves; /* how much higher the primer is read than it is written */
     struct rp_note note[RP_GENERATE_MOST];
 };
 
@@ -20,6 +21,7 @@ rp_status rp_generator_create(struct rp_generator **generator,
 {
     struct rp_generator *g = calloc(1, sizeof *g);
     struct rp_engine *engine;
+    struct rp_voice voice;
     rp_status status;
 
     if (!g) {
@@ -38,6 +40,9 @@ rp_status rp_generator_create(struct rp_generator **generator,
                         o->primer->metre[i].metre);
     if (o->model->shape.vocabulary.chord)
         rp_memory_chords(&g->memory, o->primer->chord, o->primer->chords);
+    rp_voice_learn(&voice, &g->memory);
+    if (o->primer->count)
+        g->octaves = rp_voice_octaves(&voice, o->primer->note[0].pitch);
     *generator = g;
     return RP_OK;
 }
@@ -69,10 +74,20 @@ static rp_status read_primer(struct rp_generator *g)
     from = rp_memory_bar(&g->memory, primer->end, &length);
     from -= RP_MEMORY_BARS * length;
     rp_memory_forget(&g->memory);
-    for (uint32_t i = 0; i < primer->count && !status; i++)
-        if (primer->note[i].onset >= from)
-            status = rp_memory_push(&g->memory, &primer->note[i]);
+    for (uint32_t i = 0; i < primer->count && !status; i++) {
+        struct rp_note note = primer->note[i];
+        note.pitch = rp_voice_read(g->octaves, note.pitch);
+        if (note.onset >= from)
+            status = rp_memory_push(&g->memory, &note);
+    }
     return status;
+}
+
+/* A limit of what sounds, as the network knows it. */
+static uint8_t read_limit(const struct rp_generator *g, int pitch)
+{
+    pitch += OCTAVE * g->octaves;
+    return (uint8_t)(pitch < 0 ? 0 : pitch > 127 ? 127 : pitch);
 }
 
 static void set_range(const struct rp_generator *g, struct rp_steer *steer)
@@ -81,8 +96,8 @@ static void set_range(const struct rp_generator *g, struct rp_steer *steer)
     int low = 127, high = 0;
 
     if (g->options.high) {
-        steer->low = g->options.low;
-        steer->high = g->options.high;
+        steer->low = read_limit(g, g->options.low);
+        steer->high = read_limit(g, g->options.high);
         return;
     }
     for (uint32_t i = 0; i < primer->count; i++) {
@@ -91,8 +106,8 @@ static void set_range(const struct rp_generator *g, struct rp_steer *steer)
     }
     if (!primer->count)
         return;
-    steer->low = (uint8_t)(low > OCTAVE ? low - OCTAVE : 0);
-    steer->high = (uint8_t)(high + OCTAVE < 127 ? high + OCTAVE : 127);
+    steer->low = read_limit(g, low > OCTAVE ? low - OCTAVE : 0);
+    steer->high = read_limit(g, high + OCTAVE < 127 ? high + OCTAVE : 127);
 }
 
 static void set_turn(const struct rp_generator *g, uint32_t candidate,
@@ -105,7 +120,8 @@ static void set_turn(const struct rp_generator *g, uint32_t candidate,
     uint32_t loud = 0;
 
     rp_turn_init(turn, g->options.seed, 1, candidate);
-    turn->alone = primer->count ? primer->line : rp_model_is_melodic(g->options.model);
+    turn->alone = primer->count ? primer->line
+                                : rp_model_is_melodic(g->options.model);
     set_range(g, steer);
     if (!g->options.model->shape.vocabulary.chord) {
         turn->chord = primer->chord;
@@ -173,6 +189,8 @@ rp_status rp_generator_draw(struct rp_generator *g, uint32_t candidate,
     }
     if (drawn == RP_DRAWN_ERROR)
         status = RP_EIO;
+    for (uint32_t i = 0; i < turn.notes; i++)
+        g->note[i].pitch = rp_voice_sound(g->octaves, g->note[i].pitch);
     *note = g->note;
     *count = turn.notes;
     return status;

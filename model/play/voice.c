@@ -111,18 +111,11 @@ bool rp_voice_is_under(const struct rp_voice *voice,
 
 void rp_voice_follow(struct rp_voice *voice, const struct rp_listen_note *note)
 {
-    int octaves = 0;
-
     voice->pitch = note->pitch;
     voice->on_frame = note->on_frame;
     voice->off_frame = note->off_frame;
-    if (voice->begun)
-        return;
-    while (note->pitch + 12 * octaves > voice->high)
-        octaves--;
-    while (note->pitch + 12 * octaves < voice->low)
-        octaves++;
-    voice->octaves = octaves;
+    if (!voice->begun)
+        voice->octaves = rp_voice_octaves(voice, note->pitch);
     voice->begun = true;
 }
 
@@ -140,6 +133,17 @@ void rp_voice_release(struct rp_voice *voice, uint8_t pitch, rp_frame frame)
 }
 
 /* ---- in which register ---- */
+
+int rp_voice_octaves(const struct rp_voice *voice, uint8_t pitch)
+{
+    int octaves = 0;
+
+    while (pitch + 12 * octaves > voice->high)
+        octaves--;
+    while (pitch + 12 * octaves < voice->low)
+        octaves++;
+    return octaves;
+}
 
 static uint8_t fold(int pitch)
 {

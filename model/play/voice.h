@@ -49,6 +49,8 @@ void rp_voice_leave(struct rp_voice *voice,
                     const struct rp_listen_note *note);
 void rp_voice_release(struct rp_voice *voice, uint8_t pitch, rp_frame frame);
 
+/* How many octaves higher what begins on a pitch is read. */
+int rp_voice_octaves(const struct rp_voice *voice, uint8_t pitch);
 /* A pitch as the network is told it, and one of its own as it sounds: so many
  * octaves off, folded into MIDI's range. */
 uint8_t rp_voice_read(int octaves, uint8_t pitch);
