@@ -171,6 +171,51 @@ static void test_learning(void)
     unlink(path);
 }
 
+/* An encoder without ends is known by what it sends when it is turned. */
+static void test_kind(void)
+{
+    static const struct {
+        uint8_t value[10];
+        enum rp_mapping_kind kind;
+    } all[] = {
+        {{1, 1, 1, 1, 2, 1, 127, 127, 1, 1}, RP_MAP_TWOS},
+        {{127, 127, 126, 127, 127, 127, 127, 127, 1, 1}, RP_MAP_TWOS},
+        {{65, 65, 65, 65, 65, 66, 63, 63, 65, 65}, RP_MAP_OFFSET},
+        {{1, 1, 1, 1, 65, 65, 65, 1, 1, 1}, RP_MAP_SIGN},
+        {{65, 65, 65, 65, 1, 1, 1, 1, 1, 1}, RP_MAP_SIGN},
+        {{1, 2, 3, 4, 5, 6, 7, 8, 7, 6}, RP_MAP_ABSOLUTE},
+        {{66, 65, 64, 63, 62, 62, 61, 60, 60, 59}, RP_MAP_ABSOLUTE},
+        {{127, 0, 127, 0, 127, 0, 127, 0, 127, 0}, RP_MAP_ABSOLUTE},
+        {{127, 127, 127, 127, 127, 127, 127, 127, 127, 127}, RP_MAP_ABSOLUTE},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        begin();
+        knobs.tempo = 60000; /* where a low value would be believed */
+        rp_learn_begin(&learn, RP_SET_TEMPO);
+        for (int k = 0; k < 10; k++) {
+            hear(3, 20, all[i].value[k]);
+        }
+        CHECK_INT(rp_learn_of(&learn, RP_SET_TEMPO)->mapping.kind,
+                  all[i].kind);
+        if (i == 0) { /* from the fourth on */
+            CHECK_INT(knobs.tempo, 60000 + (1 + 2 + 1 - 1 - 1 + 1 + 1) * 1000);
+        }
+    }
+    /* said otherwise by hand, it stays so */
+    begin();
+    rp_learn_begin(&learn, RP_SET_TEMPO);
+    hear(3, 20, 1);
+    for (int k = 0; k < RP_MAP_KINDS; k++) {
+        rp_learn_change(&learn, RP_SET_TEMPO, RP_LEARN_KIND);
+    }
+    for (int k = 0; k < 20; k++) {
+        hear(3, 20, 1);
+    }
+    CHECK_INT(rp_learn_of(&learn, RP_SET_TEMPO)->mapping.kind,
+              RP_MAP_ABSOLUTE);
+}
+
 /* As the panel's keys change it: what is in force then, as text. */
 static void test_change(void)
 {
@@ -447,6 +492,7 @@ int main(void)
     rp_log_to(keep, NULL);
     test_layers();
     test_learning();
+    test_kind();
     test_change();
     test_full();
     test_others();

@@ -283,7 +283,7 @@ static void tell(const struct rp_mapping *mapping)
     rp_log(RP_INFO, "learn", "%s = %s", controller, knob);
 }
 
-rp_status rp_learn_add(struct rp_learn *learn, const struct rp_mapping *mapping)
+static rp_status add(struct rp_learn *learn, const struct rp_mapping *mapping)
 {
     for (int layer = 0; layer < RP_LEARN_LAYERS; layer++) {
         (void)sift(learn, layer, is_controller, mapping);
@@ -294,6 +294,12 @@ rp_status rp_learn_add(struct rp_learn *learn, const struct rp_mapping *mapping)
     publish(learn);
     tell(mapping);
     return save(learn);
+}
+
+rp_status rp_learn_add(struct rp_learn *learn, const struct rp_mapping *mapping)
+{
+    learn->ear.count = 0; /* its kind was said */
+    return add(learn, mapping);
 }
 
 rp_status rp_learn_forget(struct rp_learn *learn, const char *what)
@@ -380,10 +386,92 @@ void rp_learn_change(struct rp_learn *learn, int knob,
     (void)!rp_learn_add(learn, &mapping); /* was logged */
 }
 
+/* ---- of what kind it is ---- */
+
+/* The values that say a few steps, beside those that say the opposite. */
+static bool are_near(const struct rp_learn_ear *ear, int up, int down,
+                     bool *any_up, bool *any_down)
+{
+    *any_up = *any_down = false;
+    for (uint32_t i = 0; i < ear->count; i++) {
+        bool is_up = ear->value[i] >= up && ear->value[i] < up + 8;
+        bool is_down = ear->value[i] <= down && ear->value[i] > down - 8;
+
+        if (!is_up && !is_down) {
+            return false;
+        }
+        *any_up |= is_up;
+        *any_down |= is_down;
+    }
+    return true;
+}
+
+/* An encoder repeats itself, or goes to and fro between two small regions; a
+ * knob with ends passes all that lies between. A button may repeat 127. */
+static enum rp_mapping_kind guess_kind(const struct rp_learn_ear *ear)
+{
+    uint32_t signs = 0;
+    bool up, down, only = true;
+
+    for (uint32_t i = 1; i < ear->count; i++) {
+        int off = ear->value[i] - ear->value[i - 1];
+
+        signs += off == 0 || off > 32 || off < -32;
+    }
+    for (uint32_t i = 0; i < ear->count; i++) {
+        only &= ear->value[i] == 127;
+    }
+    if (ear->count < 4 || signs < 2 || only) {
+        return RP_MAP_ABSOLUTE;
+    }
+    if (are_near(ear, 1, 127, &up, &down)) {
+        return RP_MAP_TWOS;
+    }
+    if (are_near(ear, 65, 63, &up, &down)) {
+        return RP_MAP_OFFSET;
+    }
+    if (are_near(ear, 1, 72, &up, &down) && up && down) {
+        return RP_MAP_SIGN;
+    }
+    return RP_MAP_ABSOLUTE;
+}
+
+/* What was learned a moment ago moves on: its values may say that it is an
+ * encoder. What they did as places is undone. */
+static void listen(struct rp_learn *learn, uint8_t channel, int control,
+                   uint8_t value)
+{
+    struct rp_learn_ear *ear = &learn->ear;
+    const struct rp_learn_map *map;
+    struct rp_mapping mapping;
+
+    if (!ear->count || ear->channel != channel || ear->controller != control) {
+        return;
+    }
+    map = rp_learn_find(learn, channel, (uint8_t)control);
+    ear->value[ear->count++] = value;
+    if (!map || rp_knob_is_press(map->mapping.knob)) {
+        ear->count = 0;
+        return;
+    }
+    mapping = map->mapping;
+    mapping.kind = guess_kind(ear);
+    if (mapping.kind != map->mapping.kind && mapping.kind != RP_MAP_ABSOLUTE) {
+        if (map->mapping.kind == RP_MAP_ABSOLUTE &&
+            mapping.knob < RP_SETTINGS) {
+            (void)!rp_setting_put(mapping.knob, ear->before, learn->knobs);
+        }
+        (void)!add(learn, &mapping); /* was logged */
+    }
+    if (ear->count == RP_LEARN_VALUES) {
+        ear->count = 0;
+    }
+}
+
 /* Moved while a knob waits to learn. A knob has one controller: the one before
  * goes. */
 static void learn_it(struct rp_learn *learn, uint8_t channel,
-                     uint8_t controller)
+                     uint8_t controller, uint8_t value)
 {
     int knob = learn->learning;
     struct rp_mapping mapping = rp_mapping_make(channel, controller, knob);
@@ -392,7 +480,14 @@ static void learn_it(struct rp_learn *learn, uint8_t channel,
         (void)sift(learn, layer, is_knob, &knob);
     }
     rp_learn_begin(learn, -1);
-    (void)!rp_learn_add(learn, &mapping); /* was logged */
+    (void)!add(learn, &mapping); /* was logged */
+    learn->ear = (struct rp_learn_ear){.channel = channel,
+                                       .controller = controller,
+                                       .count = 1,
+                                       .value = {value}};
+    if (knob < RP_SETTINGS) {
+        learn->ear.before = rp_setting_number(knob, learn->knobs);
+    }
 }
 
 /* ---- turning ---- */
@@ -428,7 +523,9 @@ void rp_learn_hear(struct rp_learn *learn, struct rp_event event)
         return;
     }
     if (learned) {
-        learn_it(learn, channel, (uint8_t)control);
+        learn_it(learn, channel, (uint8_t)control, value);
+    } else {
+        listen(learn, channel, control, value);
     }
     map = (struct rp_learn_map *)rp_learn_find(learn, channel,
                                                (uint8_t)control);

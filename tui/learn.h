@@ -17,7 +17,10 @@ enum rp_learn_layer {
     RP_LEARN_LINE,
     RP_LEARN_LAYERS
 };
-enum { RP_LEARN_MAPS = 256 }; /* of one layer */
+enum {
+    RP_LEARN_MAPS = 256, /* of one layer */
+    RP_LEARN_VALUES = 16 /* that may tell of what kind a controller is */
+};
 
 struct rp_learn_map {
     struct rp_mapping mapping;
@@ -30,6 +33,12 @@ struct rp_learn {
     uint32_t maps[RP_LEARN_LAYERS];
     struct rp_learn_map map[RP_LEARN_LAYERS][RP_LEARN_MAPS];
     int learning; /* the knob that the next controller turns; -1: none */
+    struct rp_learn_ear {
+        uint8_t channel, controller; /* that was learned last */
+        double before;               /* the knob's value then */
+        uint32_t count;              /* values since; 0: enough was heard */
+        uint8_t value[RP_LEARN_VALUES];
+    } ear;
     char path[PATH_MAX]; /* of the user's file; empty: neither read nor kept */
     struct rp_knobs *knobs;
     /* What is no setting: a press, or a preset by its place (steps: from the
