@@ -1,10 +1,11 @@
 #!/bin/sh
 # Everything that wants a GPU, on a machine that has one, in one call of at most
-# nine minutes: builds, the engine's tests on the device, what things cost, where
-# the time goes, and NVIDIA's compute-sanitizer. Needs nvcc, Meson, Ninja, a C and
-# a C++ compiler and cuDNN, which may be the one that came with python3's PyTorch;
-# no audio. The folder OUT has SUMMARY.txt, which says how each step went and ends
-# with the paths side by side, and one file for each part with all output.
+# nine minutes: builds, the engine's tests on the device, what things cost,
+# where the time goes, and NVIDIA's compute-sanitizer. Needs nvcc, Meson, Ninja,
+# a C and a C++ compiler and cuDNN, which may be the one that came with
+# python3's PyTorch; no audio. The folder OUT has SUMMARY.txt, which says how
+# each step went and ends with the paths side by side, and one file for each
+# part with all output.
 # Usage: tests/gpu.sh [OUT [PART...]]
 #   PART     build engine bench train ncu sanitize (all, in this order)
 #   LIMIT    seconds for the whole call (540)
@@ -59,8 +60,10 @@ step() {
 
 # The card as it is now: it is left as it was found.
 clocks() {
-    say "$1: $(nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.max.sm,clocks.mem,power.draw,temperature.gpu \
-        --format=csv,noheader 2>&1 | head -n 1)"
+    of=name,driver_version,clocks.sm,clocks.max.sm,clocks.mem,power.draw
+    of=$of,temperature.gpu
+    say "$1: $(nvidia-smi --query-gpu=$of --format=csv,noheader 2>&1 |
+        head -n 1)"
 }
 
 # find_tool NAME: on PATH, or where NVIDIA's packages put it.
@@ -105,6 +108,8 @@ for site in found.submodule_search_locations if found else []:
 
 # ---- the parts ----
 
+paths="plain graph cluster-fp32 cluster-bf16 grid-fp32 grid-bf16 bf16"
+
 targets="cuda/riposte-cuda.so tui/riposte tests/test_engine
 tests/test_cuda_engine tests/test_cuda_rollout tests/test_cuda_train"
 
@@ -120,8 +125,9 @@ part_build() {
     fi
     # shellcheck disable=SC2086 # a list
     step ninja 240 ninja -j "$(nproc)" -C "$build" $targets || return
-    step registers 30 cuobjdump --dump-resource-usage \
-        "$build/cuda/riposte-cuda.so"
+    dump=$(find_tool cuobjdump) &&
+        step registers 30 "$dump" --dump-resource-usage \
+            "$build/cuda/riposte-cuda.so"
 }
 
 part_engine() {
@@ -143,10 +149,11 @@ part_bench() {
     # A path that takes the device along would take the rest with it.
     if ! step bench 150 "$riposte" bench engine --engine cuda --seconds 1; then
         show 40
-        for path in plain graph persistent bf16; do
-            step "bench-$path" 45 "$riposte" bench engine --engine cuda \
-                --path $path --seconds 0.3 &&
-                sed -n '/^one note/,$p' "$output" >>"$work/paths"
+        for path in $paths; do
+            step "bench-$path" 30 "$riposte" bench engine --engine cuda \
+                --path "$path" --seconds 0.3 &&
+                sed '1,/^clocks\|^driver/d; /^riposte: /d' "$output" \
+                    >>"$work/paths"
         done
     else
         sed -n '/^kept/,$p' "$output" >"$work/paths"
@@ -180,8 +187,10 @@ part_ncu() {
     bench="$riposte bench engine --engine cuda --seconds 0.01"
     # shellcheck disable=SC2086 # lists
     {
-        step ncu-chain 60 $profile $look -k regex:chain -s 4 -c 2 $bench \
-            --path persistent --what rollout --candidates 1
+        for path in cluster-bf16 grid-bf16 cluster-fp32 grid-fp32; do
+            step "ncu-$path" 45 $profile $look -k regex:chain -s 4 -c 2 \
+                $bench --path $path --what rollout --candidates 1
+        done
         for path in plain bf16; do
             step "ncu-$path" 60 $profile $look -s 60 -c 24 $bench \
                 --path $path --what rollout --candidates 1024

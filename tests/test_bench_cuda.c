@@ -20,9 +20,10 @@
 #define TSAN 0
 #endif
 
-enum { PATHS = 4, CANDIDATES = 20, NOTES = 2 };
-static const char *const paths[PATHS] = {"plain", "graph", "persistent",
-                                         "bf16"};
+enum { PATHS = 7, CANDIDATES = 2, NOTES = 2, MANY = 20 };
+static const char *const paths[PATHS] = {
+    "plain",     "graph",     "cluster-fp32", "cluster-bf16",
+    "grid-fp32", "grid-bf16", "bf16"};
 static const struct rp_shape shapes[] = {{2, 32, 16, {24, true}},
                                          {2, 48, 16, {24, true}}};
 static char logged[400];
@@ -63,20 +64,27 @@ static uint32_t count_rows(const struct rp_bench_engine *bench,
     return count;
 }
 
-/* The rows of README.md's table, in small. */
-static const struct rp_bench_engine_row wanted[] = {
-    {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 1},
-    {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 16},
-    {.what = RP_BENCH_NOTE, .hidden = 48, .slots = 1},
-    {.what = RP_BENCH_LIVE, .hidden = 32},
-    {.what = RP_BENCH_LIVE, .hidden = 32, .candidates = CANDIDATES,
-     .most = NOTES},
-    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1, .most = 1},
-    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1, .most = NOTES},
-    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 16, .most = NOTES},
-    {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = CANDIDATES,
-     .most = NOTES},
-    {.what = RP_BENCH_ROLLOUT, .hidden = 48, .candidates = 1, .most = NOTES},
+/* What is measured, in small, and on which paths: bit 0 is "plain". What goes
+ * the same way on another path is measured there. */
+enum { ALL = 0x7f, STEPS = 0x03, WIDE = 0x43 };
+static const struct wanted {
+    uint32_t on;
+    struct rp_bench_engine_row row;
+} wanted[] = {
+    {STEPS, {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 1}},
+    {STEPS, {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 16}},
+    {STEPS, {.what = RP_BENCH_NOTE, .hidden = 48, .slots = 1}},
+    {STEPS, {.what = RP_BENCH_LIVE, .hidden = 32}},
+    {WIDE, {.what = RP_BENCH_LIVE, .hidden = 32, .candidates = CANDIDATES,
+            .most = NOTES}},
+    {ALL, {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1,
+           .most = 1}},
+    {ALL, {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = 1,
+           .most = NOTES}},
+    {ALL, {.what = RP_BENCH_ROLLOUT, .hidden = 32, .candidates = CANDIDATES,
+           .most = NOTES}},
+    {ALL, {.what = RP_BENCH_ROLLOUT, .hidden = 48, .candidates = 1,
+           .most = NOTES}},
 };
 enum { WANTED = sizeof wanted / sizeof *wanted };
 
@@ -96,18 +104,44 @@ static void test_rows(void)
     CHECK(bench.clocks[0]);
     for (int p = 0; p < PATHS; p++)
         for (int i = 0; i < WANTED; i++)
-            CHECK_INT(count_rows(&bench, paths[p], &wanted[i]), 1);
+            CHECK_INT(count_rows(&bench, paths[p], &wanted[i].row),
+                      wanted[i].on >> p & 1);
     for (uint32_t i = 0; i < bench.rows; i++)
         kept += bench.row[i].kept;
-    CHECK_INT(kept * PATHS, bench.rows);
+    CHECK_INT(kept, WANTED + 1); /* 2 x 48 in 16 slots too */
     text = text_of(&bench, false);
     printf("%s", text);
     CHECK(strstr(text, "\nkept, by the median of microseconds:\n"
                        "note 2 x 32 in 1 slot: ") != NULL);
     CHECK(strstr(text, "\nlive 2 x 32: ") != NULL);
-    CHECK(strstr(text, "\nlive 2 x 32 beside 20 x 2: ") != NULL);
+    CHECK(strstr(text, "\nlive 2 x 32 beside 2 x 2: ") != NULL);
     CHECK(strstr(text, "\nrollout 2 x 48 1 x 2: ") != NULL);
     free(text);
+}
+
+/* Few rows by name, and more candidates than clusters are for. */
+static void test_asked(void)
+{
+    static struct rp_bench_engine bench;
+    struct rp_bench_engine_options asked = options;
+
+    asked.what = "rollout";
+    asked.candidates = asked.only = MANY;
+    CHECK_INT(rp_bench_all(&bench, &asked), RP_OK);
+    CHECK_INT(bench.rows, 3);
+    for (uint32_t i = 0; i < bench.rows; i++) {
+        CHECK_INT(bench.row[i].what, RP_BENCH_ROLLOUT);
+        CHECK_INT(bench.row[i].candidates, MANY);
+        CHECK_TEXT(bench.row[i].kernels, paths[i < 2 ? i : PATHS - 1]);
+    }
+    asked.only = 1;
+    asked.path = "graph";
+    asked.insteads = 1;
+    CHECK_INT(rp_bench_all(&bench, &asked), RP_OK);
+    CHECK_INT(bench.rows, 2);
+    CHECK_TEXT(bench.row[1].kernels, "graph");
+    CHECK_INT(bench.row[1].most, NOTES);
+    CHECK(!bench.row[1].kept); /* of what? */
 }
 
 /* The device goes at the first path: the row says so, and the others are
@@ -125,9 +159,9 @@ static void test_lost(void)
     unsetenv("FAKE_CUDA_FAIL_LAUNCH");
     for (uint32_t i = 0; i < bench.rows; i++)
         failed += bench.row[i].status != RP_OK;
-    CHECK_INT(failed, PATHS); /* one row each; the device is gone for good */
+    CHECK_INT(failed, 2); /* a row of each path; the device is gone for good */
     text = text_of(&bench, false);
-    CHECK(strstr(text, "plain      2 x 32    failed\n") != NULL);
+    CHECK(strstr(text, "plain        2 x 32    failed\n") != NULL);
     free(text);
     text = text_of(&bench, true);
     CHECK_INT(rp_json_parse(text, strlen(text), &json, &fault), RP_OK);
@@ -162,7 +196,11 @@ int main(void)
     setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
     rp_log_to(keep_line, NULL);
     CHECK_INT(rp_engine_find("cuda", &options.ops), RP_OK);
+    CHECK_TEXT(logged, "");
+    if (!options.ops)
+        return TEST_END();
     test_rows();
+    test_asked();
     test_train();
     test_lost();
     return TEST_END();

@@ -42,7 +42,7 @@ static const struct rp_option engine_options[] = {
     {"seconds", "S", "time for each row (0.5)", RP_OPTION_REAL, AT(seconds),
      0.01, 60},
     {"path", "NAME", "only this path of a GPU's", RP_OPTION_WORD, AT(path), 0,
-     0, "plain|graph|persistent|bf16"},
+     0, "plain|graph|cluster-fp32|cluster-bf16|grid-fp32|grid-bf16|bf16"},
     {"what", "NAME", "only such rows: note, live, rollout", RP_OPTION_WORD,
      AT(what), 0, 0, "note|live|rollout"},
     {"candidates", "N", "of rollouts, only those of so many",

@@ -106,23 +106,6 @@ static void say(const struct rp_bench_engine_row *row)
                row->what == RP_BENCH_NOTE ? 1 : row->most, row->us);
 }
 
-rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
-                              const struct rp_bench_engine_row *what,
-                              rp_bench_measure *measure, const void *with)
-{
-    struct rp_bench_engine_row row = *what;
-
-    if (bench->rows == RP_BENCH_ENGINE_ROWS ||
-        !is_asked(&bench->options, &row) || is_broken(bench, row.kernels))
-        return RP_OK;
-    row.engine = bench->options.ops->name;
-    row.status = measure(bench, &row, with);
-    bench->row[bench->rows++] = row;
-    if (strcmp(row.engine, "cpu"))
-        say(&row);
-    return row.status;
-}
-
 const struct rp_shape *
 rp_bench_engine_shapes(const struct rp_bench_engine *bench, uint32_t *count)
 {
@@ -137,23 +120,86 @@ rp_bench_engine_shapes(const struct rp_bench_engine *bench, uint32_t *count)
     return large;
 }
 
-const char *const *rp_bench_engine_paths(const struct rp_bench_engine *bench)
+/* What the CUDA module's settings are for a path, and what goes another way on
+ * it: steps and heads do on the first two alone, and clusters and grids are for
+ * a few candidates. */
+static const struct path {
+    const char *name, *path, *chain;
+    bool live;       /* steps and heads too */
+    uint32_t widest; /* candidates; 0: as many as there may be */
+} paths[] = {
+    {"plain", "plain", "", true, 0},
+    {"graph", "graph", "", true, 0},
+    {"cluster-fp32", "persistent", "cluster-fp32", false, 16},
+    {"cluster-bf16", "persistent", "cluster-bf16", false, 16},
+    {"grid-fp32", "persistent", "grid-fp32", false, 16},
+    {"grid-bf16", "persistent", "grid-bf16", false, 16},
+    {"bf16", "bf16", "", false, 0},
+};
+enum { PATHS = sizeof paths / sizeof *paths };
+
+const char *rp_bench_engine_path(const struct rp_bench_engine *bench,
+                                 uint32_t number)
 {
-    static const char *const cuda[] = {"plain", "graph", "persistent", "bf16",
-                                       NULL};
-    static const char *const one[] = {"", NULL};
-    static const char *asked[2];
+    const char *only = bench->options.path;
 
     if (strcmp(bench->options.ops->name, "cuda"))
-        return one;
-    asked[0] = bench->options.path;
-    return *asked ? asked : cuda;
+        return number ? NULL : "";
+    if (only)
+        return number ? NULL : only;
+    return number < PATHS ? paths[number].name : NULL;
 }
 
-void rp_bench_engine_take(const char *path)
+static const struct path *find_path(const char *name)
 {
-    if (*path)
-        setenv("RIPOSTE_CUDA_PATH", path, 1);
+    for (int i = 0; i < PATHS; i++)
+        if (!strcmp(name, paths[i].name))
+            return &paths[i];
+    return NULL;
+}
+
+void rp_bench_engine_take(const char *name)
+{
+    const struct path *path = find_path(name);
+
+    if (!path)
+        return;
+    setenv("RIPOSTE_CUDA_PATH", path->path, 1);
+    if (*path->chain)
+        setenv("RIPOSTE_CUDA_CHAIN", path->chain, 1);
+    else
+        unsetenv("RIPOSTE_CUDA_CHAIN");
+}
+
+/* Not what is done in the same way on another path. */
+static bool is_its_own(const struct rp_bench_engine_row *row)
+{
+    const struct path *path = find_path(row->kernels);
+
+    if (!path || path->live)
+        return true;
+    if (row->what == RP_BENCH_NOTE || (row->what == RP_BENCH_LIVE &&
+                                       (path->widest || !row->candidates)))
+        return false;
+    return !path->widest || row->candidates <= path->widest;
+}
+
+rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
+                              const struct rp_bench_engine_row *what,
+                              rp_bench_measure *measure, const void *with)
+{
+    struct rp_bench_engine_row row = *what;
+
+    if (bench->rows == RP_BENCH_ENGINE_ROWS ||
+        !is_asked(&bench->options, &row) || !is_its_own(&row) ||
+        is_broken(bench, row.kernels))
+        return RP_OK;
+    row.engine = bench->options.ops->name;
+    row.status = measure(bench, &row, with);
+    bench->row[bench->rows++] = row;
+    if (strcmp(row.engine, "cpu"))
+        say(&row);
+    return row.status;
 }
 
 bool rp_bench_engine_same(const struct rp_bench_engine_row *a,

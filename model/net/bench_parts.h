@@ -45,9 +45,10 @@ bool rp_bench_engine_same(const struct rp_bench_engine_row *a,
  * where it is no CPU. */
 const struct rp_shape *rp_bench_engine_shapes(
     const struct rp_bench_engine *bench, uint32_t *count);
-/* Ways that the engine can be told to go, up to a NULL; "" alone where there
- * is one. Instances made after take() go that way. */
-const char *const *rp_bench_engine_paths(const struct rp_bench_engine *bench);
+/* Way number 0, 1, ... that the engine can be told to go, NULL after the last;
+ * "" where there is but one. Instances made after take() go that way. */
+const char *rp_bench_engine_path(const struct rp_bench_engine *bench,
+                                 uint32_t number);
 void rp_bench_engine_take(const char *path);
 
 #endif

@@ -42,16 +42,16 @@ static const struct {
     void (*print)(const struct rp_bench_engine_row *row, FILE *out);
 } tables[RP_BENCH_WHATS] = {
     {"one note: a step and all heads; microseconds, median; 'step': steps "
-     "alone, one after\nanother\nengine kernels    shape     head slots    "
+     "alone, one after\nanother\nengine kernels      shape     head slots    "
      "us/note    least    99.9 %      step      floor   weights",
      print_note},
     {"live: a note is heard, the next one drawn, field by field; from host to "
      "device and\nback, microseconds; beside: what another instance thinks "
-     "through meanwhile\nengine path       shape          beside   median     "
-     "99 %   99.9 %     most    notes rollouts",
+     "through meanwhile\nengine path         shape          beside   median    "
+     " 99 %   99.9 %     most    notes rollouts",
      print_live},
     {"rollouts: candidates x notes in one call; microseconds; us/note: a note "
-     "of all of them\nengine path       shape      candidates      median"
+     "of all of them\nengine path         shape      candidates      median"
      "      99.9 %    us/note   notes",
      print_rollout},
 };
@@ -68,7 +68,7 @@ static void print_table(const struct rp_bench_engine *bench,
         if (!any)
             fprintf(out, "%s\n", tables[what].title);
         any = true;
-        fprintf(out, "%-6s %-10s %u x %-5u", row->engine, row->kernels,
+        fprintf(out, "%-6s %-12s %u x %-5u", row->engine, row->kernels,
                 row->layers, row->hidden);
         if (row->status)
             fputs(" failed", out);

@@ -147,19 +147,19 @@ static uint32_t least_of(uint32_t usual, uint32_t limit)
 
 rp_status rp_bench_live_run(struct rp_bench_engine *bench)
 {
-    const char *const *path = rp_bench_engine_paths(bench);
     bool alone = !strcmp(bench->options.ops->name, "cpu");
     uint32_t count;
     const struct rp_shape *shape = rp_bench_engine_shapes(bench, &count);
     rp_status status = RP_OK, one;
+    const char *path;
 
-    for (; *path; path++) {
+    for (uint32_t p = 0; (path = rp_bench_engine_path(bench, p)); p++) {
         struct rp_bench_engine_row row = {.what = RP_BENCH_LIVE,
-                                          .kernels = *path,
+                                          .kernels = path,
                                           .layers = shape->layers,
                                           .hidden = shape->hidden,
                                           .head = shape->head};
-        rp_bench_engine_take(*path);
+        rp_bench_engine_take(path);
         one = rp_bench_engine_add(bench, &row, measure_live, shape);
         row.candidates = least_of(CANDIDATES, bench->options.candidates);
         row.most = least_of(MOST, bench->options.notes);

@@ -158,20 +158,20 @@ rp_status rp_bench_rollout_run(struct rp_bench_engine *bench)
     static const struct set cpu[] = {{1, 1}, {1, 32}, {64, 8}};
     static const struct set device[] = {{1, 1},    {1, 32},    {16, 32},
                                         {256, 32}, {1024, 32}, {4096, 32}};
-    const char *const *path = rp_bench_engine_paths(bench);
     bool is_cpu = !strcmp(bench->options.ops->name, "cpu");
     rp_status status = RP_OK, one;
     const struct rp_shape *shape;
+    const char *path;
     uint32_t shapes;
 
     shape = rp_bench_engine_shapes(bench, &shapes);
-    for (; *path; path++) {
-        rp_bench_engine_take(*path);
-        one = add_all(bench, &shape[0], *path, is_cpu ? cpu : device,
+    for (uint32_t p = 0; (path = rp_bench_engine_path(bench, p)); p++) {
+        rp_bench_engine_take(path);
+        one = add_all(bench, &shape[0], path, is_cpu ? cpu : device,
                       is_cpu ? sizeof cpu / sizeof *cpu
                              : sizeof device / sizeof *device);
         for (uint32_t i = 1; i < shapes && !one; i++)
-            one = add_all(bench, &shape[i], *path, &device[1], 1);
+            one = add_all(bench, &shape[i], path, &device[1], 1);
         status = status ? status : one;
     }
     rp_bench_engine_judge(bench);
