@@ -29,6 +29,8 @@ static void fill_logits(struct rp_rng *rng, struct draw_case *c)
         float x = spread * (2.0f * rp_rng_float(rng) - 1.0f);
         c->own[i] = ties ? rintf(x) : x;
     }
+    if (rp_rng_below(rng, 3) == 0) /* far above, yet not above all of them */
+        c->own[rp_rng_below(rng, N)] += 8.0f;
     for (uint32_t i = 0; i < odd; i++) {
         static const float odds[] = {NAN, -INFINITY, INFINITY, -0.0f, 0.0f};
         uint32_t class = rp_rng_below(rng, N);
@@ -56,7 +58,7 @@ static void fill(void)
 {
     static const float classes[] = {16, 24, 64, 128};
     static const float temperatures[] = {1.0f, 0.9f, 0.3f, 1.3f, 4.0f, 1e-6f};
-    static const float top_ps[] = {1.0f, 1.0f, 0.97f, 0.5f, 1e-6f};
+    static const float top_ps[] = {1.0f, 0.999f, 0.97f, 0.5f, 1e-6f};
     static const float top_ks[] = {0, 0, 1, 5, 40, 200};
     struct rp_rng rng;
 
