@@ -77,6 +77,19 @@ static void fill(void)
     }
 }
 
+/* Two that are likely, and top-p cuts among the many that are not: what is left
+ * decides between the two. */
+static void fill_tail(struct draw_case *c)
+{
+    *c = (struct draw_case){.mask = {UINT64_MAX, UINT64_MAX},
+                            .classes = N,
+                            .temperature = 1.0f,
+                            .top_p = 0.97f,
+                            .number = 0.482f};
+    for (uint32_t i = 0; i < N; i++)
+        c->own[i] = c->weighed[i] = i < 2 ? 7.1f : 0.0f;
+}
+
 /* Whether another number, as near as 1e-4, draws another class. */
 static bool at_boundary(const struct draw_case *c, struct rp_mask mask)
 {
@@ -131,6 +144,7 @@ int main(void)
     if (!fake_cuda_runs())
         SKIP("the fake device's fibers are unknown to TSan");
     fill();
+    fill_tail(&cases[0]);
     memset(told, 0xee, sizeof told);
     CHECK(draw_cases(cases, told, CASES));
     test_draws();
