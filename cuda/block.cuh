@@ -14,7 +14,8 @@ struct scratch {
     lane self;
     rp_indices sparse; /* condition of a field, or input of the step */
     draw_room room;
-    bool goes; /* the candidate does */
+    int32_t from; /* where the note before began */
+    bool goes;    /* the candidate does */
 };
 
 /* What a block knows of its place; the same in all threads. */
@@ -24,6 +25,7 @@ struct cluster {
     parts sums;
     float *active, *own_sums, *bias;
     uint32_t turn; /* fields so far: which place logits have */
+    uint32_t owns; /* of this note: layers whose own_sums are made */
     scratch *s;
     lane *self;
 };
@@ -44,7 +46,7 @@ RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,
                           uint32_t l)
 {
     const uint32_t rows = plan.own[l].strips * RP_PLAN_STRIP;
-    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows, 0};
+    const parts own = {c->own_sums + l * RP_PLAN_WARPS * rows, rows, 1};
 
     return own;
 }
@@ -121,7 +123,7 @@ RP_DEVICE cluster join(const rp_cuda_chain &a)
     c.active = at<float>(plan.active, plan.head);
     c.own_sums = at<float>(plan.own_sums, 1);
     c.bias = at<float>(plan.bias, 1);
-    c.turn = 0;
+    c.turn = c.owns = 0;
     c.s = at<scratch>(plan.scratch, 1);
     c.self = &c.s->self;
     return c;
@@ -139,6 +141,12 @@ RP_DEVICE void load_state(const rp_cuda_plan &plan, cluster *c,
         for (uint32_t i = rp_thread(); i < plan.stride; i += rp_threads())
             c->x.common[l * plan.stride + i] =
                 l < plan.layers && i < H ? state[l * H + i] : 0.0f;
+    /* The warp that draws has no part in these. */
+    for (uint32_t l = 0; l < plan.layers; l++) {
+        const parts own = own_parts(plan, c, l);
+        for (uint32_t i = rp_thread(); i < own.rows; i += rp_threads())
+            own.at[i] = 0.0f;
+    }
     for (uint32_t i = E + rp_thread(); i < actives; i += rp_threads())
         c->active[i] = 0.0f;
 }

@@ -14,8 +14,7 @@ using namespace rp;
  * note of F fields and L layers that is 1 + F + L exchanges: the state's part
  * of all middle layers at once, then the logits field by field, for each block
  * adds the condition itself; then the layers, one after another. What the
- * state alone decides of the next step (`own`) is made beside, where nobody
- * waits for it. */
+ * state alone decides of the next step (`own`) is made while one warp draws. */
 
 /* The i-th number that a block wants of a row: of each gate `units` from
  * rank * units on. */
@@ -131,16 +130,15 @@ RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
     return c->x.common + place;
 }
 
-/* What the field that is drawn next sees, and the class: by one warp. */
+/* What the first field of a note sees: by one warp. */
 RP_DEVICE void see(cluster *c)
 {
-    const lane *self = c->self;
-    const rp_drawing drawing = self->drawing;
+    const rp_drawing drawing = c->self->drawing;
 
-    if (drawing.field == RP_DT)
-        rp_draw_condition(&drawing, &self->reader, &c->s->sparse);
+    rp_draw_condition(&drawing, &c->self->reader, &c->s->sparse);
 }
 
+/* The class, and what the field after this one sees: by one warp. */
 RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c, const float *logits)
 {
     lane *self = c->self;
@@ -156,27 +154,32 @@ RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c, const float *logits)
     lane_store(self, now);
 }
 
-RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c)
+/* What the next step of a layer has of the state before it; by all warps but
+ * the first. */
+RP_DEVICE void make_own(const rp_cuda_chain &a, const cluster *c, uint32_t l,
+                        uint32_t side)
 {
-    make_actives(a, c, (uint32_t)c->self->drawing.field);
-    const float *logits =
-        make_logits(a, c, (uint32_t)c->self->drawing.field);
+    multiply(c->weights, a.plan.width, a.plan.own[l], 0,
+             a.plan.own[l].strips, c->x.common + state_at(a.plan, side, l),
+             own_parts(a.plan, c, l));
+}
+
+/* While one warp draws, the others multiply. */
+RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c, uint32_t side)
+{
+    const uint32_t f = (uint32_t)c->self->drawing.field;
+
+    make_actives(a, c, f);
+    const float *logits = make_logits(a, c, f);
     if (!warp_of())
         draw(a, c, logits);
+    else if (c->owns < a.plan.layers)
+        make_own(a, c, c->owns, side);
+    c->owns++;
     rp_sync();
 }
 
 /* ---- one step ---- */
-
-/* What the next step has of the state before it. */
-RP_DEVICE void make_own(const rp_cuda_chain &a, cluster *c, uint32_t side)
-{
-    for (uint32_t l = 0; l < a.plan.layers; l++)
-        multiply(c->weights, a.plan.width, a.plan.own[l], 0,
-                 a.plan.own[l].strips,
-                 c->x.common + state_at(a.plan, side, l),
-                 own_parts(a.plan, c, l));
-}
 
 /* What the layer has of its input: parts of sums. */
 template <bool HELD>
@@ -199,6 +202,20 @@ RP_DEVICE void make_input(const rp_cuda_chain &a, cluster *c,
     }
     multiply(c->weights, plan.width, plan.input[l], from,
              plan.input[l].strips, below, c->sums);
+}
+
+/* While a layer is on its way to the others, one warp sees to the next note. */
+RP_DEVICE void prepare(const rp_cuda_plan &plan, cluster *c, uint32_t l)
+{
+    if (!l) {
+        rp_drawing drawing;
+        lane_begin_note(c->self, c->s->from, &drawing);
+        if (!lane_of())
+            c->self->drawing = drawing;
+        rp_sync_warp();
+    }
+    if (l + 1 == plan.layers)
+        see(c);
 }
 
 template <bool HELD>
@@ -227,6 +244,8 @@ RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c,
         if (i < n)
             tell(&c->x, state_at(plan, !side, l) + unit, now);
     }
+    if (!warp_of())
+        prepare(plan, c, l);
     await(&c->x, state_at(plan, !side, l), plan.hidden);
 }
 
@@ -249,7 +268,8 @@ RP_DEVICE void take_note(const rp_cuda_chain &a, cluster *c)
         if (goes) {
             lane_take(self, &note);
             rp_reader_push(&self->reader, &note, &c->s->sparse);
-            lane_begin_note(self, note.onset, &now.drawing);
+            if (!lane_of())
+                c->s->from = note.onset;
         }
     }
     now.rolled.logp = (float)now.logp;
@@ -266,14 +286,12 @@ template <bool HELD>
 RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
                         uint32_t side)
 {
-    if (!warp_of())
-        see(c);
     make_middles<HELD>(a, c, held,
                        c->x.common + state_at(a.plan, side,
                                               a.plan.layers - 1));
-    make_own(a, c, side);
+    c->owns = 0;
     do
-        make_field(a, c);
+        make_field(a, c, side);
     while (c->self->rolled.why == RP_DRAWN &&
            c->self->drawing.field != RP_FIELDS);
     rp_sync();
@@ -282,6 +300,9 @@ RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
     rp_sync();
     if (!c->s->goes)
         return false;
+    for (; c->owns < a.plan.layers; c->owns++)
+        if (warp_of())
+            make_own(a, c, c->owns, side);
     for (uint32_t l = 0; l < a.plan.layers; l++)
         step_layer<HELD>(a, c, held, l, side);
     return true;
@@ -338,6 +359,8 @@ template <bool HELD> RP_DEVICE void run_chain(const rp_cuda_chain &a)
                                        c.weights, plan.middle);
     }
     meet(plan);
+    if (!warp_of())
+        see(&c);
     uint32_t side = 0;
     bool goes = true;
     for (uint32_t n = 0; n < a.notes && goes; n++) {
