@@ -211,7 +211,7 @@ static void test_choose(void)
 
 /* As many notes as the first candidate has, as long: where answers that close
  * as well are sparser, or shorter, choosing makes none so. */
-static void test_size(void)
+static void test_like_size(void)
 {
     static const struct rp_note note[] = { { 0, 12, 62, 80 },
                                            { 12, 12, 64, 80 },
@@ -255,6 +255,33 @@ static void test_size(void)
     CHECK_INT(rp_candidates_choose(&wish, &set, order), 3);
 }
 
+/* As many notes outside the key as the first one has, no fewer and no more. */
+static void test_like_tones(void)
+{
+    struct rp_rollout set;
+
+    begin();
+    set = make_set(0xfff);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct rp_note *note = &notes[i * MOST];
+        rolled[i].logp = 0.0f;
+        rolled[i].notes = 4;
+        for (int32_t k = 0; k < 3; k++)
+            note[k] = (struct rp_note){ 16 * k, 16, (uint8_t)(62 + k), 80 };
+        note[1].pitch = 65; /* D F E C */
+        note[3] = (struct rp_note){ 48, 48, 60, 80 };
+    }
+    notes[0].pitch = 61;
+    notes[3].pitch = 62; /* not home */
+    notes[3 * MOST].pitch = notes[3 * MOST + 2].pitch = 63;
+    notes[7 * MOST].pitch = 66;
+    CHECK_INT(rp_candidates_choose(&wish, &set, order), 7);
+    notes[0].pitch = 62;
+    CHECK_INT(rp_candidates_choose(&wish, &set, order), 1);
+    wish.key = -1; /* there is none to be outside of: the first that ends */
+    CHECK_INT(rp_candidates_choose(&wish, &set, order), 0);
+}
+
 /* A loop is taken only where there is nothing else. */
 static void test_loops_out(void)
 {
@@ -283,7 +310,8 @@ int main(void)
     test_echo();
     test_loops();
     test_choose();
-    test_size();
+    test_like_size();
+    test_like_tones();
     test_loops_out();
     return TEST_END();
 }

@@ -227,12 +227,13 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
                                                  : RP_LISTEN_CALL;
     uint32_t from = kept > RP_WISH_NOTES ? kept - RP_WISH_NOTES : 0;
 
-    wish->span = 0;
+    wish->like.notes = 0;
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
+    memcpy(wish->given, p->given, sizeof wish->given);
     wish->clear = false;
     wish->key = find_key(&p->memory, wish, &wish->clear);
 }

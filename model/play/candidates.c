@@ -12,7 +12,10 @@
 #define UNFILLED 1.0f /* more than a beat is left after it */
 #define FOREIGN 6.0f  /* if all notes were outside the key */
 #define CLASH 5.0f    /* if all beats were outside the chords */
-#define SIZE 3.0f     /* if it had no notes, or lasted no time */
+#define SIZE 4.0f     /* if it had no notes or twice too many */
+#define LIKE 3.0f     /* notes or length as if there were none */
+#define PLAIN 6.0f    /* all notes inside the key instead of outside, */
+#define CHROMATIC 3.0f /* or the reverse */
 #define ECHO 6.0f     /* all instead of nothing, or the reverse */
 #define NEAR_ECHO 0.1f /* so near is near enough */
 #define NEAR_SIZE 0.5f /* half as many notes or twice as many */
@@ -214,14 +217,14 @@ static float count_clashes(const struct rp_turn *turn,
     return beats ? (float)clashes / (float)beats : 0.0f;
 }
 
-static uint32_t count_foreign(int key, const struct rp_note *note,
-                              uint32_t count)
+static float share_foreign(int key, const struct rp_note *note,
+                           uint32_t count)
 {
     uint32_t foreign = 0;
 
     for (uint32_t i = 0; i < count; i++)
         foreign += !rp_key_has(key, note[i].pitch);
-    return foreign;
+    return (float)foreign / (float)count;
 }
 
 /* Who plays outside the key may be answered so. */
@@ -234,18 +237,9 @@ static float judge_tones(const struct rp_wish *wish,
     if (wish->key < 0 || !wish->clear)
         return points;
     if (wish->notes)
-        near += (float)count_foreign(wish->key, wish->call, wish->notes) /
-                (float)wish->notes;
+        near += share_foreign(wish->key, wish->call, wish->notes);
     return points +
-           FOREIGN * past((float)count_foreign(wish->key, note, count) /
-                              (float)count,
-                          near);
-}
-
-/* Ticks from the first onset to the last release. */
-static int32_t span_of(const struct rp_note *note, uint32_t count)
-{
-    return note[count - 1].onset + note[count - 1].duration - note[0].onset;
+           FOREIGN * past(share_foreign(wish->key, note, count), near);
 }
 
 /* How much smaller one is than the other: 0 as large .. 1. */
@@ -254,21 +248,41 @@ static float apart(float a, float b)
     return a > b ? 1.0f - b / a : 1.0f - a / b;
 }
 
-/* As full and as long as what was drawn, and no nearness is near enough: else
- * whatever goes with fewer notes, as an echo of 0 does, would thin out answers
- * the more, the more there are to choose from. */
-static float judge_size(const struct rp_wish *wish,
-                        const struct rp_note *note, uint32_t count)
+static float judge_size(const struct rp_wish *wish, uint32_t count)
 {
-    float notes;
-
-    if (!wish->expected)
+    if (!wish->expected || wish->like.notes)
         return 0.0f;
-    notes = apart((float)count, (float)wish->expected);
-    if (wish->span <= 0)
-        return SIZE * past(notes, NEAR_SIZE);
-    return SIZE * (notes + apart((float)span_of(note, count),
-                                 (float)wish->span));
+    return SIZE * past(apart((float)count, (float)wish->expected), NEAR_SIZE);
+}
+
+static struct rp_likeness look(int key, const struct rp_note *note,
+                               uint32_t count)
+{
+    const struct rp_note *last = &note[count - 1];
+
+    return (struct rp_likeness){
+        .notes = count,
+        .span = last->onset + last->duration - note->onset,
+        .foreign = key >= 0 ? share_foreign(key, note, count) : 0.0f,
+    };
+}
+
+/* No nearness is near enough: else whatever goes with fewer notes, as little
+ * echo does, or with a plainer scale, as a good close does, would change
+ * answers the more, the more there are to choose from. */
+static float judge_likeness(const struct rp_wish *wish,
+                            const struct rp_note *note, uint32_t count)
+{
+    const struct rp_likeness *like = &wish->like;
+    struct rp_likeness is;
+
+    if (!like->notes)
+        return 0.0f;
+    is = look(wish->key, note, count);
+    return LIKE * apart((float)is.notes, (float)like->notes) +
+           LIKE * apart((float)is.span, (float)like->span) +
+           PLAIN * past(like->foreign, is.foreign) +
+           CHROMATIC * past(is.foreign, like->foreign);
 }
 
 void rp_candidates_judge(const struct rp_wish *wish,
@@ -282,7 +296,8 @@ void rp_candidates_judge(const struct rp_wish *wish,
     *verdict = (struct rp_verdict){
         .cadence = judge_cadence(wish, turn, note, count),
         .tones = judge_tones(wish, turn, note, count),
-        .size = judge_size(wish, note, count),
+        .size = judge_size(wish, count),
+        .unlike = judge_likeness(wish, note, count),
         .echo = ECHO * past(far, NEAR_ECHO),
         .loop = rp_candidates_loops(note, count),
     };
@@ -290,7 +305,8 @@ void rp_candidates_judge(const struct rp_wish *wish,
 
 float rp_verdict_sum(const struct rp_verdict *verdict)
 {
-    return verdict->cadence + verdict->tones + verdict->size + verdict->echo;
+    return verdict->cadence + verdict->tones + verdict->size +
+           verdict->unlike + verdict->echo;
 }
 
 /* ---- what is usual ---- */
@@ -331,10 +347,10 @@ static bool is_usual(const struct rp_rolled *rolled, float low, float high)
            likelihood(rolled) <= high;
 }
 
-/* What size answers have is not for choosing to say: the first candidate, a
- * draw like any other, says it, so that more of them change it no more than
- * one. Of a few hardly any would be like it. */
-static void wish_size(const struct rp_rollout *set, struct rp_wish *wish)
+/* How full, how long and how chromatic answers are is not for choosing to say:
+ * the first candidate, a draw like any other, says it, so that more of them
+ * change it no more than one. Of a few hardly any would be like it. */
+static void wish_likeness(const struct rp_rollout *set, struct rp_wish *wish)
 {
     uint32_t count = 0, first = 0;
 
@@ -345,9 +361,10 @@ static void wish_size(const struct rp_rollout *set, struct rp_wish *wish)
         }
     if (count < FEW)
         return;
-    wish->expected = set->rolled[first].notes;
-    wish->span = span_of(set->note + (size_t)first * set->most,
-                         wish->expected);
+    wish->like = look(wish->key, set->note + (size_t)first * set->most,
+                      set->rolled[first].notes);
+    if (wish->like.foreign > NEAR_KEY)
+        wish->like.foreign = NEAR_KEY;
 }
 
 uint32_t rp_candidates_choose(const struct rp_wish *asked,
@@ -359,7 +376,7 @@ uint32_t rp_candidates_choose(const struct rp_wish *asked,
     uint32_t best = 0;
 
     find_usual(set, order, &low, &high);
-    wish_size(set, &wish);
+    wish_likeness(set, &wish);
     for (uint32_t i = 0; i < set->candidates; i++) {
         const struct rp_rolled *rolled = &set->rolled[i];
         struct rp_verdict verdict;

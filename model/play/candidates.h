@@ -2,9 +2,10 @@
  * wrong, so of the usual ones, as likely as most of their kind, the one is
  * played that closes best, keeps to key and chords, and brings back as much of
  * the call as it is wished to. What is good enough is no better for being more
- * so, and of equals the one most like the first in size is taken, a draw like
- * any other: so more candidates mean fewer faults, not all the same answer, nor
- * sparser ones or shorter. */
+ * so, and of equals the one most like the first is taken, a draw like any
+ * other, in how many notes it has, how long it lasts and how chromatic it is: so
+ * more candidates mean fewer faults, not all the same answer, nor sparser ones,
+ * shorter or plainer. */
 #ifndef RP_CANDIDATES_H
 #define RP_CANDIDATES_H
 
@@ -12,13 +13,20 @@
 
 enum { RP_WISH_NOTES = 64 };
 
+/* The size and tones of one that was drawn: what is chosen is as nearly like it
+ * as can be. */
+struct rp_likeness {
+    uint32_t notes; /* 0: there is none to be like */
+    int32_t span;   /* ticks, first onset to last release */
+    float foreign;  /* share of the notes that are outside the key */
+};
+
 /* What answers are judged by. */
 struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
     bool clear;        /* there is no doubt of it */
     uint32_t expected; /* notes an answer should have, about; 0: any */
-    int32_t span;      /* as one was drawn that has so many and lasts so many
-                          ticks: as nearly as can be; 0: none was */
+    struct rp_likeness like;
     float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
     struct rp_note call[RP_WISH_NOTES];
@@ -32,7 +40,8 @@ float rp_wish_echo(float echo, uint32_t seed, uint32_t turn);
 struct rp_verdict {
     float cadence; /* how it closes */
     float tones;   /* notes outside key and chords */
-    float size;    /* too few notes or too many, too short or too long */
+    float size;    /* too few notes or too many */
+    float unlike;  /* the one that was drawn; then there is no other size */
     float echo;    /* how far from the wished one, past what is near */
     bool loop;     /* some figure comes three times on end */
 };
