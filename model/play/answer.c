@@ -214,6 +214,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->first_on = RP_FRAME_NEVER;
     p->placed_onset = INT32_MIN;
     rp_brief_turn(p, ++p->turns, start, end, &p->turn);
+    rp_given_begin(&p->given, p->turns);
     choose(p);
     draw(p);
     p->over = start;
@@ -334,6 +335,8 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
     if (planned.beat > p->over)
         p->over = planned.beat;
     rp_turn_take(&p->turn, &note);
+    rp_given_note(&p->given, p->turns, note.pitch,
+                  p->turn.recent_dt[rp_turn_ago(&p->turn, 1)]);
     show(p, &note);
     p->has_next = false;
     if (rp_memory_push(&p->memory, &note))

@@ -233,7 +233,6 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
-    memcpy(wish->given, p->given, sizeof wish->given);
     wish->clear = false;
     wish->key = find_key(&p->memory, wish, &wish->clear);
 }
@@ -257,6 +256,7 @@ rp_status rp_brief_question(const struct rp_performer *p, uint32_t number,
     question->from = rp_listen_tick(&p->listen, start);
     question->candidates = p->settings.candidates;
     set_wish(p, &question->turn, &question->wish);
+    question->given = p->given;
     for (uint32_t l = 0; l < shape->layers && !status; l++)
         status = sight.engine->ops->state(sight.engine, sight.slot, l,
                                           question->state +

@@ -124,6 +124,7 @@ rp_status rp_desk_think(struct rp_desk *desk, struct rp_engine *engine,
 
     if (status)
         return status;
+    rp_given_leave_out(&question->given, &set);
     chosen = rp_candidates_choose(&question->wish, &set, desk->order);
     thought->serial = question->serial;
     thought->candidate = question->turn.candidate + chosen;

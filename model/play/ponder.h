@@ -10,6 +10,7 @@
 #define RP_PONDER_H
 
 #include "model/play/candidates.h"
+#include "model/play/given.h"
 #include "model/play/memory.h"
 
 struct rp_question {
@@ -20,6 +21,7 @@ struct rp_question {
     int32_t from;        /* tick at which the answer may begin */
     uint32_t candidates; /* 0: as many as the engine has time for */
     struct rp_wish wish;
+    struct rp_given given; /* it is none of these */
     float *state; /* (layers, H), room for it is there */
     uint64_t serial;
 };
