@@ -205,7 +205,9 @@ static rp_status step_there(struct rp_train *train,
 struct trial {
     enum rp_precision precision;
     bool torch;
+    const char *path; /* of the CUDA module: kernel by kernel, or as graphs */
     struct rp_learner *learner; /* NULL: the CPU or PyTorch */
+    rp_status status;           /* what it failed with; it is left out then */
     double speed[ROUNDS_MAX], core[ROUNDS_MAX];
     double seconds, flops, update, spent[RP_STAGES]; /* all rounds */
 };
@@ -289,8 +291,6 @@ static void sum_up(struct trial *trial, uint32_t rounds, double flops,
 {
     qsort(trial->speed, rounds, sizeof *trial->speed, compare);
     qsort(trial->core, rounds, sizeof *trial->core, compare);
-    row->precision = trial->precision;
-    row->torch = trial->torch;
     row->notes_s = trial->speed[rounds / 2];
     row->least_s = trial->speed[0];
     row->most_s = trial->speed[rounds - 1];
@@ -312,17 +312,21 @@ struct bench {
     struct trial trial[RP_BENCH_TRAIN_ROWS];
 };
 
+/* What fails is left out from then on; the first failure. */
 static rp_status run_all(struct bench *bench, uint32_t steps, uint32_t number)
 {
     rp_status status = RP_OK;
 
-    for (uint32_t i = 0; i < bench->out->rows && !status; i++) {
+    for (uint32_t i = 0; i < bench->out->rows; i++) {
         struct trial *trial = &bench->trial[i];
+        if (trial->status)
+            continue;
         if (trial->torch)
-            status = run_torch(&bench->torch, trial, &bench->whole.batch, steps,
-                               number);
+            trial->status = run_torch(&bench->torch, trial,
+                                      &bench->whole.batch, steps, number);
         else
-            status = run_round(&bench->train, trial, steps, number);
+            trial->status = run_round(&bench->train, trial, steps, number);
+        status = status ? status : trial->status;
     }
     return status;
 }
@@ -334,17 +338,19 @@ static rp_status open_learners(struct bench *bench)
     struct rp_train *train = &bench->train;
     rp_status status = RP_OK;
 
-    for (uint32_t i = 0; i < bench->out->rows && !status; i++) {
+    for (uint32_t i = 0; i < bench->out->rows; i++) {
         struct trial *trial = &bench->trial[i];
         if (!bench->out->options.engine || trial->torch)
             continue;
         train->options.engine = bench->out->options.engine;
         train->options.precision = rp_precision_names[trial->precision];
         train->learner = NULL;
-        status = rp_train_learner_open(train);
+        setenv("RIPOSTE_CUDA_TRAIN", trial->path, 1);
+        trial->status = rp_train_learner_open(train);
         trial->learner = train->learner;
-        if (!status)
-            status = rp_train_learner_set(train);
+        if (!trial->status)
+            trial->status = rp_train_learner_set(train);
+        status = status ? status : trial->status;
     }
     train->learner = NULL;
     return status;
@@ -358,45 +364,87 @@ static void close_learners(struct bench *bench)
     }
 }
 
+/* For each precision our own ways, then PyTorch's. */
+static void list_trials(struct bench *bench)
+{
+    static const char *const path[] = {"plain", "graph"};
+    struct rp_bench_train *out = bench->out;
+    int ways = out->options.engine ? 2 : 1;
+
+    for (int p = 0; p < RP_PRECISIONS; p++)
+        for (int way = 0; way < ways + bench->has_torch; way++)
+            if (out->options.precision[p])
+                bench->trial[out->rows++] =
+                    (struct trial){.precision = (enum rp_precision)p,
+                                   .torch = way == ways,
+                                   .path = path[way % ways]};
+}
+
+/* Against PyTorch's row, of our rows of the same precision. */
+static void compare_with(const struct rp_bench_train_row *torch,
+                         struct rp_bench_train *out)
+{
+    for (uint32_t i = 0; i < out->rows; i++) {
+        struct rp_bench_train_row *row = &out->row[i];
+        if (row->torch || row->status || row->precision != torch->precision)
+            continue;
+        row->ratio = row->notes_s / torch->notes_s;
+        row->core_ratio = row->core_s / torch->core_s;
+    }
+}
+
+static void sum_all_up(struct bench *bench)
+{
+    struct rp_bench_train *out = bench->out;
+    double flops = 0;
+
+    for (uint32_t i = 0; i < out->rows; i++) {
+        struct trial *trial = &bench->trial[i];
+        struct rp_bench_train_row *row = &out->row[i];
+        row->precision = trial->precision;
+        row->torch = trial->torch;
+        row->status = trial->status;
+        snprintf(row->how, sizeof row->how, "%s",
+                 trial->path ? trial->path : "");
+        if (row->status)
+            continue;
+        flops = trial->torch ? flops : trial->flops;
+        sum_up(trial, out->options.rounds, flops, row);
+        if (trial->learner)
+            snprintf(row->how, sizeof row->how, "%s",
+                     bench->train.ops->about(trial->learner));
+        if (trial->torch) {
+            snprintf(row->how, sizeof row->how, "%s",
+                     bench->torch.how[row->precision]);
+            compare_with(row, out);
+        }
+    }
+}
+
 /* In turns, so that what else the machine does hits all alike; a round of one
  * step only warms up. */
 static rp_status measure(struct bench *bench)
 {
-    struct rp_bench_train *out = bench->out;
-    const struct rp_bench_train_options *options = &out->options;
-    rp_status status;
+    const struct rp_bench_train_options *options = &bench->out->options;
+    rp_status status, first;
 
-    for (int p = 0; p < RP_PRECISIONS; p++)
-        for (int torch = 0; torch <= bench->has_torch; torch++)
-            if (options->precision[p]) {
-                struct trial *trial = &bench->trial[out->rows++];
-                trial->precision = (enum rp_precision)p;
-                trial->torch = torch;
-            }
+    list_trials(bench);
     status = open_learners(bench);
-    if (!status)
-        status = run_all(bench, 1, 0);
+    if (status == RP_ENONE) { /* said why; there is nothing to measure */
+        bench->out->rows = 0;
+        return status;
+    }
+    first = run_all(bench, 1, 0);
+    status = status ? status : first;
     for (uint32_t i = 0; i < RP_BENCH_TRAIN_ROWS; i++) {
         bench->trial[i].seconds = bench->trial[i].update = 0;
         memset(bench->trial[i].spent, 0, sizeof bench->trial[i].spent);
     }
-    for (uint32_t round = 0; round < options->rounds && !status; round++)
-        status = run_all(bench, options->steps, round);
-    for (uint32_t i = 0; i < out->rows && !status; i++) {
-        struct rp_bench_train_row *row = &out->row[i];
-        sum_up(&bench->trial[i], options->rounds,
-               bench->trial[row->torch ? i - 1 : i].flops, row);
-        if (bench->trial[i].learner)
-            snprintf(row->how, sizeof row->how, "%s",
-                     bench->train.ops->about(bench->trial[i].learner));
-        if (row->torch) {
-            snprintf(row->how, sizeof row->how, "%s",
-                     bench->torch.how[row->precision]);
-            row->gflops = row->notes_s * bench->trial[i - 1].flops * 1e-9;
-            row[-1].ratio = row[-1].notes_s / row->notes_s;
-            row[-1].core_ratio = row[-1].core_s / row->core_s;
-        }
+    for (uint32_t round = 0; round < options->rounds; round++) {
+        first = run_all(bench, options->steps, round);
+        status = status ? status : first;
     }
+    sum_all_up(bench);
     return status;
 }
 
@@ -462,6 +510,7 @@ static void look_at_device(struct bench *bench)
 rp_status rp_bench_train_run(struct rp_bench_train *out,
                              const struct rp_bench_train_options *options)
 {
+    const struct rp_engine_ops *ops;
     struct bench *bench = calloc(1, sizeof *bench);
     rp_status status = bench ? create(&bench->train, options) : RP_EMEM;
 
@@ -473,13 +522,17 @@ rp_status rp_bench_train_run(struct rp_bench_train *out,
         bench->out = out;
         out->threads = rp_team_threads(bench->train.team);
         out->weights = bench->train.net.layout.size;
+        if (options->engine)
+            status = rp_engine_find(options->engine, &ops);
+    }
+    if (!status) {
         take_loss(bench);
         if (options->torch)
             status = open_torch(bench);
     }
     if (!status)
         status = measure(bench);
-    if (!status && options->engine)
+    if (bench && bench->out && options->engine)
         look_at_device(bench);
     if (status == RP_EMEM)
         rp_log(RP_ERROR, "bench", "out of memory");

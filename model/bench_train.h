@@ -23,6 +23,7 @@ struct rp_bench_train_options {
 struct rp_bench_train_row {
     enum rp_precision precision;
     bool torch;             /* PyTorch's */
+    rp_status status; /* not RP_OK: it failed, and no number means anything */
     char how[160];          /* kernels, device, or PyTorch's set-up */
     double notes_s;         /* GRU steps in a second, median of the rounds */
     double least_s, most_s; /* of a round */
@@ -34,7 +35,7 @@ struct rp_bench_train_row {
     double ratio, core_ratio;    /* to PyTorch's medians; 0: it is not there */
 };
 
-enum { RP_BENCH_TRAIN_ROWS = 2 * RP_PRECISIONS };
+enum { RP_BENCH_TRAIN_ROWS = 3 * RP_PRECISIONS };
 
 struct rp_bench_train {
     struct rp_bench_train_options options;

@@ -10,6 +10,11 @@ static const char *const stage_names[RP_STAGES + 1] = {
 
 static void print_row(const struct rp_bench_train_row *row, FILE *out)
 {
+    if (row->status) {
+        fprintf(out, "%-7s %s %s failed\n", row->torch ? "PyTorch" : "riposte",
+                rp_precision_names[row->precision], row->how);
+        return;
+    }
     fprintf(out,
             "%-7s %s %-17s %7.0f notes/s (%.0f, %.0f)  %.0f GFLOP/s; %.0f a "
             "core\n",
@@ -62,10 +67,10 @@ static void print_text(const struct rp_bench_train *bench, FILE *out)
     for (uint32_t i = 0; i < bench->rows; i++)
         if (bench->row[i].ratio > 0)
             fprintf(out,
-                    "%s: %.2f times PyTorch's notes/s; %.2f times in a core's "
-                    "own time\n",
+                    "%s, %s: %.2f times PyTorch's notes/s; %.2f times in a "
+                    "core's own time\n",
                     rp_precision_names[bench->row[i].precision],
-                    bench->row[i].ratio, bench->row[i].core_ratio);
+                    bench->row[i].how, bench->row[i].ratio, bench->row[i].core_ratio);
     print_kernels(bench, out);
 }
 
@@ -99,11 +104,11 @@ static void print_json(const struct rp_bench_train *bench, FILE *out)
                 "%s\n{\"torch\":%s,\"precision\":\"%s\",\"how\":\"%s\","
                 "\"notes_s\":%.1f,\"least_s\":%.1f,\"most_s\":%.1f,"
                 "\"core_s\":%.1f,\"gflops\":%.2f,\"ratio\":%.3f,"
-                "\"core_ratio\":%.3f,\"share\":{",
+                "\"core_ratio\":%.3f,\"failed\":%s,\"share\":{",
                 i ? "," : "", row->torch ? "true" : "false",
                 rp_precision_names[row->precision], row->how, row->notes_s,
                 row->least_s, row->most_s, row->core_s, row->gflops, row->ratio,
-                row->core_ratio);
+                row->core_ratio, row->status ? "true" : "false");
         for (int s = 0; s <= RP_STAGES; s++)
             fprintf(out, "%s\"%s\":%.4f", s ? "," : "", stage_names[s],
                     row->share[s]);

@@ -508,7 +508,7 @@ static int bench_train(int argc, char **argv)
             !strcmp(wish.precision, rp_precision_names[i]);
     }
     status = rp_bench_train_run(&bench, &wish.train);
-    if (status == RP_OK) {
+    if (status == RP_OK || bench.rows) { /* some of them may have failed */
         rp_bench_train_print(&bench, wish.json, stdout);
     }
     rp_texts_fini(&dirs);

@@ -90,27 +90,48 @@ static void print_subject(const struct rp_bench_engine_row *row, FILE *out)
                 row->most);
 }
 
-/* Path by path, what is kept first: one line for each thing measured. */
+/* The paths for what row i is about, what is kept first. Nothing where they
+ * stand in an earlier line, or there is no choice. */
+static bool print_choice(const struct rp_bench_engine *bench, uint32_t i,
+                         bool any, FILE *out)
+{
+    const struct rp_bench_engine_row *kept = NULL;
+
+    for (uint32_t k = 0; k < bench->rows; k++) {
+        const struct rp_bench_engine_row *other = &bench->row[k];
+        if (!rp_bench_engine_same(&bench->row[i], other))
+            continue;
+        if (k < i)
+            return false;
+        if (other->kept)
+            kept = other;
+    }
+    if (!kept)
+        return false;
+    if (!any)
+        fputs("kept, by the median of microseconds:\n", out);
+    print_subject(kept, out);
+    fprintf(out, ": %s %.1f", kept->kernels, kept->us);
+    for (uint32_t k = i; k < bench->rows; k++) {
+        const struct rp_bench_engine_row *other = &bench->row[k];
+        if (other == kept || !rp_bench_engine_same(kept, other))
+            continue;
+        fprintf(out, ", %s ", other->kernels);
+        if (other->status)
+            fputs("failed", out);
+        else
+            fprintf(out, "%.1f", other->us);
+    }
+    putc('\n', out);
+    return true;
+}
+
 static void print_kept(const struct rp_bench_engine *bench, FILE *out)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < bench->rows; i++) {
-        const struct rp_bench_engine_row *row = &bench->row[i];
-        if (!row->kept)
-            continue;
-        if (!any)
-            fputs("kept, by the median of microseconds:\n", out);
-        any = true;
-        print_subject(row, out);
-        fprintf(out, ": %s %.1f", row->kernels, row->us);
-        for (uint32_t k = 0; k < bench->rows; k++) {
-            const struct rp_bench_engine_row *other = &bench->row[k];
-            if (k != i && !other->status && rp_bench_engine_same(row, other))
-                fprintf(out, ", %s %.1f", other->kernels, other->us);
-        }
-        putc('\n', out);
-    }
+    for (uint32_t i = 0; i < bench->rows; i++)
+        any = print_choice(bench, i, any, out) || any;
 }
 
 static void print_text(const struct rp_bench_engine *bench, FILE *out)
