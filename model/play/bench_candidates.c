@@ -17,7 +17,8 @@ enum {
     BEATS_LEAST = 3,
     WAIT_BEATS = 12, /* until a call must have been handed over */
     SAME = 4,        /* notes of a figure that two answers share */
-    WORSE = 2        /* standard errors */
+    WORSE = 2,       /* standard errors */
+    TIMED = 8        /* calls over which sets of every size are timed */
 };
 static const float echoes[] = { 0.0f, 0.25f, 0.5f, 0.75f, 1.0f };
 enum { ECHOES = sizeof echoes / sizeof echoes[0] };
@@ -178,6 +179,33 @@ static void choose(struct bench *bench, struct row *row, uint32_t candidates,
             question->reader.vocabulary.resolution);
 }
 
+/* A set of each size by itself: how long until there is a choice. The first
+ * one of all makes room. */
+static rp_status time_sets(struct bench *bench)
+{
+    const struct rp_bench_candidates_options *options = bench->options;
+    bool first = !bench->result->foreseen;
+    rp_status status = RP_OK;
+
+    bench->set.from = bench->question.from;
+    for (uint32_t i = 0; i < options->choices && !status; i++) {
+        struct rp_bench_choice *choice = &bench->result->by_count[i];
+        struct rp_rollout set = bench->set;
+        double began;
+        set.candidates = options->candidates[i];
+        if (first)
+            status = rp_rollout_run(bench->engine, 0, SLOTS, &set);
+        began = now_s();
+        if (!status)
+            status = rp_rollout_run(bench->engine, 0, SLOTS, &set);
+        if (!status)
+            (void)rp_candidates_choose(&bench->question.wish, &set,
+                                       bench->order);
+        choice->seconds += now_s() - began;
+    }
+    return status;
+}
+
 static rp_status think(struct bench *bench, uint32_t turn)
 {
     const struct rp_bench_candidates_options *options = bench->options;
@@ -248,6 +276,8 @@ static rp_status run_call(struct bench *bench,
     if (status || !foreseen)
         return status;
     look_at_written(bench, call, written, bar);
+    if (bench->result->foreseen < TIMED)
+        status = time_sets(bench);
     for (uint32_t turn = 0; turn < RP_BENCH_TURNS && !status; turn++)
         status = think(bench, turn);
     if (!status)
@@ -284,9 +314,12 @@ static void finish_all(struct bench *bench)
 {
     const struct rp_bench_candidates_options *options = bench->options;
     struct rp_bench_candidates_result *result = bench->result;
+    uint32_t timed = result->foreseen < TIMED ? result->foreseen : TIMED;
 
-    for (uint32_t i = 0; i < options->choices; i++)
+    for (uint32_t i = 0; i < options->choices; i++) {
         finish(bench, &bench->count[i]);
+        result->by_count[i].seconds /= timed ? timed : 1;
+    }
     for (uint32_t i = 0; i < ECHOES; i++)
         finish(bench, &bench->echo[i]);
     finish(bench, &bench->written);
@@ -446,9 +479,12 @@ static void print_row(FILE *out, const char *name, const char *of,
     for (int t = 0; t < RP_TRAITS; t++)
         fprintf(out, " %8.4f%s", c->distance[t],
                 c->worse[t] > WORSE ? "*" : " ");
-    fprintf(out, " %6.3f %6.1f %% %5.1f %% %6.1f %% %6.1f %% %6u %7.3f\n",
+    fprintf(out, " %6.3f %6.1f %% %5.1f %% %6.1f %% %6.1f %% %6u %7.3f",
             c->echo, 100.0 * c->tonic, 100.0 * c->home, 100.0 * c->foreign,
             100.0 * c->same, c->loops, c->logp);
+    if (c->seconds > 0)
+        fprintf(out, " %9.3f", 1e3 * c->seconds);
+    putc('\n', out);
 }
 
 void rp_bench_candidates_print(
@@ -466,7 +502,8 @@ void rp_bench_candidates_print(
     for (int t = 0; t < RP_TRAITS; t++)
         fprintf(out, " %8s ", rp_bench_trait_names[t]);
     fprintf(out,
-            "   echo    tonic    home  foreign     same  loops  logp/cl\n");
+            "   echo    tonic    home  foreign     same  loops  logp/cl"
+            "   ms a set\n");
     print_row(out, "written", "", &result->written);
     for (uint32_t i = 0; i < RP_BENCH_CHOICES; i++) {
         const struct rp_bench_choice *c = &result->by_count[i];

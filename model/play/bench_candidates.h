@@ -51,6 +51,8 @@ struct rp_bench_choice {
     double same; /* share of notes that the other answer to the same call has
                     in the same figures of four */
     double logp; /* of a class */
+    double seconds; /* thinking of one set and choosing in it; mean over the
+                       first calls, by_count alone */
 };
 struct rp_bench_candidates_result {
     uint32_t calls, foreseen; /* whose hand-over was as was thought */
