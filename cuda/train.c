@@ -179,12 +179,15 @@ static void describe(struct rp_cuda_train *t)
 
     if (cudaGetDeviceProperties(&device, 0))
         snprintf(device.name, sizeof device.name, "GPU");
-    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s%s",
+    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s",
              device.name, version / 10000, version / 100 % 100, version % 100,
              is->bf16   ? "bf16"
              : is->tf32 ? "tf32"
-                        : "fp32",
-             t->graphs ? ", graphs" : "");
+                        : "fp32");
+    t->about_plain = strlen(t->about);
+    if (t->graphs)
+        snprintf(t->about + t->about_plain, sizeof t->about - t->about_plain,
+                 ", graphs");
 }
 
 static rp_status make_params(struct rp_cuda_train *t)

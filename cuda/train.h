@@ -133,6 +133,7 @@ struct rp_cuda_train {
     const struct rp_optimizer *optimizer;
     bool frozen[RP_VIEWS_MAX];
     char about[200];
+    size_t about_plain; /* bytes of it that are true without graphs, too */
     struct rp_layout layout;
     struct rp_cuda_view view[RP_VIEWS_MAX];
     size_t size; /* floats of all views */

@@ -92,6 +92,7 @@ static rp_status make(struct rp_cuda_train *t, uint32_t slot,
     if (status == RP_ENONE) {
         to->exec = NULL;
         t->graphs = false;
+        t->about[t->about_plain] = 0;
         rp_log(RP_WARN, "cuda",
                "a step cannot be a graph (%s); kernel by kernel it goes on",
                t->spoiled);
