@@ -148,7 +148,7 @@ part_engine() {
 part_bench() {
     if step bench 150 "$riposte" bench engine --engine cuda --seconds 1; then
         sed -n '/^kept/,$p' "$output" >"$work/paths"
-        sed '/^kept/,$d; /^riposte: /d' "$output" >>"$summary"
+        sed '/^kept/,$d; /^riposte: /d' "$output" | tee -a "$summary"
     elif grep -q '^riposte: bench: ' "$output"; then
         # A path that took the device along, or the time: each by itself.
         show 40
