@@ -257,6 +257,34 @@ static void test_one(void)
     rp_stage_fini(&many);
 }
 
+/* Who trades bars plays up to the line, and beyond it: there was time to think
+ * all the same. */
+static void test_to_the_line(void)
+{
+    for (rp_frame over = -1; over <= 1; over++) {
+        const struct rp_performer *p;
+        struct rp_stage stage;
+
+        begin(&stage, false, 16);
+        p = stage.performer;
+        stage.plays = 0; /* not that tune */
+        atomic_store(&stage.knobs.mode, RP_MODE_TRADE);
+        atomic_store(&stage.knobs.trade, 1);
+        rp_stage_anchor(&stage, 0);
+        for (uint32_t i = 0; i < 4; i++)
+            CHECK_INT(rp_stage_note(&stage, i * BEAT,
+                                    (i + 1) * BEAT + over * BEAT / 20,
+                                    (uint8_t)(60 + 2 * i), 70),
+                      RP_OK);
+        CHECK_INT(rp_stage_run(&stage, 6 * BEAT), RP_OK);
+        CHECK_INT(p->turns, 1);
+        CHECK(stage.planned > 0);
+        CHECK_INT(p->listen.call.notes, 4);
+        CHECK_INT(p->thought.notes, 0); /* nothing on the spot */
+        rp_stage_fini(&stage);
+    }
+}
+
 /* The CPU's engine, and how many steps it took to think. */
 static _Atomic uint32_t steps;
 static struct rp_engine_ops counted;
@@ -362,6 +390,7 @@ int main(void)
     test_lock_step();
     test_short();
     test_one();
+    test_to_the_line();
     test_silenced();
     test_changes();
     free(model.params);

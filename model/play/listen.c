@@ -19,6 +19,7 @@ void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory)
 {
     memset(listen, 0, sizeof *listen);
     listen->memory = memory;
+    listen->hurry = RP_FRAME_NEVER;
     listen->late.p[2] = DOUBT_RATE;
     rp_listen_learn(listen);
     rp_listen_begin(listen);
@@ -306,11 +307,14 @@ rp_frame rp_listen_due(const struct rp_listen *listen,
         if (known != RP_FRAME_NEVER) {
             if (known > released)
                 released = known;
-        } else if (near < listen->pending) {
-            known = overdue(note, &listen->note[near], clock);
         } else {
-            return RP_FRAME_NEVER;
+            if (near < listen->pending)
+                known = overdue(note, &listen->note[near], clock);
+            if (known > listen->hurry)
+                known = listen->hurry;
         }
+        if (known == RP_FRAME_NEVER)
+            return RP_FRAME_NEVER;
         if (known > due)
             due = known;
     }

@@ -54,6 +54,8 @@ struct rp_listen {
     uint16_t pedal;     /* channels whose pedal is down */
     uint8_t over[128];  /* went into the memory as held, still sounds: 1 + the
                            pitch it was read as; 0: no */
+    rp_frame hurry; /* what is held waits no longer than this; else
+                       RP_FRAME_NEVER */
     struct rp_voice voice;
     struct rp_lateness late;
     struct rp_call call;

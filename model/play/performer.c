@@ -9,6 +9,7 @@
 
 enum {
     SHOWN = 512,
+    HURRY_MS = 150, /* to think, before a block of bars is handed over */
     LATE_NS = 1000000 * RP_LEAD_MS / 6 /* a decision makes several calls */
 };
 
@@ -503,6 +504,19 @@ static void fire(struct rp_performer *p, enum timer timer,
     }
 }
 
+/* What would come next, if nothing more were heard. Who plays up to the bar
+ * line is heard as held a little before it, as would be the case on it: so
+ * there is time to think of an answer. */
+static void look_ahead(struct rp_performer *p)
+{
+    rp_frame block = due(p, BLOCK);
+
+    p->listen.hurry = block;
+    if (block != RP_FRAME_NEVER)
+        p->listen.hurry -= (rp_frame)p->clock.rate * HURRY_MS / 1000;
+    rp_answer_expect(p);
+}
+
 /* Everything that falls before `to`. */
 static void advance(struct rp_performer *p, rp_frame to, struct rp_ring *out)
 {
@@ -513,7 +527,7 @@ static void advance(struct rp_performer *p, rp_frame to, struct rp_ring *out)
         if (frame > p->now)
             p->now = frame;
         fire(p, timer, out);
-        rp_answer_expect(p);
+        look_ahead(p);
     }
     if (to > p->now)
         p->now = to;
@@ -527,11 +541,11 @@ void rp_performer_run(struct rp_performer *p, rp_frame until,
     p->blocked = false;
     set_lead(p);
     turn_knobs(p);
-    rp_answer_expect(p);
+    look_ahead(p);
     while (rp_ring_pop(in, &heard)) {
         advance(p, heard.frame, out);
         hear(p, &heard);
-        rp_answer_expect(p);
+        look_ahead(p);
     }
     advance(p, until, out);
     rp_spare_follow(p->memory.engine);
