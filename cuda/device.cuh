@@ -35,6 +35,10 @@ struct rp_grid {
 #include <mma.h>
 
 #define RP_KERNEL static __global__ void
+/* Of blocks of so many threads, one to a multiprocessor: registers are spent on
+ * what is loaded long before it is needed. */
+#define RP_KERNEL_OF(threads)                                                 \
+    static __global__ void __launch_bounds__(threads, 1)
 #define RP_DEVICE static __device__ __forceinline__
 #define RP_TABLE static __device__ const
 

@@ -2,11 +2,13 @@
 
 #include "cuda/rows.cuh"
 
-/* A thread owns a column for R rows; each sum is one thread's, in order along
- * K, so the shortest time is K dependent fma, some 4 cycles each. The other
- * threads only copy: TILE of K at a time into a ring of STAGES, which is full
- * before what the sums are of is there. */
-constexpr uint32_t TILE = 64, THREADS = 128, WARP = 32;
+/* Of a block's threads the first two warps sum. One of them owns a column for
+ * R rows; each sum is one thread's, in order along K, so the shortest time is K
+ * dependent fma, some 4 cycles each. The others copy weights, TILE of K at a
+ * time, into a ring of STAGES, which is full before what the sums are of is
+ * there. */
+constexpr uint32_t TILE = 64, WARP = 32, SUMMERS = 2 * WARP, COPIERS = 96;
+constexpr uint32_t THREADS = SUMMERS + COPIERS;
 /* Of a layer: units, their columns (r, z and n), tiles on their way. */
 constexpr uint32_t UNITS = 8, COLUMNS = 3 * UNITS, LAYER_STAGES = 4;
 constexpr uint32_t SLICE = RP_CUDA_SLICE, HEAD_STAGES = 8;
@@ -31,63 +33,111 @@ RP_DEVICE const rp_cuda_few_call &call_of(const A &a, uint32_t offset)
     return *(const rp_cuda_few_call *)to;
 }
 
-/* Row i's indices: start, then the rows of the table that they name. */
+/* Row i's indices: start, then the rows of the table that they name, so many
+ * of which are on their way at once. */
 RP_DEVICE float few_sum(float start, const float *table, uint32_t ld,
                         uint32_t column, const rp_cuda_few_call &call,
                         uint32_t i)
 {
+    constexpr uint32_t MANY = 16;
     const uint32_t first = call.row[i].first, count = call.row[i].count;
 
-#pragma unroll 4
-    for (uint32_t n = 0; n < count; n++)
-        start = rp_add(start,
-                       table[(size_t)call.index[first + n] * ld + column]);
+    for (uint32_t n = 0; n < count; n += MANY) {
+        float part[MANY];
+#pragma unroll
+        for (uint32_t j = 0; j < MANY; j++)
+            if (n + j < count)
+                part[j] =
+                    table[(size_t)call.index[first + n + j] * ld + column];
+#pragma unroll
+        for (uint32_t j = 0; j < MANY; j++)
+            if (n + j < count)
+                start = rp_add(start, part[j]);
+    }
     return start;
 }
 
-/* sum[r] += row r of x (R, K) times column c of a tile that begins at `from`
- * of K. x and tile are shared memory. */
-template <int W, int R>
-RP_DEVICE void tile_chain(const float *tile, uint32_t c, const float *x,
-                          uint32_t K, uint32_t from, float *sum)
-{
-    const uint32_t deep = K - from < TILE ? K - from : TILE;
+/* D of a column and of R rows of x, in registers. */
+template <int R, int D> struct piece {
+    rp_four w[D / 4], x[R][D / 4];
+};
 
-#pragma unroll 4
-    for (uint32_t k = 0; k < deep; k += 4) {
-        const float *w = tile + k * W + c;
-        const float w0 = w[0], w1 = w[W], w2 = w[2 * W], w3 = w[3 * W];
+template <int W, int R, int D>
+RP_DEVICE void load_piece(const float *w, const float *x, uint32_t K,
+                          piece<R, D> *to)
+{
 #pragma unroll
-        for (int r = 0; r < R; r++) {
-            rp_four a = *(const rp_four *)(x + r * K + from + k);
-            sum[r] = fmaf(a.at[0], w0, sum[r]);
-            sum[r] = fmaf(a.at[1], w1, sum[r]);
-            sum[r] = fmaf(a.at[2], w2, sum[r]);
-            sum[r] = fmaf(a.at[3], w3, sum[r]);
-        }
+    for (int k = 0; k < D / 4; k++) {
+        to->w[k] = *(const rp_four *)(w + 4 * k * W);
+#pragma unroll
+        for (int r = 0; r < R; r++)
+            to->x[r][k] = *(const rp_four *)(x + r * K + 4 * k);
     }
+}
+
+template <int R, int D>
+RP_DEVICE void chain_piece(const piece<R, D> &p, float *sum)
+{
+#pragma unroll
+    for (int k = 0; k < D; k++)
+#pragma unroll
+        for (int r = 0; r < R; r++)
+            sum[r] = fmaf(p.x[r][k / 4].at[k % 4], p.w[k / 4].at[k % 4],
+                          sum[r]);
+}
+
+/* sum[r] += row r of x (R, K) times a column of a tile that begins at `from`
+ * of K. x and tile are shared memory, some 30 cycles away, so that one piece
+ * is on its way while the one before it is summed. K is a multiple of 16. */
+template <int W, int R>
+RP_DEVICE void tile_chain(const float *column, const float *x, uint32_t K,
+                          uint32_t from, float *sum)
+{
+    constexpr int D = R == 1 ? 16 : 8;
+    piece<R, D> now, next;
+
+    x += from;
+    if (K - from < TILE) { /* the last */
+        for (uint32_t k = 0; k < K - from; k += D) {
+            load_piece<W, R, D>(column + k * W, x + k, K, &now);
+            chain_piece(now, sum);
+        }
+        return;
+    }
+    load_piece<W, R, D>(column, x, K, &now);
+#pragma unroll
+    for (uint32_t k = D; k < TILE; k += D) {
+        load_piece<W, R, D>(column + k * W, x + k, K, &next);
+        chain_piece(now, sum);
+        now = next;
+    }
+    chain_piece(now, sum);
 }
 
 /* ---- a layer ---- */
 
 /* Tile t of this block's columns of the state's weights and, above layer 0, of
- * the input's: half a strip each. */
+ * the input's: half a strip each. A copier has four of K of one column, then
+ * those 16 of K further on. */
 RP_DEVICE void fetch_layer(const rp_cuda_layer &layer, uint32_t parts,
                            uint32_t H, uint32_t t, float *ring)
 {
-    const uint32_t from = t * TILE, W = RP_CUDA_STRIP;
+    const uint32_t from = t * TILE, unit = rp_block() * UNITS;
     const uint32_t deep = H - from < TILE ? H - from : TILE;
-    const uint32_t unit = rp_block() * UNITS;
-    const size_t strip = (size_t)(unit / RP_CUDA_UNITS) * H * W;
-    float *stage = ring + t % LAYER_STAGES * parts * LAYER_TILE;
+    const uint32_t i = rp_thread() - SUMMERS, k = i / COLUMNS * 4;
+    const uint32_t c = i % COLUMNS, strip = unit / RP_CUDA_UNITS;
+    const size_t at = ((size_t)strip * H + from + k) * RP_CUDA_STRIP +
+                      (c / UNITS * RP_CUDA_UNITS + unit % RP_CUDA_UNITS +
+                       c % UNITS) *
+                          4;
+    float *to = ring + t % LAYER_STAGES * parts * LAYER_TILE + k * COLUMNS +
+                c * 4;
 
-    for (uint32_t i = rp_thread(); from < H && i < parts * deep * 6;
-         i += THREADS) {
-        const uint32_t part = i / (deep * 6), k = i / 6 % deep, q = i % 6;
-        const float *w = (part ? layer.input : layer.hidden) + strip +
-                         (size_t)(from + k) * W + q / 2 * RP_CUDA_UNITS +
-                         unit % RP_CUDA_UNITS + q % 2 * 4;
-        rp_copy16(stage + (part * TILE + k) * COLUMNS + q * 4, w);
+    for (uint32_t on = 0; from < H && on < deep; on += 16) {
+        const size_t next = at + on * RP_CUDA_STRIP;
+        rp_copy16(to + on * COLUMNS, layer.hidden + next);
+        if (parts > 1)
+            rp_copy16(to + LAYER_TILE + on * COLUMNS, layer.input + next);
     }
     rp_copy_group();
 }
@@ -98,20 +148,30 @@ RP_DEVICE void load_states(const rp_cuda_few_step &a,
                            const rp_cuda_few_call &call, uint32_t first,
                            float *x)
 {
-    const uint32_t H = a.states.hidden, parts = a.number ? 2 : 1;
+    const uint32_t H = a.states.hidden;
 
-    for (uint32_t i = rp_thread(); i < parts * R * (H / 4); i += THREADS) {
-        const uint32_t part = i / (R * (H / 4)), r = i / (H / 4) % R;
-        const uint32_t k = i % (H / 4) * 4;
-        rp_four four = {};
-        if (first + r < call.rows) {
+    for (uint32_t k = 4 * rp_thread(); k < H; k += 4 * THREADS) {
+        rp_four own[R] = {}, below[R] = {};
+#pragma unroll
+        for (int r = 0; r < R; r++) {
+            if (first + r >= call.rows)
+                continue;
             const rp_cuda_few_row &row = call.row[first + r];
-            four = *(const rp_four *)(state_at(a.states,
-                                               part ? !row.side : row.side,
-                                               row.slot, a.number - part) +
-                                      k);
+            own[r] = *(const rp_four *)(state_at(a.states, row.side, row.slot,
+                                                 a.number) +
+                                        k);
+            if (a.number)
+                below[r] =
+                    *(const rp_four *)(state_at(a.states, !row.side, row.slot,
+                                                a.number - 1) +
+                                       k);
         }
-        *(rp_four *)(x + (part * R + r) * H + k) = four;
+#pragma unroll
+        for (int r = 0; r < R; r++) {
+            *(rp_four *)(x + r * H + k) = own[r];
+            if (a.number)
+                *(rp_four *)(x + (R + r) * H + k) = below[r];
+        }
     }
 }
 
@@ -135,13 +195,14 @@ RP_DEVICE void close_layer(const rp_cuda_few_step &a,
 }
 
 /* One warp sums the state's product, another the input's. */
-template <int R, bool THERE> RP_KERNEL layer_kernel(rp_cuda_few_step a)
+template <int R, bool THERE>
+RP_KERNEL_OF(THREADS) layer_kernel(rp_cuda_few_step a)
 {
     const uint32_t H = a.states.hidden, first = rp_block_y() * R;
     const uint32_t parts = a.number ? 2 : 1, tiles = (H + TILE - 1) / TILE;
     const uint32_t part = rp_thread() / WARP, c = rp_thread() % WARP;
     const uint32_t ring_floats = LAYER_STAGES * parts * LAYER_TILE;
-    const bool sums = part < 2 && c < COLUMNS;
+    const bool sums = part < 2 && c < COLUMNS, copies = part >= 2;
     const uint32_t column = c / UNITS * H + rp_block() * UNITS + c % UNITS;
     float *ring = rp_shared<float>(0, ring_floats);
     float *x = rp_shared<float>(ring_floats * 4, parts * R * H);
@@ -150,7 +211,7 @@ template <int R, bool THERE> RP_KERNEL layer_kernel(rp_cuda_few_step a)
     float sum[R];
 
     rp_admit_next();
-    for (uint32_t t = 0; t < LAYER_STAGES - 1; t++)
+    for (uint32_t t = 0; copies && t < LAYER_STAGES - 1; t++)
         fetch_layer(a.layer, parts, H, t, ring);
     const rp_cuda_few_call &call =
         call_of<THERE>(a, made_at + 2 * R * COLUMNS * 4);
@@ -169,12 +230,13 @@ template <int R, bool THERE> RP_KERNEL layer_kernel(rp_cuda_few_step a)
     for (uint32_t t = 0; t < tiles; t++) {
         rp_copied<LAYER_STAGES - 2>();
         rp_sync(); /* all have summed the tile before, whose place is free */
-        fetch_layer(a.layer, parts, H, t + LAYER_STAGES - 1, ring);
-        if (sums && part < parts)
+        if (copies)
+            fetch_layer(a.layer, parts, H, t + LAYER_STAGES - 1, ring);
+        else if (sums && part < parts)
             tile_chain<COLUMNS, R>(
-                ring + t % LAYER_STAGES * parts * LAYER_TILE +
-                    part * LAYER_TILE,
-                c, x + part * R * H, H, t * TILE, sum);
+                ring + (t % LAYER_STAGES * parts + part) * LAYER_TILE +
+                    4 * c,
+                x + part * R * H, H, t * TILE, sum);
     }
     rp_copied<0>();
     for (int r = 0; sums && r < R; r++)
@@ -193,8 +255,8 @@ RP_DEVICE void fetch_slice(const float *weights, uint32_t K, uint32_t t,
     const float *w = weights + ((size_t)rp_block() * K + from) * SLICE;
     float *stage = ring + t % HEAD_STAGES * HEAD_TILE;
 
-    for (uint32_t i = rp_thread(); from < K && i < deep * SLICE / 4;
-         i += THREADS)
+    for (uint32_t i = rp_thread() - SUMMERS; from < K && i < deep * SLICE / 4;
+         i += COPIERS)
         rp_copy16(stage + 4 * i, w + 4 * i);
     rp_copy_group();
 }
@@ -203,7 +265,7 @@ RP_DEVICE void fetch_slice(const float *weights, uint32_t K, uint32_t t,
 RP_DEVICE void begin_slice(const float *weights, uint32_t K, float *ring)
 {
     rp_admit_next();
-    for (uint32_t t = 0; t < HEAD_STAGES - 1; t++)
+    for (uint32_t t = 0; rp_thread() >= SUMMERS && t < HEAD_STAGES - 1; t++)
         fetch_slice(weights, K, t, ring);
 }
 
@@ -216,37 +278,43 @@ RP_DEVICE void slice_chain(const float *weights, uint32_t K, float *ring,
     for (uint32_t t = 0; t * TILE < K; t++) {
         rp_copied<HEAD_STAGES - 2>();
         rp_sync();
-        fetch_slice(weights, K, t + HEAD_STAGES - 1, ring);
-        if (rp_thread() < SLICE)
-            tile_chain<SLICE, R>(
-                ring + t % HEAD_STAGES * HEAD_TILE, rp_thread(),
-                x, K, t * TILE, sum);
+        if (rp_thread() >= SUMMERS)
+            fetch_slice(weights, K, t + HEAD_STAGES - 1, ring);
+        else if (rp_thread() < SLICE)
+            tile_chain<SLICE, R>(ring + t % HEAD_STAGES * HEAD_TILE +
+                                     4 * rp_thread(),
+                                 x, K, t * TILE, sum);
     }
     rp_copied<0>();
 }
 
-/* Row r of x: `from` + r * ld floats, or of the top layer's states. */
+/* Rows of x from `first` on: `active`, or the top layer's states. */
 template <int R>
 RP_DEVICE void load_rows(const rp_cuda_few_heads &a,
                          const rp_cuda_few_call &call, uint32_t first,
                          uint32_t K, bool states, float *x)
 {
-    for (uint32_t i = rp_thread(); i < R * (K / 4); i += THREADS) {
-        const uint32_t r = i / (K / 4), k = i % (K / 4) * 4;
-        rp_four four = {};
-        if (first + r < call.rows) {
+    for (uint32_t k = 4 * rp_thread(); k < K; k += 4 * THREADS) {
+        rp_four four[R] = {};
+#pragma unroll
+        for (int r = 0; r < R; r++) {
+            if (first + r >= call.rows)
+                continue;
             const rp_cuda_few_row &row = call.row[first + r];
             const float *from =
                 states ? state_at(a.states, row.side, row.slot,
                                   a.states.layers - 1)
                        : a.active + (size_t)(first + r) * a.width;
-            four = *(const rp_four *)(from + k);
+            four[r] = *(const rp_four *)(from + k);
         }
-        *(rp_four *)(x + r * K + k) = four;
+#pragma unroll
+        for (int r = 0; r < R; r++)
+            *(rp_four *)(x + r * K + k) = four[r];
     }
 }
 
-template <int R, bool THERE> RP_KERNEL active_kernel(rp_cuda_few_heads a)
+template <int R, bool THERE>
+RP_KERNEL_OF(THREADS) active_kernel(rp_cuda_few_heads a)
 {
     const uint32_t H = a.states.hidden, E = a.width;
     const uint32_t first = rp_block_y() * R;
@@ -276,7 +344,8 @@ template <int R, bool THERE> RP_KERNEL active_kernel(rp_cuda_few_heads a)
                 0.0f > sum[r] ? 0.0f : sum[r];
 }
 
-template <int R, bool THERE> RP_KERNEL out_kernel(rp_cuda_few_heads a)
+template <int R, bool THERE>
+RP_KERNEL_OF(THREADS) out_kernel(rp_cuda_few_heads a)
 {
     const uint32_t E = a.width, first = rp_block_y() * R;
     const uint32_t column = rp_block() * SLICE + rp_thread();

@@ -48,7 +48,7 @@ RP_DEVICE void tile_sums(const float *weights, const float *const *x,
     fetch<W>(weights, x, K, 0, tile_w, tile_x);
     for (uint32_t t = 0; t < tiles; t++) {
         const uint32_t left = K - t * TILE, deep = left < TILE ? left : TILE;
-        const float *w = tile_w + t % STAGES * TILE * W + c;
+        const float *w = tile_w + t % STAGES * TILE * W + 4 * c;
         const float *in = tile_x + (t % STAGES * R + r) * TILE;
         if (t + 1 < tiles) {
             fetch<W>(weights, x, K, t + 1, tile_w, tile_x);
@@ -58,15 +58,15 @@ RP_DEVICE void tile_sums(const float *weights, const float *const *x,
         }
         rp_sync();
         for (uint32_t k = 0; k < deep; k += 4) {
-            float w0 = w[k * W], w1 = w[(k + 1) * W];
-            float w2 = w[(k + 2) * W], w3 = w[(k + 3) * W];
+            const rp_four b = *(const rp_four *)(w + k * W);
 #pragma unroll
             for (uint32_t j = 0; j < R / ROWS; j++) {
-                const float *a = in + j * ROWS * TILE + k;
-                sum[j] = fmaf(a[0], w0, sum[j]);
-                sum[j] = fmaf(a[1], w1, sum[j]);
-                sum[j] = fmaf(a[2], w2, sum[j]);
-                sum[j] = fmaf(a[3], w3, sum[j]);
+                const rp_four a =
+                    *(const rp_four *)(in + j * ROWS * TILE + k);
+                sum[j] = fmaf(a.at[0], b.at[0], sum[j]);
+                sum[j] = fmaf(a.at[1], b.at[1], sum[j]);
+                sum[j] = fmaf(a.at[2], b.at[2], sum[j]);
+                sum[j] = fmaf(a.at[3], b.at[3], sum[j]);
             }
         }
         rp_sync();

@@ -35,7 +35,7 @@ struct rp_cuda_rows {
     uint32_t *spent;
 };
 
-/* A layer, packed: strips of 16 units one after another, each (K, 48). */
+/* A layer, packed: strips of 16 units one after another, (K / 4, 48, 4). */
 struct rp_cuda_layer {
     const float *input;  /* layer 0: (I, 3H) as it is; else strips */
     const float *hidden; /* strips */
@@ -59,7 +59,7 @@ struct rp_cuda_step {
     uint32_t number; /* of the layer */
 };
 
-/* A head, packed: strips of 16 columns, (K, 16) each. */
+/* A head, packed: strips of 16 columns, (K / 4, 16, 4) each. */
 struct rp_cuda_head {
     uint32_t classes; /* 0: not in use */
     uint32_t condition; /* C_f */

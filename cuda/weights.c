@@ -1,5 +1,6 @@
-/* Parameters as the kernels of step.cu read them: matrices in strips of
- * columns, each (K, columns), so that a block reads its own as one piece. */
+/* Parameters as the kernels of step.cu and few.cu read them: matrices in strips
+ * of columns, each (K / 4, columns, 4), so that a block reads its own as one
+ * piece and a thread four of its column at once. */
 #include "cuda/instance.h"
 
 #include <stdlib.h>
@@ -60,6 +61,13 @@ static const float *pack_table(struct packing *packing,
     return device;
 }
 
+/* Float i of a strip of so many columns is of column *c, at k. */
+static size_t place_in_strip(size_t i, size_t columns, size_t *c)
+{
+    *c = i / 4 % columns;
+    return i / (4 * columns) * 4 + i % 4;
+}
+
 /* A weight (3H, K): strip s has the units from 16 s on, r, z and n of each. */
 static const float *pack_gates(struct packing *packing,
                                const struct rp_view *view)
@@ -69,10 +77,11 @@ static const float *pack_gates(struct packing *packing,
     const float *device = take(packing, 3 * H * K, &to);
 
     for (size_t s = 0; to && s < H / U; s++)
-        for (size_t k = 0; k < K; k++)
-            for (size_t c = 0; c < RP_CUDA_STRIP; c++)
-                *to++ = packing->params[view->offset +
-                                        (c / U * H + s * U + c % U) * K + k];
+        for (size_t i = 0; i < K * RP_CUDA_STRIP; i++) {
+            size_t c, k = place_in_strip(i, RP_CUDA_STRIP, &c);
+            *to++ = packing->params[view->offset +
+                                    (c / U * H + s * U + c % U) * K + k];
+        }
     return device;
 }
 
@@ -85,12 +94,12 @@ static const float *pack_slices(struct packing *packing,
     const float *device = take(packing, round_slice(view->rows) * K, &to);
 
     for (size_t s = 0; to && s < round_slice(view->rows) / W; s++)
-        for (size_t k = 0; k < K; k++)
-            for (size_t c = 0; c < W; c++, to++)
-                *to = s * W + c < view->rows
-                          ? packing->params[view->offset +
-                                            (s * W + c) * K + k]
-                          : 0.0f;
+        for (size_t i = 0; i < K * W; i++) {
+            size_t c, k = place_in_strip(i, W, &c);
+            *to++ = s * W + c < view->rows
+                        ? packing->params[view->offset + (s * W + c) * K + k]
+                        : 0.0f;
+        }
     return device;
 }
 

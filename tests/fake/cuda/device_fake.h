@@ -9,6 +9,7 @@
 #include "fake_cuda.h"
 
 #define RP_KERNEL static void
+#define RP_KERNEL_OF(threads) static void
 #define RP_DEVICE static inline
 #define RP_TABLE static const
 #define RP_CLUSTERS 1
