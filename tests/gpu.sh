@@ -187,8 +187,8 @@ part_ncu() {
     # shellcheck disable=SC2086 # lists
     {
         for path in cluster-bf16 grid-bf16 cluster-fp32 grid-fp32; do
-            step "ncu-$path" 45 $profile $look -k regex:chain -s 4 -c 2 \
-                $bench --path $path --what rollout --candidates 1
+            step "ncu-$path" 45 $profile $look -k regex:chain -s 2 -c 1 \
+                $bench --path $path --what rollout --candidates 1 --notes 32
         done
         for path in plain bf16; do
             step "ncu-$path" 60 $profile $look -s 60 -c 24 $bench \

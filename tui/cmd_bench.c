@@ -47,6 +47,8 @@ static const struct rp_option engine_options[] = {
      AT(what), 0, 0, "note|live|rollout"},
     {"candidates", "N", "of rollouts, only those of so many",
      RP_OPTION_COUNT, AT(candidates), 1, RP_ROLLOUT_CANDIDATES},
+    {"notes", "N", "of rollouts, only those of so many notes each",
+     RP_OPTION_COUNT, AT(notes), 1, RP_ROLLOUT_NOTES},
     {"json", NULL, "print JSON", RP_OPTION_FLAG, AT(json)},
     RP_OPTION_END,
 };
@@ -249,13 +251,15 @@ static int bench_engine(int argc, char **argv)
     }
     status = load_model(&wish, &model, &knobs);
     if (status == RP_OK) {
-        status = rp_bench_all(
-            &bench, &(struct rp_bench_engine_options){.ops = model.ops,
-                                                      .shape = &model.shape,
-                                                      .seconds = wish.seconds,
-                                                      .path = wish.path,
-                                                      .what = wish.what,
-                                                      .only = wish.candidates});
+        const struct rp_bench_engine_options options = {
+            .ops = model.ops,
+            .shape = &model.shape,
+            .seconds = wish.seconds,
+            .path = wish.path,
+            .what = wish.what,
+            .only = wish.candidates,
+            .only_notes = wish.notes};
+        status = rp_bench_all(&bench, &options);
         rp_bench_engine_print(&bench, wish.json, stdout);
     }
     rp_model_fini(&model);

@@ -18,7 +18,8 @@ struct rp_bench_engine_options {
     double seconds;               /* about so long for a row */
     const char *path; /* only this one of a GPU's paths; NULL: all */
     const char *what; /* only such rows: "note", "live", "rollout"; NULL: all */
-    uint32_t only;    /* only rollouts of so many candidates; 0: all */
+    uint32_t only, only_notes; /* only rollouts of so many candidates, of so
+                                  many notes; 0: all */
     /* For tests: measured in place of 2 x 512 and 2 x 1024, with no more
      * candidates and notes of each than so many. */
     const struct rp_shape *instead;

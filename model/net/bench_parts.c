@@ -86,8 +86,10 @@ static bool is_asked(const struct rp_bench_engine_options *options,
 {
     if (options->what && strcmp(options->what, rp_bench_what_names[row->what]))
         return false;
-    return !options->only || row->what != RP_BENCH_ROLLOUT ||
-           row->candidates == options->only;
+    if (row->what != RP_BENCH_ROLLOUT)
+        return true;
+    return (!options->only || row->candidates == options->only) &&
+           (!options->only_notes || row->most == options->only_notes);
 }
 
 /* A row as it comes, for who watches, and for who finds the log of a run that

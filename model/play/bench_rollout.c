@@ -161,10 +161,13 @@ rp_status rp_bench_rollout_run(struct rp_bench_engine *bench)
     bool is_cpu = !strcmp(bench->options.ops->name, "cpu");
     rp_status status = RP_OK, one;
     const struct rp_shape *shape;
+    struct rp_shape less;
     const char *path;
     uint32_t shapes;
 
     shape = rp_bench_engine_shapes(bench, &shapes);
+    less = shape[0];
+    less.layers = 1;
     for (uint32_t p = 0; (path = rp_bench_engine_path(bench, p)); p++) {
         rp_bench_engine_take(path);
         one = add_all(bench, &shape[0], path, is_cpu ? cpu : device,
@@ -172,6 +175,8 @@ rp_status rp_bench_rollout_run(struct rp_bench_engine *bench)
                              : sizeof device / sizeof *device);
         for (uint32_t i = 1; i < shapes && !one; i++)
             one = add_all(bench, &shape[i], path, &device[1], 1);
+        if (!one && !is_cpu)
+            one = add_all(bench, &less, path, &device[1], 1);
         status = status ? status : one;
     }
     rp_bench_engine_judge(bench);

@@ -26,7 +26,8 @@ RP_MUST rp_status rp_bench_thought_init(struct rp_bench_thought *thought,
 void rp_bench_thought_fini(struct rp_bench_thought *thought);
 
 /* 2 x 512: 1 x 1, 1 x 32, 16 x 32 ... 4,096 x 32 on every path of the engine,
- * 1 x 32 of 2 x 1024 too; on the CPU 64 x 8 in place of many. */
+ * 1 x 32 of 2 x 1024 too, and of 1 x 512, so that what a layer adds to a note
+ * is seen; on the CPU 64 x 8 in place of many. */
 RP_MUST rp_status rp_bench_rollout_run(struct rp_bench_engine *bench);
 
 /* bench_live.c: the first notes of answers, one by one as they are played, on
