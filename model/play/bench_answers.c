@@ -17,6 +17,10 @@ enum {
     WAIT = 8 /* beats after the call until an answer must have begun */
 };
 
+const char *const rp_bench_metre_names[RP_BENCH_METRES] = { "2/4", "3/4",
+                                                            "4/4", "6/8",
+                                                            "other" };
+
 /* ---- music ---- */
 
 uint32_t rp_bench_repeated(const struct rp_note *note, uint32_t count)
@@ -94,6 +98,30 @@ static void look_at(struct rp_bench_look *look, const struct rp_note *call,
     look->last += (double)note[count - 1].duration / resolution;
     if (repeated > look->repeated_most)
         look->repeated_most = repeated;
+}
+
+static int metre_of(struct rp_metre metre)
+{
+    char name[16];
+    int i = 0;
+
+    snprintf(name, sizeof name, "%u/%u", metre.beats, metre.unit);
+    while (i < RP_BENCH_METRES - 1 && strcmp(name, rp_bench_metre_names[i]))
+        i++;
+    return i;
+}
+
+static void look_at_end(struct rp_bench_ends *ends, const struct rp_note *call,
+                        uint32_t calls, const struct rp_note *note,
+                        uint32_t count)
+{
+    int key = rp_key_find(call, calls);
+
+    if (!count)
+        return;
+    ends->pieces++;
+    ends->home += rp_key_home(key, note[count - 1].pitch);
+    ends->tonic += note[count - 1].pitch % 12 == key % 12;
 }
 
 static void finish(struct rp_bench_look *look)
@@ -180,7 +208,8 @@ static rp_status save(const struct rp_bench_answers_options *options,
 /* Plays the call, waits for the answer. */
 static rp_status perform(const struct rp_bench_answers_options *options,
                          const struct rp_bench_call *call, uint32_t number,
-                         struct rp_note *answer, uint32_t *answers)
+                         enum rp_mode mode, struct rp_note *answer,
+                         uint32_t *answers)
 {
     int32_t resolution = options->model->shape.vocabulary.resolution, bar;
     const struct rp_note *note = call->piece->note + call->first;
@@ -194,6 +223,8 @@ static rp_status perform(const struct rp_bench_answers_options *options,
     rp_frame last_on, last_off, beat = (rp_frame)(60000.0 * RATE / hand.mbpm);
     int32_t length =
         note[call->count - 1].onset + note[call->count - 1].duration - bar;
+    int32_t bar_ticks = 4 * resolution * metre.beats / metre.unit;
+    int32_t bars = (length + bar_ticks - 1) / bar_ticks;
     struct rp_stage stage;
     rp_status status = rp_stage_init(&stage, options->model, RATE, PERIOD);
 
@@ -203,16 +234,18 @@ static rp_status perform(const struct rp_bench_answers_options *options,
         rp_knobs_copy(&stage.knobs, options->knobs);
     atomic_store(&stage.knobs.tempo, hand.mbpm);
     atomic_store(&stage.knobs.metre, (uint32_t)metre.beats << 8 | metre.unit);
-    atomic_store(&stage.knobs.mode, RP_MODE_ANSWER);
+    atomic_store(&stage.knobs.mode, mode);
+    atomic_store(&stage.knobs.trade, (uint32_t)bars);
     atomic_store(&stage.knobs.seed, options->seed + number);
     rp_stage_anchor(&stage, 0);
     status = rp_bench_play(&stage, call, &hand, 0, &last_on, &last_off);
     if (!status)
-        status = rp_stage_run(&stage, last_off + (WAIT + 1 +
-                                                  length / resolution) *
-                                                     beat);
+        status = rp_stage_run(&stage,
+                              last_off + (WAIT + 1 +
+                                          2 * bars * bar_ticks / resolution) *
+                                             beat);
     *answers = count[1] = read_answer(&stage, resolution, answer);
-    if (!status && options->out)
+    if (!status && options->out && mode == RP_MODE_ANSWER)
         status = save(options, number, hand.mbpm, metre, part, count, from);
     rp_stage_fini(&stage);
     return status;
@@ -230,6 +263,36 @@ static void print_look(FILE *out, const char *name,
             100.0 * l->home, l->last);
 }
 
+static void print_ends(FILE *out, const char *name,
+                       const struct rp_bench_ends *ends)
+{
+    fprintf(out, "%-8s", name);
+    for (int i = 0; i < RP_BENCH_METRES; i++) {
+        double of = ends[i].pieces ? ends[i].pieces : 1;
+        fprintf(out, " %4u %5.0f %% %3.0f %%", ends[i].pieces,
+                100.0 * ends[i].home / of, 100.0 * ends[i].tonic / of);
+    }
+    putc('\n', out);
+}
+
+static void print(FILE *out, const struct rp_bench_answers_result *result)
+{
+    static const char *const name[RP_BENCH_MODES] = { "answers", "trades" };
+
+    fprintf(out, "          calls empty one-note  notes   in key  on grid "
+                 "repeats    same    leap  range density  home   last\n");
+    for (int mode = 0; mode < RP_BENCH_MODES; mode++)
+        print_look(out, name[mode], &result->answer[mode]);
+    print_look(out, "written", &result->real);
+    fprintf(out, "ends    ");
+    for (int i = 0; i < RP_BENCH_METRES; i++)
+        fprintf(out, " %4s  home tonic", rp_bench_metre_names[i]);
+    putc('\n', out);
+    for (int mode = 0; mode < RP_BENCH_MODES; mode++)
+        print_ends(out, name[mode], result->ends[mode]);
+    print_ends(out, "written", result->real_ends);
+}
+
 static rp_status run_calls(const struct rp_bench_answers_options *options,
                            const struct rp_bench_calls *calls,
                            struct rp_bench_answers_result *result)
@@ -242,16 +305,26 @@ static rp_status run_calls(const struct rp_bench_answers_options *options,
         const struct rp_bench_call *call = &calls->call[i];
         const struct rp_note *note = call->piece->note + call->first;
         uint32_t real = rp_bench_continuation(call), answers = 0;
+        int in;
         struct rp_note answer[NOTES];
         if (!real || note[call->count - 1].onset - note[0].onset <
                          BEATS_LEAST * resolution)
             continue;
-        (void)rp_bench_metre(call->piece, resolution, note->onset, &bar);
-        status = perform(options, call, done++, answer, &answers);
-        look_at(&result->answer, note, call->count, answer, answers, 0,
-                resolution);
+        in = metre_of(rp_bench_metre(call->piece, resolution, note->onset,
+                                     &bar));
+        for (int mode = 0; mode < RP_BENCH_MODES && !status; mode++) {
+            status = perform(options, call, done, (enum rp_mode)mode, answer,
+                             &answers);
+            look_at(&result->answer[mode], note, call->count, answer, answers,
+                    0, resolution);
+            look_at_end(&result->ends[mode][in], note, call->count, answer,
+                        answers);
+        }
+        done++;
         look_at(&result->real, note, call->count, note + call->count, real,
                 bar, resolution);
+        look_at_end(&result->real_ends[in], note, call->count,
+                    note + call->count, real);
     }
     return status;
 }
@@ -276,11 +349,9 @@ rp_status rp_bench_answers(const struct rp_bench_answers_options *options,
         rp_bench_calls_fini(&calls);
     }
     rp_dataset_fini(&dataset);
-    finish(&result->answer);
+    for (int mode = 0; mode < RP_BENCH_MODES; mode++)
+        finish(&result->answer[mode]);
     finish(&result->real);
-    fprintf(out, "          calls empty one-note  notes   in key  on grid "
-                 "repeats    same    leap  range density  home   last\n");
-    print_look(out, "answers", &result->answer);
-    print_look(out, "written", &result->real);
+    print(out, result);
     return status;
 }

@@ -33,8 +33,20 @@ struct rp_bench_look {
     double home;     /* share that end on a note of the key's tonic triad */
     double last;     /* length of the last note, beats */
 };
+
+/* How pieces end, by their metre. */
+enum { RP_BENCH_METRES = 5 };
+extern const char *const rp_bench_metre_names[RP_BENCH_METRES];
+struct rp_bench_ends {
+    uint32_t pieces, home, tonic; /* home: on its triad, of the call's key */
+};
+
+/* The same calls in both modes; in trade, of as many bars as the call has. */
+enum { RP_BENCH_MODES = RP_MODE_TRADE + 1 };
 struct rp_bench_answers_result {
-    struct rp_bench_look answer, real;
+    struct rp_bench_look answer[RP_BENCH_MODES], real;
+    struct rp_bench_ends ends[RP_BENCH_MODES][RP_BENCH_METRES];
+    struct rp_bench_ends real_ends[RP_BENCH_METRES];
 };
 
 RP_MUST rp_status rp_bench_answers(
