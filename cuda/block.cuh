@@ -14,6 +14,8 @@ struct scratch {
     lane self;
     rp_indices sparse; /* condition of a field, or input of the step */
     draw_room room;
+    draw_ask ask; /* of the field's first draw, */
+    int drew;     /* and its class; -1: none is possible */
     int32_t from; /* where the note before began */
     bool goes;    /* the candidate does */
 };

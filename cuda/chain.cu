@@ -103,6 +103,17 @@ RP_DEVICE void make_actives(const rp_cuda_chain &a, cluster *c, uint32_t f)
     rp_sync();
 }
 
+/* While logits are on their way: by one warp. */
+RP_DEVICE void ask(cluster *c)
+{
+    const rp_drawing drawing = c->self->drawing;
+    const draw_ask ask = draw_ready(c->self, drawing);
+
+    if (!lane_of())
+        c->s->ask = ask;
+    rp_sync_warp();
+}
+
 /* In turn into one place and the other. */
 RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
 {
@@ -126,6 +137,8 @@ RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
                  sum + c->bias[plan.layers * 4 * plan.units +
                                plan.middle.rows + at]);
     }
+    if (!warp_of())
+        ask(c);
     await(&c->x, place, plan.classes[f]);
     return c->x.common + place;
 }
@@ -144,14 +157,26 @@ RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c, const float *logits)
     lane *self = c->self;
     progress now = {self->drawing, self->rolled, self->logp};
     const rp_field field = now.drawing.field;
+    int drew = -1;
 
-    now.rolled.why = (uint8_t)draw_field(a.task, self, logits, &c->s->room,
-                                         &now.drawing, &now.logp,
-                                         &now.rolled.fields);
+    draw_field<true>(a.task, self, logits, c->s->ask, &c->s->room, &now,
+                     &drew);
     if (now.rolled.why == RP_DRAWN && now.drawing.field != RP_FIELDS)
         rp_draw_condition_on(&now.drawing, &self->reader, field,
                              &c->s->sparse);
+    if (!lane_of())
+        c->s->drew = drew;
     lane_store(self, now);
+}
+
+/* Of the field that is drawn meanwhile: by another warp. */
+RP_DEVICE draw_scale scale(const rp_cuda_chain &a, const cluster *c,
+                           uint32_t f, const float *logits)
+{
+    float logit[DRAW_ROWS];
+
+    draw_load(logits, a.plan.classes[f], logit);
+    return draw_scale_of(logit, c->s->ask.mask);
 }
 
 /* What the next step of a layer has of the state before it; by all warps but
@@ -164,6 +189,8 @@ RP_DEVICE void make_own(const rp_cuda_chain &a, const cluster *c, uint32_t l,
              own_parts(a.plan, c, l));
 }
 
+constexpr uint32_t SCALES = 1; /* the warp that makes likelihoods */
+
 /* While one warp draws, the others multiply. */
 RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c, uint32_t side)
 {
@@ -171,12 +198,17 @@ RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c, uint32_t side)
 
     make_actives(a, c, f);
     const float *logits = make_logits(a, c, f);
+    draw_scale of = {};
     if (!warp_of())
         draw(a, c, logits);
     else if (c->owns < a.plan.layers)
         make_own(a, c, c->owns, side);
+    if (warp_of() == SCALES)
+        of = scale(a, c, f, logits);
     c->owns++;
     rp_sync();
+    if (rp_thread() == SCALES * RP_PLAN_WARP && c->s->drew >= 0)
+        c->self->logp += (double)draw_logp(of, logits[c->s->drew]);
 }
 
 /* ---- one step ---- */

@@ -31,12 +31,10 @@ struct alignas(16) draw_keys {
 
 /* What is drawn from. Lane l has classes l, l + 32, ... */
 struct draw_from {
-    uint32_t key[DRAW_ROWS]; /* in the order of weighed logits; 0: impossible */
+    uint32_t key[DRAW_ROWS]; /* in the order of logits; 0: impossible */
     float x[DRAW_ROWS];      /* (logit - best) / temperature */
     uint32_t count;          /* possible classes */
     double all;              /* sum of e^x */
-    float best_own;          /* best logit of the network alone, */
-    double all_own;          /* sum of e^(logit - best_own) */
 };
 
 /* Greater where x is; never 0. NaN is not asked. */
@@ -65,35 +63,28 @@ RP_DEVICE double draw_sum(double x)
     return x;
 }
 
-RP_DEVICE draw_from draw_prepare(const float own[DRAW_ROWS],
-                                 const float weighed[DRAW_ROWS],
+RP_DEVICE draw_from draw_prepare(const float logit[DRAW_ROWS],
                                  const rp_mask &mask, float temperature)
 {
     draw_from from = {};
-    uint32_t best = 0, best_own = 0;
+    uint32_t best = 0;
 
 #pragma unroll
     for (uint32_t r = 0; r < DRAW_ROWS; r++) {
         bool in = rp_mask_has(mask, warp_lane() + r * WARP) &&
-                  !isnan(weighed[r]);
-        uint32_t key_own = in ? draw_key(own[r]) : 0;
-        from.key[r] = in ? draw_key(weighed[r]) : 0;
+                  !isnan(logit[r]);
+        from.key[r] = in ? draw_key(logit[r]) : 0;
         from.count += bits_in(rp_ballot(in));
         best = from.key[r] > best ? from.key[r] : best;
-        best_own = key_own > best_own ? key_own : best_own;
     }
     best = rp_warp_max(best);
-    from.best_own = draw_key_value(rp_warp_max(best_own));
 #pragma unroll
     for (uint32_t r = 0; r < DRAW_ROWS; r++) {
-        from.x[r] = draw_gap(weighed[r], draw_key_value(best)) / temperature;
-        if (!from.key[r])
-            continue;
-        from.all += (double)rp_exp(from.x[r]);
-        from.all_own += (double)rp_exp(draw_gap(own[r], from.best_own));
+        from.x[r] = draw_gap(logit[r], draw_key_value(best)) / temperature;
+        if (from.key[r])
+            from.all += (double)rp_exp(from.x[r]);
     }
     from.all = draw_sum(from.all);
-    from.all_own = draw_sum(from.all_own);
     return from;
 }
 
@@ -236,79 +227,118 @@ RP_DEVICE uint32_t draw_choose(const draw_room *room, const draw_from &from,
     return rank < ranked ? rank : from.count;
 }
 
-struct draw_result {
-    int drew; /* -1: nothing is possible */
-    float logp;
-};
-
-RP_DEVICE draw_result draw_class(draw_room *room, const float own[DRAW_ROWS],
-                                 const float weighed[DRAW_ROWS],
-                                 const rp_mask &mask, const rp_taste &taste,
-                                 float number)
+/* The class; -1: none is possible. */
+RP_DEVICE int draw_class(draw_room *room, const float logit[DRAW_ROWS],
+                         const rp_mask &mask, const rp_taste &taste,
+                         float number)
 {
-    const draw_from from =
-        draw_prepare(own, weighed, mask, taste.temperature);
-    draw_result result = {-1, 0.0f};
+    const draw_from from = draw_prepare(logit, mask, taste.temperature);
     float least = DRAW_LIKELY;
-    uint32_t rank;
 
     if (!from.count)
-        return result;
+        return -1;
     for (;; least = -INFINITY) {
         uint32_t ranked = draw_pack(room, from, least);
         draw_rank(room, ranked);
-        rank = draw_choose(room, from, ranked, taste, number);
+        uint32_t rank = draw_choose(room, from, ranked, taste, number);
         if (rank < from.count)
-            break;
+            return room->order[rank];
     }
-    const uint32_t drew = room->order[rank], row = drew / WARP;
-    float logit = own[0];
-#pragma unroll
-    for (uint32_t r = 1; r < DRAW_ROWS; r++)
-        logit = row == r ? own[r] : logit;
-    logit = rp_shuffle(logit, drew % WARP);
-    result.drew = (int)drew;
-    result.logp = (float)((double)rp_add(logit, -from.best_own) -
-                          rp_log_exact(from.all_own));
-    return result;
 }
 
-/* Draws from the logits until the field is done: an escaped time takes several
- * draws from the same ones. The lane's likelihood and its number of fields are
- * `logp` and `fields` from here on. */
-RP_DEVICE rp_drawn draw_field(const rp_cuda_task *task, const lane *self,
-                              const float *logits, draw_room *room,
-                              rp_drawing *drawing, double *logp,
-                              uint16_t *fields)
+/* What makes a logit of the network a likelihood. */
+struct draw_scale {
+    float best;
+    double log_sum; /* of e^(logit - best) */
+};
+
+RP_DEVICE draw_scale draw_scale_of(const float logit[DRAW_ROWS],
+                                   const rp_mask &mask)
 {
-    const rp_reader *reader = &self->reader;
-    const rp_field field = drawing->field;
-    const rp_taste taste = {task->temperature, task->top_p, task->top_k};
-    const uint32_t classes = rp_vocabulary_classes(&reader->vocabulary, field);
-    const bool closes = rp_draw_closes(drawing, &self->turn, reader);
-    float own[DRAW_ROWS], weighed[DRAW_ROWS];
-    rp_drawn drawn;
+    draw_scale scale;
+    uint32_t key[DRAW_ROWS], best = 0;
+    double sum = 0.0;
 
 #pragma unroll
     for (uint32_t r = 0; r < DRAW_ROWS; r++) {
-        const uint32_t i = warp_lane() + r * WARP;
-        own[r] = i < classes ? logits[i] : 0.0f;
-        weighed[r] = own[r];
-        if (closes)
-            weighed[r] = rp_add(own[r], rp_draw_weight(&self->turn, i));
+        bool in = rp_mask_has(mask, warp_lane() + r * WARP) &&
+                  !isnan(logit[r]);
+        key[r] = in ? draw_key(logit[r]) : 0;
+        best = key[r] > best ? key[r] : best;
     }
-    do {
-        rp_mask mask = rp_draw_mask(drawing, reader);
-        float number = rp_rng_uniform(rp_draw_key(drawing, &self->turn));
-        draw_result result =
-            draw_class(room, own, weighed, mask, taste, number);
-        if (result.drew >= 0) {
-            *logp += (double)result.logp;
-            ++*fields;
-        }
-        drawn = rp_draw_give(drawing, &self->turn, reader, result.drew);
-    } while (drawn == RP_DRAWN && drawing->field == field);
-    return drawn;
+    scale.best = draw_key_value(rp_warp_max(best));
+#pragma unroll
+    for (uint32_t r = 0; r < DRAW_ROWS; r++)
+        if (key[r])
+            sum += (double)rp_exp(draw_gap(logit[r], scale.best));
+    scale.log_sum = rp_log_exact(draw_sum(sum));
+    return scale;
+}
+
+RP_DEVICE float draw_logp(const draw_scale &scale, float logit)
+{
+    return (float)((double)rp_add(logit, -scale.best) - scale.log_sum);
+}
+
+/* What a draw needs that does not wait for logits. */
+struct draw_ask {
+    rp_mask mask;
+    float number;
+};
+
+RP_DEVICE draw_ask draw_ready(const lane *self, const rp_drawing &drawing)
+{
+    return {rp_draw_mask(&drawing, &self->reader),
+            rp_rng_uniform(rp_draw_key(&drawing, &self->turn))};
+}
+
+RP_DEVICE void draw_load(const float *logits, uint32_t classes,
+                         float logit[DRAW_ROWS])
+{
+#pragma unroll
+    for (uint32_t r = 0; r < DRAW_ROWS; r++) {
+        const uint32_t i = warp_lane() + r * WARP;
+        logit[r] = i < classes ? logits[i] : 0.0f;
+    }
+}
+
+/* Draws from the logits until the field is done: an escaped time takes several
+ * draws from the same ones. `ask`: of the first draw. SHARED: its class goes to
+ * *drew, and its likelihood is added by who calls, for another warp may make
+ * its scale meanwhile. */
+template <bool SHARED>
+RP_DEVICE void draw_field(const rp_cuda_task *task, const lane *self,
+                          const float *logits, draw_ask ask, draw_room *room,
+                          progress *now, int *drew)
+{
+    const rp_reader *reader = &self->reader;
+    const rp_field field = now->drawing.field;
+    const rp_taste taste = {task->temperature, task->top_p, task->top_k};
+    const uint32_t classes = rp_vocabulary_classes(&reader->vocabulary, field);
+    float own[DRAW_ROWS], weighed[DRAW_ROWS];
+
+    draw_load(logits, classes, own);
+    draw_load(logits, classes, weighed);
+    if (rp_draw_closes(&now->drawing, &self->turn, reader))
+#pragma unroll
+        for (uint32_t r = 0; r < DRAW_ROWS; r++)
+            weighed[r] = rp_add(own[r],
+                                rp_draw_weight(&self->turn,
+                                               warp_lane() + r * WARP));
+    for (bool first = true;; first = false) {
+        int class_ = draw_class(room, weighed, ask.mask, taste, ask.number);
+        now->rolled.fields += class_ >= 0;
+        if (SHARED && first)
+            *drew = class_;
+        else if (class_ >= 0)
+            now->logp += (double)draw_logp(draw_scale_of(own, ask.mask),
+                                           logits[class_]);
+        now->rolled.why = (uint8_t)rp_draw_give(&now->drawing, &self->turn,
+                                                reader, class_);
+        if (now->rolled.why != RP_DRAWN || now->drawing.field != field)
+            break;
+        ask = draw_ready(self, now->drawing);
+    }
 }
 
 } // namespace

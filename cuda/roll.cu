@@ -94,12 +94,13 @@ RP_KERNEL draw_kernel(rp_cuda_roll a)
     lane *self = (lane *)a.lane + candidate;
     progress now = {self->drawing, self->rolled, self->logp};
     const rp_field field = now.drawing.field;
-    const rp_drawn drawn = draw_field(
-        a.task, self, a.logits + (size_t)candidate * RP_CUDA_LOGITS,
-        rp_shared<draw_room>(0, WARPS) + warp, &now.drawing, &now.logp,
-        &now.rolled.fields);
-    if (drawn != RP_DRAWN) {
-        finish(a, &now, candidate, (uint8_t)drawn);
+    int drew; /* not told */
+    draw_field<false>(a.task, self,
+                      a.logits + (size_t)candidate * RP_CUDA_LOGITS,
+                      draw_ready(self, now.drawing),
+                      rp_shared<draw_room>(0, WARPS) + warp, &now, &drew);
+    if (now.rolled.why != RP_DRAWN) {
+        finish(a, &now, candidate, now.rolled.why);
         return;
     }
     if (now.drawing.field == RP_FIELDS) {

@@ -25,13 +25,14 @@ RP_KERNEL draw_cases_kernel(arguments a)
         own[r] = k < in->classes ? in->own[k] : 0.0f;
         weighed[r] = k < in->classes ? in->weighed[k] : 0.0f;
     }
-    const draw_result result =
-        draw_class(rp_shared<draw_room>(0, WARPS) + warp, own, weighed,
-                   {{in->mask[0], in->mask[1]}},
+    const rp_mask mask = {{in->mask[0], in->mask[1]}};
+    const int drew =
+        draw_class(rp_shared<draw_room>(0, WARPS) + warp, weighed, mask,
                    {in->temperature, in->top_p, in->top_k}, in->number);
+    const draw_scale scale = draw_scale_of(own, mask);
     if (!warp_lane()) {
-        a.out[i].drew = result.drew;
-        a.out[i].logp = result.logp;
+        a.out[i].drew = drew;
+        a.out[i].logp = drew < 0 ? 0.0f : draw_logp(scale, in->own[drew]);
     }
 }
 
