@@ -112,7 +112,7 @@ static uint32_t take_said(const uint64_t *said, uint32_t total,
 
 rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,
                             uint32_t rows, uint32_t classes, uint32_t number,
-                            float *logits)
+                            float *logits, const char *what)
 {
     const uint32_t total = rows * classes;
     uint64_t until = 0;
@@ -127,12 +127,12 @@ rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,
             continue;
         cudaError_t error = cudaStreamQuery(cuda->stream);
         if (error && error != cudaErrorNotReady)
-            return rp_cuda_check(cuda, error, "a head");
+            return rp_cuda_check(cuda, error, what);
         uint64_t now = rp_cuda_now_us();
         if (!until)
             until = now + (uint64_t)cuda->live_ms * 1000;
         if (now >= until)
-            return too_long(cuda, cuda->live_ms, "a head");
+            return too_long(cuda, cuda->live_ms, what);
     }
 }
 

@@ -205,46 +205,37 @@ static rp_status cuda_slot_copy(struct rp_engine *engine, uint32_t to,
         "copying a state");
 }
 
-static rp_status move_state(struct rp_cuda *cuda, void *to, const void *from)
-{
-    rp_status status = rp_cuda_check(
-        cuda,
-        cudaMemcpyAsync(to, from, cuda->shape.hidden * sizeof(float),
-                        cudaMemcpyDefault, cuda->stream),
-        "moving a state");
-
-    if (!status)
-        status = rp_cuda_live_wait(cuda, "moving a state");
-    return status;
-}
-
 static rp_status cuda_state(struct rp_engine *engine, uint32_t slot,
                             uint32_t layer, float *h)
 {
     struct rp_cuda *cuda = of(engine);
-    rp_status status;
 
     if (cuda->lost)
         return RP_ELOST;
     if (slot >= cuda->slots || layer >= cuda->shape.layers)
         return RP_EARG;
-    status = move_state(cuda, cuda->bounce, state_at(cuda, slot, layer));
-    if (!status)
-        memcpy(h, cuda->bounce, cuda->shape.hidden * sizeof *h);
-    return status;
+    return rp_cuda_live_state(cuda, slot, layer, h);
 }
 
 static rp_status cuda_set_state(struct rp_engine *engine, uint32_t slot,
                                 uint32_t layer, const float *h)
 {
     struct rp_cuda *cuda = of(engine);
+    const size_t size = cuda->shape.hidden * sizeof *h;
+    rp_status status;
 
     if (cuda->lost)
         return RP_ELOST;
     if (slot >= cuda->slots || layer >= cuda->shape.layers)
         return RP_EARG;
-    memcpy(cuda->bounce, h, cuda->shape.hidden * sizeof *h);
-    return move_state(cuda, state_at(cuda, slot, layer), cuda->bounce);
+    memcpy(cuda->bounce, h, size);
+    status = rp_cuda_check(cuda,
+                           cudaMemcpyAsync(state_at(cuda, slot, layer),
+                                           cuda->bounce, size,
+                                           cudaMemcpyHostToDevice,
+                                           cuda->stream),
+                           "setting a state");
+    return status ? status : rp_cuda_live_wait(cuda, "setting a state");
 }
 
 static rp_status cuda_set_params(struct rp_engine *engine, const float *params)

@@ -114,6 +114,12 @@ RP_DEVICE void tile_chain(const float *column, const float *x, uint32_t K,
     chain_piece(now, sum);
 }
 
+/* To the host. */
+RP_DEVICE void say(uint64_t *at, uint32_t number, float x)
+{
+    rp_store_whole(at, (uint64_t)number << 32 | rp_bits_of(x));
+}
+
 /* ---- a layer ---- */
 
 /* Tile t of this block's columns of the state's weights and, above layer 0, of
@@ -366,10 +372,17 @@ RP_KERNEL_OF(THREADS) out_kernel(rp_cuda_few_heads a)
 #pragma unroll
     for (int r = 0; r < R; r++)
         if (rp_thread() < SLICE && first + r < call.rows)
-            rp_store_whole(&a.said[(size_t)(first + r) * RP_CUDA_LOGITS +
-                                   column],
-                           (uint64_t)call.number << 32 |
-                               rp_bits_of(sum[r]));
+            say(&a.said[(size_t)(first + r) * RP_CUDA_LOGITS + column],
+                call.number, sum[r]);
+}
+
+RP_KERNEL state_kernel(rp_cuda_few_state a)
+{
+    rp_admit_next();
+    rp_await_before();
+    for (uint32_t i = rp_thread(); i < a.states.hidden; i += THREADS)
+        say(&a.said[i], a.number,
+            state_at(a.states, a.side, a.slot, a.layer)[i]);
 }
 
 /* ---- launches ---- */
@@ -466,4 +479,10 @@ cudaError_t rp_cuda_few_heads_enqueue(const struct rp_cuda_few_heads *heads,
                          : enqueue_heads<SOME, true>(*heads, rows, stream);
     return rows == 1 ? enqueue_heads<1, false>(*heads, rows, stream)
                      : enqueue_heads<SOME, false>(*heads, rows, stream);
+}
+
+cudaError_t rp_cuda_few_state_enqueue(const struct rp_cuda_few_state *state,
+                                      cudaStream_t stream)
+{
+    return launch(state_kernel, 1, 1, 0, *state, stream);
 }

@@ -58,6 +58,14 @@ struct rp_cuda_few_heads {
     bool early;
 };
 
+/* A layer's state of a slot, said as logits are. */
+struct rp_cuda_few_state {
+    struct rp_cuda_states states;
+    uint32_t slot, side, layer, number;
+    uint64_t *said; /* (H), mapped */
+    bool early;
+};
+
 /* Before the first call: whether blocks may have as much shared memory as
  * networks of this size need. */
 bool rp_cuda_few_fits(uint32_t hidden, uint32_t head);
@@ -66,6 +74,9 @@ cudaError_t rp_cuda_few_step_enqueue(const struct rp_cuda_few_step *step,
                                      uint32_t rows, cudaStream_t stream);
 cudaError_t rp_cuda_few_heads_enqueue(const struct rp_cuda_few_heads *heads,
                                       uint32_t rows, cudaStream_t stream);
+
+cudaError_t rp_cuda_few_state_enqueue(const struct rp_cuda_few_state *state,
+                                      cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -50,7 +50,7 @@ struct rp_cuda {
     struct rp_cuda_head head[RP_FIELDS];
     struct rp_cuda_states states;
     uint8_t *side; /* (slots) which side is now */
-    float *bounce, *bounce_device;  /* mapped, H: states in and out */
+    float *bounce, *bounce_device;  /* mapped, H: a state on its way in */
     struct rp_cuda_live *live;
     struct rp_cuda_rollout *rollout; /* NULL until one was asked for */
     struct rp_cuda *next_stuck;      /* of those that cannot be freed */
@@ -71,7 +71,7 @@ rp_status rp_cuda_wait_live(struct rp_cuda *cuda, cudaStream_t stream,
  * (few.h), which go to logits, RP_CUDA_LOGITS floats from row to row. */
 rp_status rp_cuda_wait_said(struct rp_cuda *cuda, const uint64_t *said,
                             uint32_t rows, uint32_t classes, uint32_t number,
-                            float *logits);
+                            float *logits, const char *what);
 /* Launches what `enqueue` enqueues, as a graph that is made the first time:
  * nothing in it may change, but for what lies in memory. */
 rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
@@ -99,6 +99,9 @@ void rp_cuda_live_free(struct rp_cuda *cuda);
 rp_status rp_cuda_live_choose(struct rp_cuda *cuda);
 /* Until all that was enqueued is done. */
 rp_status rp_cuda_live_wait(struct rp_cuda *cuda, const char *what);
+/* H floats of a slot's side that is now. */
+rp_status rp_cuda_live_state(struct rp_cuda *cuda, uint32_t slot,
+                             uint32_t layer, float *h);
 rp_status rp_cuda_step(struct rp_engine *engine, uint32_t count,
                        const uint32_t *slot, const struct rp_indices *input);
 rp_status rp_cuda_logits(struct rp_engine *engine, uint32_t slot,

@@ -26,6 +26,9 @@ struct many_in {
     uint16_t *indices, *indices_device;   /* (slots, RP_CUDA_INDICES) */
 };
 
+_Static_assert(RP_CUDA_FEW * RP_CUDA_LOGITS >= RP_HIDDEN_MAX,
+               "a state is said where logits are");
+
 struct rp_cuda_live {
     struct rp_cuda_memory memory;
     bool few;   /* few.h's kernels fit this network and device */
@@ -38,7 +41,8 @@ struct rp_cuda_live {
     uint32_t number;  /* of the last call of heads */
     struct rp_cuda_few_call *step_call, *step_call_device; /* mapped */
     struct rp_cuda_few_call *head_call, *head_call_device; /* mapped */
-    uint64_t *said, *said_device; /* mapped, (RP_CUDA_FEW, RP_CUDA_LOGITS) */
+    /* Mapped, (RP_CUDA_FEW, RP_CUDA_LOGITS), and no less than a state. */
+    uint64_t *said, *said_device;
     cudaGraphExec_t step_graph[RP_CUDA_FEW + 1]; /* by rows */
     cudaGraphExec_t head_graph[(RP_CUDA_FEW + 1) * RP_FIELDS];
     struct many_in step_in, heads_in;
@@ -246,17 +250,42 @@ static rp_status step_few(struct rp_cuda *cuda, uint32_t count,
 
 /* Until the device has said so many classes of each row. */
 static rp_status read_said(struct rp_cuda *cuda, uint32_t rows,
-                           uint32_t classes, float *logits)
+                           uint32_t classes, float *to, const char *what)
 {
     struct rp_cuda_live *live = cuda->live;
     rp_status status = rp_cuda_wait_said(cuda, live->said, rows, classes,
-                                         live->number, logits);
+                                         live->number, to, what);
 
     if (!status) {
         live->pending = 0;
         live->reading = false;
     }
     return status;
+}
+
+static uint32_t next_number(struct rp_cuda_live *live)
+{
+    if (!++live->number)
+        live->number = 1;
+    return live->number;
+}
+
+rp_status rp_cuda_live_state(struct rp_cuda *cuda, uint32_t slot,
+                             uint32_t layer, float *h)
+{
+    const struct rp_cuda_few_state state = {
+        .states = cuda->states,
+        .slot = slot,
+        .side = cuda->side[slot],
+        .layer = layer,
+        .number = next_number(cuda->live),
+        .said = cuda->live->said_device,
+        .early = cuda->live->early};
+    rp_status status = rp_cuda_check(
+        cuda, rp_cuda_few_state_enqueue(&state, cuda->stream), "a state");
+
+    return status ? status
+                  : read_said(cuda, 1, cuda->shape.hidden, h, "a state");
 }
 
 static rp_status heads_few(struct rp_cuda *cuda, uint32_t count,
@@ -268,8 +297,7 @@ static rp_status heads_few(struct rp_cuda *cuda, uint32_t count,
     struct rp_cuda_few_heads heads;
     rp_status status;
 
-    if (!++live->number)
-        live->number = 1;
+    next_number(live);
     if (live->graph) {
         write_call(cuda, count, slot, condition, live->head_call);
         live->head_call->number = live->number;
@@ -283,7 +311,8 @@ static rp_status heads_few(struct rp_cuda *cuda, uint32_t count,
         status = enqueue_heads(cuda, &heads, count, field);
     }
     return status ? status
-                  : read_said(cuda, count, cuda->head[field].classes, logits);
+                  : read_said(cuda, count, cuda->head[field].classes, logits,
+                              "a head");
 }
 
 /* ---- many ---- */
