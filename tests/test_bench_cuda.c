@@ -26,6 +26,7 @@ static const char *const paths[PATHS] = {
     "grid-fp32", "grid-bf16", "bf16"};
 static const struct rp_shape shapes[] = {{2, 32, 16, {24, true}},
                                          {2, 48, 16, {24, true}}};
+extern int fake_nvml_open; /* fake/nvml */
 static char logged[400];
 
 static void keep_line(void *self, enum rp_level level, const char *tag,
@@ -101,7 +102,9 @@ static void test_rows(void)
     CHECK_INT(rp_bench_all(&bench, &options), RP_OK);
     CHECK_TEXT(logged, ""); /* of a path, say, that the engine knows not */
     CHECK(strstr(bench.device, "Fake Device") != NULL);
-    CHECK(bench.clocks[0]);
+    CHECK_TEXT(bench.clocks, "driver 580.99, SM clock 1755 of 1980 MHz, "
+                             "memory 3201 MHz, 345 W, 41 C");
+    CHECK_INT(fake_nvml_open, 0);
     for (int p = 0; p < PATHS; p++)
         for (int i = 0; i < WANTED; i++)
             CHECK_INT(count_rows(&bench, paths[p], &wanted[i].row),
@@ -165,6 +168,23 @@ static void test_train(void)
     CHECK(strstr(bench.device, "Fake Device") != NULL);
 }
 
+/* A way that the engine does not know: it goes another one with a warning, and
+ * that is no measurement. */
+static void test_other_way(void)
+{
+    static struct rp_bench_engine bench;
+    struct rp_bench_engine_options asked = options;
+
+    asked.what = "note";
+    asked.path = "scenic";
+    setenv("RIPOSTE_CUDA_PATH", "scenic", 1);
+    CHECK_INT(rp_bench_all(&bench, &asked), RP_ENONE);
+    CHECK_INT(bench.rows, 1);
+    CHECK_INT(bench.row[0].status, RP_ENONE);
+    CHECK(strstr(logged, "scenic") != NULL);
+    unsetenv("RIPOSTE_CUDA_PATH");
+}
+
 /* The device goes in a step: every way of training fails, and it is said of
  * each. */
 static void test_train_lost(void)
@@ -225,6 +245,7 @@ int main(void)
     test_rows();
     test_asked();
     test_train();
+    test_other_way();
     test_train_lost(); /* and for good, */
     test_lost();
     return TEST_END();

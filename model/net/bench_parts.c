@@ -186,6 +186,50 @@ static bool is_its_own(const struct rp_bench_engine_row *row)
     return !path->widest || row->candidates <= path->widest;
 }
 
+/* What is said while a row is measured, to be said afterwards. */
+enum { LINES = 8 };
+struct heard {
+    uint32_t lines;
+    bool warned;
+    struct {
+        enum rp_level level;
+        char tag[16], text[300];
+    } line[LINES];
+};
+
+static void hear(void *self, enum rp_level level, const char *tag,
+                 const char *text)
+{
+    struct heard *heard = self;
+
+    heard->warned |= level >= RP_WARN;
+    if (heard->lines == LINES)
+        return;
+    heard->line[heard->lines].level = level;
+    snprintf(heard->line[heard->lines].tag, sizeof heard->line->tag, "%s",
+             tag);
+    snprintf(heard->line[heard->lines++].text, sizeof heard->line->text, "%s",
+             text);
+}
+
+/* An engine that cannot go the way it was told says so in a warning and goes
+ * another: that is not what was to be measured. */
+static rp_status listen(struct rp_bench_engine *bench,
+                        struct rp_bench_engine_row *row,
+                        rp_bench_measure *measure, const void *with)
+{
+    struct heard heard = {0};
+    rp_status status;
+
+    rp_log_divert(hear, &heard);
+    status = measure(bench, row, with);
+    rp_log_divert(NULL, NULL);
+    for (uint32_t i = 0; i < heard.lines; i++)
+        rp_log(heard.line[i].level, heard.line[i].tag, "%s",
+               heard.line[i].text);
+    return !status && heard.warned ? RP_ENONE : status;
+}
+
 rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
                               const struct rp_bench_engine_row *what,
                               rp_bench_measure *measure, const void *with)
@@ -197,7 +241,7 @@ rp_status rp_bench_engine_add(struct rp_bench_engine *bench,
         is_broken(bench, row.kernels))
         return RP_OK;
     row.engine = bench->options.ops->name;
-    row.status = measure(bench, &row, with);
+    row.status = listen(bench, &row, measure, with);
     bench->row[bench->rows++] = row;
     if (strcmp(row.engine, "cpu"))
         say(&row);

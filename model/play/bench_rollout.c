@@ -173,10 +173,10 @@ rp_status rp_bench_rollout_run(struct rp_bench_engine *bench)
         one = add_all(bench, &shape[0], path, is_cpu ? cpu : device,
                       is_cpu ? sizeof cpu / sizeof *cpu
                              : sizeof device / sizeof *device);
-        for (uint32_t i = 1; i < shapes && !one; i++)
-            one = add_all(bench, &shape[i], path, &device[1], 1);
         if (!one && !is_cpu)
             one = add_all(bench, &less, path, &device[1], 1);
+        for (uint32_t i = 1; i < shapes && !one; i++)
+            one = add_all(bench, &shape[i], path, &device[1], 1);
         status = status ? status : one;
     }
     rp_bench_engine_judge(bench);
