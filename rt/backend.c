@@ -9,6 +9,8 @@
 #include "rt/log.h"
 #include "rt/trust.h"
 
+enum { PERIOD_MAX = 1 << 16 };
+
 const struct rp_backend_ops *const rp_backends[] = {
 #if HAVE_JACK
     &rp_backend_jack,
@@ -87,6 +89,23 @@ rp_status rp_backend_find(const char *name, const struct rp_backend_ops **ops,
     rp_log(RP_ERROR, "backend", "no backend is called '%s'; there are: auto%s",
            name, names);
     return RP_EARG;
+}
+
+rp_status rp_backend_begin(struct rp_backend *backend,
+                           const struct rp_backend_ops *ops,
+                           const struct rp_backend_options *options)
+{
+    uint32_t rate = options->rate ? options->rate : 48000;
+    uint32_t period = options->period ? options->period : 128;
+
+    if (rate < 1000 || rate > 1000000 || period > PERIOD_MAX) {
+        rp_log(RP_ERROR, ops->name,
+               "%u Hz with %u frames: expected 1000..1000000 and 1..%d", rate,
+               period, PERIOD_MAX);
+        return RP_EARG;
+    }
+    *backend = (struct rp_backend){.ops = ops, .rate = rate, .period = period};
+    return RP_OK;
 }
 
 static uint64_t now_ns(void)

@@ -87,6 +87,12 @@ extern const struct rp_backend_ops rp_backend_jack;
 extern const struct rp_backend_ops rp_backend_alsa;
 extern const struct rp_backend_ops rp_backend_rtmidi;
 
+/* For `open` of a backend that chooses its period: as asked for, or as usual.
+ * RP_EARG is logged. */
+RP_MUST rp_status rp_backend_begin(struct rp_backend *backend,
+                                   const struct rp_backend_ops *ops,
+                                   const struct rp_backend_options *options);
+
 /* Audio thread: one period, timed for the statistics. */
 RP_RT void rp_backend_cycle(struct rp_backend *backend, struct rp_io *io);
 

@@ -15,8 +15,7 @@ enum {
     TIMER_HZ = 6250,    /* the kernel's most */
     TICK_MAX = 1000000, /* ns; slower than that is worth a word */
     POOL = 2000,        /* events; the kernel's most */
-    BUFFER = 1 << 16,   /* bytes; 28 an event */
-    PERIOD_MAX = 1 << 16
+    BUFFER = 1 << 16    /* bytes; 28 an event */
 };
 
 /* ---- the library's own messages ---- */
@@ -257,8 +256,14 @@ static void backend_close(struct rp_backend *backend)
 static rp_status create(struct rp_alsa **alsa,
                         const struct rp_backend_options *options)
 {
-    struct rp_alsa *made = calloc(1, sizeof(*made));
+    struct rp_backend base;
+    rp_status status = rp_backend_begin(&base, &rp_backend_alsa, options);
+    struct rp_alsa *made;
 
+    if (status) {
+        return status;
+    }
+    made = calloc(1, sizeof(*made));
     if (!made || snd_midi_event_new(16, &made->decoder) < 0 ||
         snd_midi_event_new(16, &made->encoder) < 0 ||
         snd_seq_queue_status_malloc(&made->status) < 0) {
@@ -270,9 +275,7 @@ static rp_status create(struct rp_alsa **alsa,
     }
     (void)mlock(made, sizeof(*made));
     snd_midi_event_no_status(made->decoder, 1);
-    made->base.ops = &rp_backend_alsa;
-    made->base.rate = options->rate ? options->rate : 48000;
-    made->base.period = options->period ? options->period : 128;
+    made->base = base;
     snprintf(made->name, sizeof(made->name), "%s", options->name);
     *alsa = made;
     return RP_OK;
@@ -288,13 +291,7 @@ static rp_status backend_open(struct rp_backend **backend,
     if (status) {
         return status;
     }
-    if (alsa->base.rate < 1000 || alsa->base.rate > 1000000 ||
-        alsa->base.period > PERIOD_MAX) {
-        rp_log(RP_ERROR, "alsa",
-               "%u Hz with %u frames: expected 1000..1000000 and 1..%d",
-               alsa->base.rate, alsa->base.period, PERIOD_MAX);
-        status = RP_EARG;
-    } else if ((status = open_system(alsa, why, sizeof(why)))) {
+    if ((status = open_system(alsa, why, sizeof(why)))) {
         rp_log(RP_ERROR, "alsa", "%s", why);
     }
     if (status == RP_OK && (status = rp_alsa_patch(alsa, options)) == RP_OK) {

@@ -11,7 +11,7 @@
 #include "rt/log.h"
 #include "rt/pace.h"
 
-enum { ARRIVALS = 4096, PERIOD_MAX = 1 << 16 };
+enum { ARRIVALS = 4096 };
 
 struct null {
     struct rp_backend base;
@@ -100,19 +100,16 @@ static rp_status null_open(struct rp_backend **backend,
 {
     struct null *null;
     const char *want = port_asked_for(options);
-    uint32_t rate = options->rate ? options->rate : 48000;
-    uint32_t period = options->period ? options->period : 128;
+    struct rp_backend base;
+    rp_status status;
 
     if (want) {
         rp_log(RP_ERROR, "null", "there is no port '%s' without a MIDI system",
                want);
         return RP_ENONE;
     }
-    if (rate < 1000 || rate > 1000000 || period > PERIOD_MAX) {
-        rp_log(RP_ERROR, "null",
-               "%u Hz with %u frames: expected 1000..1000000 and 1..%d", rate,
-               period, PERIOD_MAX);
-        return RP_EARG;
+    if ((status = rp_backend_begin(&base, &rp_backend_null, options))) {
+        return status;
     }
     null = calloc(1, sizeof(*null));
     if (!null) {
@@ -120,9 +117,7 @@ static rp_status null_open(struct rp_backend **backend,
         return RP_EMEM;
     }
     (void)mlock(null, sizeof(*null));
-    null->base.ops = &rp_backend_null;
-    null->base.rate = rate;
-    null->base.period = period;
+    null->base = base;
     null->realtime = options->realtime;
     null->call = options->call;
     null->calls = options->calls;

@@ -12,7 +12,6 @@
 enum {
     SECOND = 1000000000,
     LOOK = SECOND / 5, /* ns between two looks at the ports */
-    PERIOD_MAX = 1 << 16,
     HEARD = 8192, /* events of an input: most of a second at 10,000 a second */
     SENT = 8192,
     SYSTEMS = RTMIDI_API_NUM
@@ -105,9 +104,14 @@ static void backend_close(struct rp_backend *backend)
 static rp_status create(struct rp_rtmidi **rtmidi,
                         const struct rp_backend_options *options)
 {
-    struct rp_rtmidi *made = aligned_alloc(64, (sizeof(*made) + 63) / 64 * 64);
-    rp_status status = RP_OK;
+    struct rp_backend base;
+    rp_status status = rp_backend_begin(&base, &rp_backend_rtmidi, options);
+    struct rp_rtmidi *made;
 
+    if (status) {
+        return status;
+    }
+    made = aligned_alloc(64, (sizeof(*made) + 63) / 64 * 64);
     if (!made) {
         rp_log(RP_ERROR, "rtmidi", "out of memory");
         return RP_EMEM;
@@ -115,9 +119,7 @@ static rp_status create(struct rp_rtmidi **rtmidi,
     memset(made, 0, sizeof(*made));
     (void)mlock(made, sizeof(*made));
     pthread_mutex_init(&made->lock, NULL);
-    made->base.ops = &rp_backend_rtmidi;
-    made->base.rate = options->rate ? options->rate : 48000;
-    made->base.period = options->period ? options->period : 128;
+    made->base = base;
     snprintf(made->name, sizeof(made->name), "%s", options->name);
     for (int i = 0; i < RP_RTMIDI_INS && status == RP_OK; i++) {
         made->in[i].rtmidi = made;
@@ -145,14 +147,6 @@ static rp_status backend_open(struct rp_backend **backend,
 
     if (status) {
         return status;
-    }
-    if (rtmidi->base.rate < 1000 || rtmidi->base.rate > 1000000 ||
-        rtmidi->base.period > PERIOD_MAX) {
-        rp_log(RP_ERROR, "rtmidi",
-               "%u Hz with %u frames: expected 1000..1000000 and 1..%d",
-               rtmidi->base.rate, rtmidi->base.period, PERIOD_MAX);
-        backend_close(&rtmidi->base);
-        return RP_EARG;
     }
     status = find_system(options->system, &rtmidi->api, why, sizeof(why));
     if (status == RP_OK) {
