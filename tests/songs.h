@@ -116,21 +116,21 @@ static inline bool songs_save(const char *path, uint32_t seed, uint32_t notes)
 }
 
 /* A folder with `pieces` songs. `folder` is a template for mkdtemp. */
-static inline bool songs_folder(char *folder, uint32_t pieces, uint32_t notes)
+static inline bool songs_folder(char *dir, uint32_t pieces, uint32_t notes)
 {
     char path[300];
-    bool whole = mkdtemp(folder) != NULL;
+    bool whole = mkdtemp(dir) != NULL;
 
     for (uint32_t i = 0; i < pieces && whole; i++) {
-        snprintf(path, sizeof path, "%s/song%02u.mid", folder, i);
+        snprintf(path, sizeof path, "%s/song%02u.mid", dir, i);
         whole = songs_save(path, i, notes);
     }
     return whole;
 }
 
-static inline void songs_remove(const char *folder)
+static inline void songs_remove(const char *from)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(from);
     struct dirent *entry;
     char path[900];
 
@@ -138,7 +138,7 @@ static inline void songs_remove(const char *folder)
         struct stat about;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >=
+        if (snprintf(path, sizeof path, "%s/%s", from, entry->d_name) >=
             (int)sizeof path)
             continue;
         if (!stat(path, &about) && S_ISDIR(about.st_mode))
@@ -148,7 +148,7 @@ static inline void songs_remove(const char *folder)
     }
     if (dir)
         closedir(dir);
-    rmdir(folder);
+    rmdir(from);
 }
 
 #endif

@@ -2,20 +2,11 @@
  * weights that the folders give, and each mistake is one clear line. */
 #include <stdarg.h>
 
+#include "tests/folder.h"
 #include "tests/songs.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/riposte-cmd_prepare-XXXXXX";
 static char said[16384];
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-    return path[next];
-}
 
 /* Exit code; `said` is what came on both outputs. */
 __attribute__((format(printf, 1, 2))) static int run(const char *format, ...)

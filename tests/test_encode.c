@@ -5,10 +5,10 @@
 
 #include "model/data/part.h"
 #include "rt/log.h"
+#include "tests/folder.h"
 #include "tests/songs.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/riposte-encode-XXXXXX";
 static char said[8192];
 
 /* Exit code; `said` is what came on both outputs. */
@@ -27,15 +27,6 @@ __attribute__((format(printf, 1, 2))) static int run(const char *format, ...)
     said[fread(said, 1, sizeof said - 1, pipe)] = 0;
     int status = pclose(pipe);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static char *in_folder(const char *name)
-{
-    static char path[4][200];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-    return path[next];
 }
 
 static uint32_t state = 1;

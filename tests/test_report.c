@@ -4,24 +4,15 @@
 #include "model/data/dataset.h"
 #include "model/net/json.h"
 #include "rt/log.h"
+#include "tests/folder.h"
 #include "tests/songs.h"
 #include "tests/test.h"
 
-static char folder[] = "/tmp/riposte-report-XXXXXX";
 static struct rp_json json;
 
 static void quiet(void *self, enum rp_level level, const char *tag,
                   const char *text)
 {
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-    return path[next];
 }
 
 static void add(struct rp_smf_write *smf, uint8_t channel, int64_t tick,
