@@ -4,19 +4,12 @@
 # on the clock, and as on the null backend; cables are pulled; events flood.
 # Usage: test_alsa_vm.sh RIPOSTE TOOLS TAKE_CHECK SOURCE_ROOT
 set -u
-riposte=$(realpath "$1") tools=$(realpath "$2") take_check=$(realpath "$3")
-source=$(realpath "$4")
-latency=5333.3 # us: two periods of 128 frames at 48000 Hz
-limit=300      # us, the most that an answer may be off the clock
 # shellcheck source=tests/vm/vm.sh
-. "$source/tests/vm/vm.sh"
-[ -x "$tools/seq_listen" ] || vm_skip "built without ALSA"
-for tool in aplaymidi aconnect; do
-    command -v $tool >/dev/null 2>&1 || vm_skip "no $tool here"
-done
-vm_begin "$source"
+. "$4/tests/vm/vm.sh"
 # shellcheck source=tests/vm/judge.sh
-. "$source/tests/vm/judge.sh"
+. "$4/tests/vm/judge.sh"
+vm_arguments "$@"
+vm_begin
 
 judge_calls() {
     for file in 02_st_anne 06_antioch 12_winchester_new; do

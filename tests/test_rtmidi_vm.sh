@@ -3,23 +3,14 @@
 # answers on the clock, as on the null backend; cables are pulled; events flood.
 # Usage: test_rtmidi_vm.sh RIPOSTE TOOLS TAKE_CHECK SOURCE_ROOT
 set -u
-riposte=$(realpath "$1") tools=$(realpath "$2") take_check=$(realpath "$3")
-source=$(realpath "$4")
-# shellcheck disable=SC2034 # of judge.sh
-latency=5333.3 # us: two periods of 128 frames at 48000 Hz
-# shellcheck disable=SC2034
-limit=300      # us, the most that an answer may be off the clock
 # shellcheck source=tests/vm/vm.sh
-. "$source/tests/vm/vm.sh"
-[ -x "$tools/seq_listen" ] || vm_skip "built without ALSA"
+. "$4/tests/vm/vm.sh"
+# shellcheck source=tests/vm/judge.sh
+. "$4/tests/vm/judge.sh"
+vm_arguments "$@"
 "$riposte" ports --backend rtmidi:alsa 2>&1 | grep -q 'this build has no' &&
     vm_skip "built without RtMidi"
-for tool in aplaymidi aconnect; do
-    command -v $tool >/dev/null 2>&1 || vm_skip "no $tool here"
-done
-vm_begin "$source"
-# shellcheck source=tests/vm/judge.sh
-. "$source/tests/vm/judge.sh"
+vm_begin
 
 judge_call() {
     on_the_clock "call_$1" 97

@@ -2,16 +2,29 @@
 # Sourced by tests that need the ALSA sequencer of a real kernel: a small
 # machine in QEMU, on virtual time, so that what is measured there is the same
 # however busy this one is.
-# vm_begin SOURCE_ROOT first, then vm_run as often as it takes.
+# vm_arguments RIPOSTE TOOLS TAKE_CHECK SOURCE_ROOT first and vm_begin, then
+# vm_run as often as it takes.
 
 vm_skip() {
     echo "skipped: $*"
     exit 77
 }
 
+# What a test of the sequencer is called with, and needs.
+vm_arguments() {
+    riposte=$(realpath "$1") tools=$(realpath "$2")
+    take_check=$(realpath "$3") source=$(realpath "$4")
+    latency=5333.3 # us: two periods of 128 frames at 48000 Hz
+    limit=300      # us, the most that an answer may be off the clock
+    [ -x "$tools/seq_listen" ] || vm_skip "built without ALSA"
+    for vm_tool in aplaymidi aconnect; do
+        command -v $vm_tool >/dev/null 2>&1 || vm_skip "no $vm_tool here"
+    done
+}
+
 # Sets `work`, a folder to which comes what the machine leaves in /run/vm.
 vm_begin() {
-    vm_tools=$1/tests/vm
+    vm_tools=$source/tests/vm
     [ "$(uname -m)" = x86_64 ] || vm_skip "no x86-64 here"
     for vm_tool in qemu-system-x86_64 busybox cpio depmod modprobe strip \
         python3; do
