@@ -26,6 +26,7 @@ struct cluster {
     image weights;
     parts sums;
     float *active, *own_sums, *bias;
+    uint32_t side; /* that the state is on */
     uint32_t turn; /* fields so far: which place logits have */
     uint32_t owns; /* of this note: layers whose own_sums are made */
     scratch *s;
@@ -44,6 +45,12 @@ RP_DEVICE uint32_t state_at(const rp_cuda_plan &plan, uint32_t side,
     return (side * plan.layers + layer) * plan.stride;
 }
 
+/* Of logits: in turn one and the other. */
+RP_DEVICE uint32_t logits_at(const rp_cuda_plan &plan, uint32_t turn)
+{
+    return plan.logits_at + turn % 2 * DRAW_CLASSES;
+}
+
 RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,
                           uint32_t l)
 {
@@ -59,7 +66,12 @@ RP_DEVICE void load_weights(const rp_cuda_plan &plan, const image &image)
     const uint32_t shares = plan.kept * RP_PLAN_WARP;
     const share *from = image.all + (size_t)plan.held * RP_PLAN_WARP;
     share *to = at<share>(plan.weights, shares);
+    share *aside = at<share>(plan.aside, plan.held / RP_PLAN_WARPS);
 
+    for (uint32_t i = warp_of(); i < plan.held / RP_PLAN_WARPS;
+         i += RP_PLAN_WARPS)
+        aside[i * RP_PLAN_WARP + lane_of()] =
+            image.all[(size_t)i * RP_PLAN_LANES + lane_of()];
     for (uint32_t base = 0; base < shares; base += AT_ONCE * rp_threads()) {
         for (uint32_t k = 0; k < AT_ONCE; k++) {
             uint32_t i = base + k * rp_threads() + rp_thread();
@@ -114,6 +126,7 @@ RP_DEVICE cluster join(const rp_cuda_chain &a)
     c.x.barrier = at<uint64_t>(plan.barrier, 2);
     c.x.words = plan.form == RP_PLAN_GRID ? a.words : nullptr;
     c.x.common = at<float>(plan.common, plan.commons);
+    c.weights.aside = at<share>(plan.aside, plan.held / RP_PLAN_WARPS);
     c.weights.kept = at<share>(plan.weights, plan.kept * RP_PLAN_WARP);
     c.weights.all = (const share *)a.image +
                     (size_t)c.x.rank * plan.cells * RP_PLAN_WARP;
@@ -125,7 +138,7 @@ RP_DEVICE cluster join(const rp_cuda_chain &a)
     c.active = at<float>(plan.active, plan.head);
     c.own_sums = at<float>(plan.own_sums, 1);
     c.bias = at<float>(plan.bias, 1);
-    c.turn = c.owns = 0;
+    c.side = c.turn = c.owns = 0;
     c.s = at<scratch>(plan.scratch, 1);
     c.self = &c.s->self;
     return c;

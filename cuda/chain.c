@@ -11,7 +11,7 @@
 
 enum {
     NOTES = 16,  /* in one launch: longer than loading the weights */
-    ENOUGH = 950 /* thousandths of them on the chip: what is left is read while
+    ENOUGH = 900 /* thousandths of them on the chip: what is left is read while
                     a field is drawn */
 };
 

@@ -115,11 +115,10 @@ RP_DEVICE void ask(cluster *c)
 }
 
 /* In turn into one place and the other. */
-RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
+RP_DEVICE void make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
 {
     const rp_cuda_plan &plan = a.plan;
-    const uint32_t place =
-        plan.logits_at + c->turn++ % 2 * RP_SOFTMAX_MAX;
+    const uint32_t place = logits_at(plan, c->turn);
     const uint32_t mine =
         rp_plan_classes(plan.classes[f], plan.blocks, c->x.rank);
     const uint32_t row = plan.out_row[f], end = row + mine;
@@ -140,7 +139,6 @@ RP_DEVICE float *make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
     if (!warp_of())
         ask(c);
     await(&c->x, place, plan.classes[f]);
-    return c->x.common + place;
 }
 
 /* What the first field of a note sees: by one warp. */
@@ -152,9 +150,10 @@ RP_DEVICE void see(cluster *c)
 }
 
 /* The class, and what the field after this one sees: by one warp. */
-RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c, const float *logits)
+RP_DEVICE void draw(const rp_cuda_chain &a, cluster *c)
 {
     lane *self = c->self;
+    const float *logits = c->x.common + logits_at(a.plan, c->turn);
     progress now = {self->drawing, self->rolled, self->logp};
     const rp_field field = now.drawing.field;
     int drew = -1;
@@ -192,22 +191,25 @@ RP_DEVICE void make_own(const rp_cuda_chain &a, const cluster *c, uint32_t l,
 constexpr uint32_t SCALES = 1; /* the warp that makes likelihoods */
 
 /* While one warp draws, the others multiply. */
+template <bool DRAWS>
 RP_DEVICE void make_field(const rp_cuda_chain &a, cluster *c, uint32_t side)
 {
     const uint32_t f = (uint32_t)c->self->drawing.field;
 
     make_actives(a, c, f);
-    const float *logits = make_logits(a, c, f);
+    make_logits(a, c, f);
+    const float *logits = c->x.common + logits_at(a.plan, c->turn);
     draw_scale of = {};
-    if (!warp_of())
-        draw(a, c, logits);
+    if (DRAWS)
+        draw(a, c);
     else if (c->owns < a.plan.layers)
         make_own(a, c, c->owns, side);
-    if (warp_of() == SCALES)
+    if (!DRAWS && warp_of() == SCALES)
         of = scale(a, c, f, logits);
     c->owns++;
+    c->turn++;
     rp_sync();
-    if (rp_thread() == SCALES * RP_PLAN_WARP && c->s->drew >= 0)
+    if (!DRAWS && rp_thread() == SCALES * RP_PLAN_WARP && c->s->drew >= 0)
         c->self->logp += (double)draw_logp(of, logits[c->s->drew]);
 }
 
@@ -250,7 +252,7 @@ RP_DEVICE void prepare(const rp_cuda_plan &plan, cluster *c, uint32_t l)
         see(c);
 }
 
-template <bool HELD>
+template <bool DRAWS, bool HELD>
 RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c,
                           const held &held, uint32_t l, uint32_t side)
 {
@@ -276,7 +278,7 @@ RP_DEVICE void step_layer(const rp_cuda_chain &a, cluster *c,
         if (i < n)
             tell(&c->x, state_at(plan, !side, l) + unit, now);
     }
-    if (!warp_of())
+    if (DRAWS)
         prepare(plan, c, l);
     await(&c->x, state_at(plan, !side, l), plan.hidden);
 }
@@ -314,7 +316,7 @@ RP_DEVICE void take_note(const rp_cuda_chain &a, cluster *c)
         a.rolled[self->candidate] = now.rolled;
 }
 
-template <bool HELD>
+template <bool DRAWS, bool HELD>
 RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
                         uint32_t side)
 {
@@ -323,20 +325,19 @@ RP_DEVICE bool run_note(const rp_cuda_chain &a, cluster *c, const held &held,
                                               a.plan.layers - 1));
     c->owns = 0;
     do
-        make_field(a, c, side);
+        make_field<DRAWS>(a, c, side);
     while (c->self->rolled.why == RP_DRAWN &&
            c->self->drawing.field != RP_FIELDS);
     rp_sync();
-    if (!warp_of())
+    if (DRAWS)
         take_note(a, c);
+    for (; !DRAWS && c->owns < a.plan.layers; c->owns++)
+        make_own(a, c, c->owns, side);
     rp_sync();
     if (!c->s->goes)
         return false;
-    for (; c->owns < a.plan.layers; c->owns++)
-        if (warp_of())
-            make_own(a, c, c->owns, side);
     for (uint32_t l = 0; l < a.plan.layers; l++)
-        step_layer<HELD>(a, c, held, l, side);
+        step_layer<DRAWS, HELD>(a, c, held, l, side);
     return true;
 }
 
@@ -364,6 +365,30 @@ RP_DEVICE void leave(const rp_cuda_chain &a, const cluster *c, lane *self,
         rp_store_release_system(&a.going[c->self->candidate], goes);
 }
 
+/* The same for all warps but for what they hold: one that draws would have to
+ * put its weights away whenever it does. */
+template <bool DRAWS, bool HELD>
+RP_DEVICE bool run_notes(const rp_cuda_chain &a, cluster *c)
+{
+    const rp_cuda_plan &plan = a.plan;
+    bool goes = true;
+    held held;
+
+    if (HELD) {
+        load_held<RP_PLAN_HELD_INPUT>(held.input, plan.held_input, c->weights,
+                                      plan.input[1]);
+        load_held<RP_PLAN_HELD_MIDDLE>(held.middle, plan.held_middle,
+                                       c->weights, plan.middle);
+    }
+    if (DRAWS)
+        see(c);
+    for (uint32_t n = 0; n < a.notes && goes; n++) {
+        goes = run_note<DRAWS, HELD>(a, c, held, c->side);
+        c->side ^= goes;
+    }
+    return goes;
+}
+
 template <bool HELD> RP_DEVICE void run_chain(const rp_cuda_chain &a)
 {
     const rp_cuda_plan &plan = a.plan;
@@ -372,7 +397,6 @@ template <bool HELD> RP_DEVICE void run_chain(const rp_cuda_chain &a)
     lane *self = (lane *)a.lane + candidate;
     float *state =
         a.state + (size_t)candidate * plan.layers * plan.hidden;
-    held held;
 
     if (self->done)
         return; /* all of the cluster */
@@ -384,29 +408,18 @@ template <bool HELD> RP_DEVICE void run_chain(const rp_cuda_chain &a)
     load_state(plan, &c, state);
     load_biases(a, &c);
     load_weights(plan, c.weights);
-    if (HELD) {
-        load_held<RP_PLAN_HELD_INPUT>(held.input, plan.held_input, c.weights,
-                                      plan.input[1]);
-        load_held<RP_PLAN_HELD_MIDDLE>(held.middle, plan.held_middle,
-                                       c.weights, plan.middle);
-    }
     meet(plan);
-    if (!warp_of())
-        see(&c);
-    uint32_t side = 0;
-    bool goes = true;
-    for (uint32_t n = 0; n < a.notes && goes; n++) {
-        goes = run_note<HELD>(a, &c, held, side);
-        side ^= goes;
-    }
+    const bool goes = warp_of() ? run_notes<false, HELD>(a, &c)
+                                : run_notes<true, false>(a, &c);
     meet(plan); /* nobody leaves while others write to it */
     if (!c.x.rank)
-        leave(a, &c, self, state, side, goes);
+        leave(a, &c, self, state, c.side, goes);
 }
 
 #endif
 
-template <bool HELD> RP_KERNEL chain_kernel(rp_cuda_chain a)
+template <bool HELD>
+RP_KERNEL_OF(RP_PLAN_LANES) chain_kernel(rp_cuda_chain a)
 {
 #if RP_CLUSTERS
     run_chain<HELD>(a);
@@ -448,7 +461,7 @@ static rp_grid grid_of(const rp_cuda_plan *plan, uint32_t candidates)
     rp_grid grid = {};
 
     grid.x = candidates * plan->blocks;
-    grid.threads = RP_PLAN_THREADS;
+    grid.threads = RP_PLAN_LANES;
     grid.shared = plan->shared;
     grid.cluster = plan->form == RP_PLAN_CLUSTER ? plan->blocks : 0;
     grid.together = plan->form == RP_PLAN_GRID;

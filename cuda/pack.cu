@@ -121,6 +121,6 @@ cudaError_t rp_cuda_chain_pack(const struct rp_cuda_chain *chain,
 
     grid.x = chain->plan.blocks;
     grid.y = SPREAD;
-    grid.threads = RP_PLAN_THREADS;
+    grid.threads = RP_PLAN_LANES;
     return rp_launch(pack_kernel, grid, stream, *chain);
 }

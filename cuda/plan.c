@@ -57,7 +57,7 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* What registers hold is the image's beginning; a pair of strips at a time. */
+/* What registers hold is the image's beginning. */
 static void hold(struct rp_cuda_plan *plan)
 {
     const uint32_t cells = plan->middle.cells;
@@ -70,6 +70,8 @@ static void hold(struct rp_cuda_plan *plan)
     if (plan->held_input == inputs)
         plan->held_middle = least(plan->middle.strips, RP_PLAN_HELD_MIDDLE);
     plan->held = (plan->held_input + plan->held_middle) * cells;
+    plan->aside = place(plan, plan->held / RP_PLAN_WARPS * RP_PLAN_CELL);
+    plan->weights = plan->shared;
 }
 
 static void count_fields(struct rp_cuda_plan *plan,

@@ -23,7 +23,7 @@ enum {
     RP_PLAN_FIELDS = 7, /* RP_FIELDS */
     RP_PLAN_WARP = 32,
     RP_PLAN_WARPS = 8, /* of a block: each makes a part of every sum */
-    RP_PLAN_THREADS = RP_PLAN_WARPS * RP_PLAN_WARP,
+    RP_PLAN_LANES = RP_PLAN_WARPS * RP_PLAN_WARP, /* threads */
     RP_PLAN_STRIP = 8,  /* rows */
     RP_PLAN_CELL = 512, /* bytes */
     RP_PLAN_FP32 = 16,  /* columns of a cell */
@@ -33,7 +33,7 @@ enum {
      * two cells of a strip. */
     RP_PLAN_HELD_CELLS = 2,
     RP_PLAN_HELD_INPUT = 12, /* of layer 1's input */
-    RP_PLAN_HELD_MIDDLE = 8
+    RP_PLAN_HELD_MIDDLE = 7
 };
 
 enum rp_plan_form {
@@ -75,6 +75,8 @@ struct rp_cuda_plan {
      * memory, then what is left where it is. */
     uint32_t held, kept, cells;
     uint32_t held_input, held_middle; /* strips */
+    uint32_t aside; /* place of the first warp's share of those held: it draws,
+                       which takes its registers */
     struct rp_plan_slice own[RP_PLAN_LAYERS], input[RP_PLAN_LAYERS];
     struct rp_plan_slice middle; /* of all fields: actives of each */
     struct rp_plan_slice out;    /* of all fields: from out_row[f] on */

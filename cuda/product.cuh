@@ -1,5 +1,5 @@
 /* Products of a block's slices (plan.h) with a vector in its shared memory.
- * Each of the 8 warps takes its share of the columns and makes a part of every
+ * Each of 8 warps takes its share of the columns and makes a part of every
  * sum; whoever needs a sum adds up its 8 parts, a lane each: so all warps have
  * the same to do, however few the rows are. */
 #ifndef RP_CUDA_PRODUCT_CUH
@@ -23,11 +23,11 @@ struct held {
     share middle[RP_PLAN_HELD_MIDDLE][RP_PLAN_HELD_CELLS];
 };
 
-/* A block's cells: in shared memory from `held` to `kept`, elsewhere in the
- * image. */
+/* A block's cells: those held, of which the first warp has its own aside in
+ * shared memory; in shared memory up to `end`; elsewhere as they came. */
 struct image {
-    const share *kept, *all;
-    uint32_t held, end; /* cells; of those kept */
+    const share *aside, *kept, *all;
+    uint32_t held, end; /* cells */
 };
 
 /* Where the parts of sums are, and which warps make them: from `first` on. */
@@ -42,11 +42,13 @@ RP_DEVICE uint32_t lane_of() { return rp_thread() % RP_PLAN_WARP; }
 
 RP_DEVICE const share *cell_at(const image &image, uint32_t cell)
 {
-    const bool kept = cell >= image.held && cell < image.end;
+    const share *at = image.all + (size_t)cell * RP_PLAN_WARP;
 
-    return (kept ? image.kept + (size_t)(cell - image.held) * RP_PLAN_WARP
-                 : image.all + (size_t)cell * RP_PLAN_WARP) +
-           lane_of();
+    if (cell < image.held)
+        at = image.aside + (size_t)(cell / RP_PLAN_WARPS) * RP_PLAN_WARP;
+    else if (cell < image.end)
+        at = image.kept + (size_t)(cell - image.held) * RP_PLAN_WARP;
+    return at + lane_of();
 }
 
 /* The 8 parts of a sum, each by one lane of a group: the sum, in all. */
@@ -177,18 +179,20 @@ RP_DEVICE void multiply_held(const share (*held)[RP_PLAN_HELD_CELLS],
                              uint32_t count, const float *x,
                              const parts &sums)
 {
-    float sum[STRIPS / 2][4] = {};
+    constexpr uint32_t PAIRS = (STRIPS + 1) / 2;
+    float sum[PAIRS][4] = {};
 
 #pragma unroll
     for (uint32_t i = 0; i < RP_PLAN_HELD_CELLS; i++) {
         uint32_t b[4];
         spread(x + (warp_of() + i * RP_PLAN_WARPS) * RP_PLAN_BF16, b);
 #pragma unroll
-        for (uint32_t p = 0; p < STRIPS / 2; p++)
-            add_cells(sum[p], held[2 * p][i], held[2 * p + 1][i], b);
+        for (uint32_t p = 0; p < PAIRS; p++)
+            add_cells(sum[p], held[2 * p][i],
+                      2 * p + 1 < STRIPS ? held[2 * p + 1][i] : share(), b);
     }
 #pragma unroll
-    for (uint32_t p = 0; p < STRIPS / 2; p++)
+    for (uint32_t p = 0; p < PAIRS; p++)
         put_pair(sums, 2 * p, count, sum[p]);
 }
 

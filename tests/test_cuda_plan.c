@@ -57,6 +57,7 @@ static void check_places(const struct rp_cuda_plan *plan)
          (L * 4 * plan->units + plan->middle.rows + plan->out.rows) * 4, 6);
     mark(plan, plan->scratch, SCRATCH, 7);
     mark(plan, plan->weights, (uint64_t)plan->kept * RP_PLAN_CELL, 8);
+    mark(plan, plan->aside, plan->held / RP_PLAN_WARPS * RP_PLAN_CELL, 9);
     CHECK(plan->stride >= H && plan->stride % columns == 0);
     CHECK(plan->middle_at >= 2 * L * plan->stride);
     CHECK(plan->logits_at >= plan->middle_at + plan->fields * E);
@@ -205,7 +206,7 @@ static void test_known(void)
     CHECK(!is_whole(1, cluster, RP_PLAN_FP32, 16, &plan));
     CHECK(!is_whole(1, cluster, RP_PLAN_BF16, 8, &plan));
     CHECK(!is_whole(1, cluster, RP_PLAN_BF16, 16, &plan)); /* but for that */
-    CHECK((plan.held + plan.kept) * 100 >= plan.cells * 97);
+    CHECK((plan.held + plan.kept) * 100 >= plan.cells * 92);
     CHECK_INT(plan.held_input, 12);
     CHECK_INT(plan.held_middle, 7);
     CHECK(is_whole(1, grid, RP_PLAN_FP32, 128, &plan));
