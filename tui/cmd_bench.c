@@ -37,6 +37,16 @@ struct wish {
             RP_OPTION_TEXT, AT(engine)                                         \
     }
 
+#define SPLIT_OPTION                                                           \
+    {                                                                          \
+        "split", "NAME", "train, valid or test (test)", RP_OPTION_WORD,        \
+            AT(split), 0, 0, "train|valid|test"                                \
+    }
+#define SEED_OPTION(help)                                                      \
+    {                                                                          \
+        "seed", "N", help, RP_OPTION_COUNT, AT(seed), 0, 4294967295.0          \
+    }
+
 static const struct rp_option engine_options[] = {
     MODEL_OPTIONS,
     {"seconds", "S", "time for each row (0.5)", RP_OPTION_REAL, AT(seconds),
@@ -95,13 +105,12 @@ static const struct rp_cli latency_cli = {
 
 static const struct rp_option phrases_options[] = {
     MODEL_OPTIONS,
-    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
-     0, 0, "train|valid|test"},
+    SPLIT_OPTION,
     {"count", "N", "phrases of each kind (100)", RP_OPTION_COUNT, AT(count), 1,
      100000},
     {"sigma", "MS", "how unevenly they are played (20)", RP_OPTION_REAL,
      AT(sigma), 0.001, 200},
-    {"seed", "N", "draws them (1)", RP_OPTION_COUNT, AT(seed), 0, 4294967295.0},
+    SEED_OPTION("draws them (1)"),
     {"each", NULL, "print every phrase that went wrong", RP_OPTION_FLAG,
      AT(each)},
     RP_OPTION_END,
@@ -124,8 +133,7 @@ static const struct rp_option answers_options[] = {
          1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P | 1 << RP_SET_TOP_K |
          1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
          1 << RP_SET_CANDIDATES | 1 << RP_SET_SEED},
-    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
-     0, 0, "train|valid|test"},
+    SPLIT_OPTION,
     {"count", "N", "calls (100)", RP_OPTION_COUNT, AT(count), 1, 100000},
     {"out", "DIR", "write calls and answers there, as .mid", RP_OPTION_TEXT,
      AT(out)},
@@ -148,8 +156,7 @@ static const struct rp_option candidates_options[] = {
      1 << RP_SET_LENGTH | 1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P |
          1 << RP_SET_TOP_K | 1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
          1 << RP_SET_SEED},
-    {"split", "NAME", "train, valid or test (test)", RP_OPTION_WORD, AT(split),
-     0, 0, "train|valid|test"},
+    SPLIT_OPTION,
     {"count", "N", "calls (200)", RP_OPTION_COUNT, AT(count), 1, 100000},
     {"of", "N,...", "chosen among so many (1,16,256)", RP_OPTION_TEXT,
      AT(most)},
@@ -169,8 +176,7 @@ static const struct rp_cli candidates_cli = {
 static const struct rp_option sync_options[] = {
     {"seconds", "S", "virtual time for each row (600)", RP_OPTION_REAL,
      AT(seconds), 8, 86400},
-    {"seed", "N", "draws the jitter (1)", RP_OPTION_COUNT, AT(seed), 0,
-     4294967295.0},
+    SEED_OPTION("draws the jitter (1)"),
     RP_OPTION_END,
 };
 static const struct rp_cli sync_cli = {
