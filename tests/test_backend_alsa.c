@@ -515,6 +515,43 @@ static void test_ports(void)
     CHECK_INT(fake_alsa.open, 0);
 }
 
+static void tick(uint64_t at, uint8_t sender)
+{
+    snd_seq_event_t event = {.type = SND_SEQ_EVENT_CLOCK};
+
+    event.source.client = sender;
+    fake_alsa_event(at, &event);
+}
+
+/* Two clocks at once: the sequencer says whose is whose. */
+static void test_clocks(void)
+{
+    struct rp_session *session;
+    struct rp_clock clock;
+    rp_frame frame;
+
+    fake_alsa_boot();
+    session = alsa_session(NULL, NULL);
+    alsa_knobs.sync = RP_SYNC_MIDI;
+    pass(PERIOD);
+    for (int i = 0; i < 100; i++) { /* of 20 ms: 125 BPM; the other's 13 ms */
+        uint64_t now = fake_time_now();
+
+        tick(now + 1000, 20);
+        if (i > 24) {
+            tick(now + 2000 + i % 7 * 1000000, 24);
+            tick(now + 15000000, 24);
+        }
+        pass(20000000);
+    }
+    rp_session_now(session, &clock, &frame);
+    CHECK_NEAR(clock.mbpm, 125000, 1000);
+    rp_session_poll(session);
+    CHECK(strstr(logged, "two MIDI clocks come in; the first is followed"));
+    finish(session);
+    alsa_knobs.sync = RP_SYNC_INTERNAL;
+}
+
 int main(void)
 {
     rp_log_to(listen, NULL);
@@ -526,6 +563,7 @@ int main(void)
     test_losses();
     test_narrow();
     test_tempo();
+    test_clocks();
     test_connections();
     test_plugging();
     test_namesakes();
