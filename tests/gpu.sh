@@ -146,7 +146,7 @@ part_engine() {
 }
 
 part_bench() {
-    if step bench 150 "$riposte" bench engine --engine cuda --seconds 1; then
+    if step bench 150 "$riposte" bench engine --engine cuda --seconds 0.7; then
         sed -n '/^kept/,$p' "$output" >"$work/paths"
         sed '/^kept/,$d; /^riposte: /d' "$output" | tee -a "$summary"
     elif grep -q '^riposte: bench: ' "$output"; then
