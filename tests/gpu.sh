@@ -124,7 +124,7 @@ part_build() {
             -Dfluidsynth=disabled -Dosc=disabled || return
     fi
     # shellcheck disable=SC2086 # a list
-    step ninja 240 ninja -j "$(nproc)" -C "$build" $targets || return
+    step ninja 240 ninja -k 0 -j "$(nproc)" -C "$build" $targets || return
     dump=$(find_tool cuobjdump) &&
         step registers 30 "$dump" --dump-resource-usage \
             "$build/cuda/riposte-cuda.so"
@@ -158,7 +158,7 @@ part_bench() {
             sed '/^riposte: /d' "$output" >>"$work/paths"
         done
     fi
-    step notes 60 "$riposte" generate --engine cpu --count 24 --bars 64 \
+    step notes 60 "$riposte" generate --engine cpu --count 16 --bars 48 \
         --seed 3 --out "$work/notes"
     for engine in cuda cpu; do
         of=1,16,256,1024,4096

@@ -51,8 +51,8 @@ X
 # What it builds: a command that prints what bench prints, and tests that
 # pass, or do not where $BREAK names them.
 fake "$bin/ninja" <<'X'
-build=$4
-shift 4
+build=$6
+shift 6
 for target; do
     mkdir -p "$build/$(dirname "$target")"
     cp "$0.built" "$build/$target"
