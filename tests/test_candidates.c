@@ -18,7 +18,8 @@ static void begin(void)
     turn.steer.end = BAR;
     turn.dynamics.bar = BAR;
     turn.dynamics.beat = 24;
-    wish = (struct rp_wish){ .key = 0, .clear = true, .expected = 2 };
+    wish = (struct rp_wish){ .key = 0, .clear = true, .likely = { 1.0f },
+                             .expected = 2 };
 }
 
 static float judge(const struct rp_note *note, uint32_t count)
@@ -73,6 +74,50 @@ static void test_judge(void)
     turn.dynamics.beat = 36; /* six eighths are two beats */
     weak[1].duration = 36;
     CHECK(judge(weak, 2) == 0.0f);
+}
+
+/* Where the key is in doubt, what closes in both is best; that of the likelier
+ * one is home before anything else. */
+static void test_doubt(void)
+{
+    struct rp_note note[] = { { 0, 24, 62, 80 }, { 48, 48, 60, 80 } };
+    struct rp_note tune[] = { { 0, 24, 60, 80 }, { 24, 24, 64, 80 },
+                              { 48, 24, 65, 80 }, { 72, 24, 67, 80 },
+                              { 96, 48, 60, 80 } };
+    float likely[RP_KEYS], on[12], sum = 0.0f;
+    int most = 0;
+
+    begin();
+    wish.clear = false;
+    wish.likely[0] = 0.6f; /* C major, */
+    wish.likely[5] = 0.3f; /* F major */
+    wish.likely[2] = 0.1f; /* or D */
+    for (uint8_t i = 0; i < 12; i++) {
+        note[1].pitch = (uint8_t)(60 + i);
+        on[i] = judge(note, 2);
+    }
+    CHECK(on[0] > 0.0f && on[0] < on[4] && on[0] < on[7]);
+    CHECK(on[7] < on[5] && on[4] < on[5]); /* F is not of C's triad, */
+    CHECK(on[5] < on[2] && on[2] < on[1]); /* but nearer than others */
+    wish.key = 5;
+    wish.likely[5] = 0.7f;
+    wish.likely[0] = 0.3f;
+    note[1].pitch = 65;
+    on[5] = judge(note, 2);
+    note[1].pitch = 60;
+    CHECK(on[5] < judge(note, 2));
+
+    rp_key_likely(tune, 5, likely);
+    for (int i = 0; i < RP_KEYS; i++) {
+        CHECK(likely[i] >= 0.0f);
+        sum += likely[i];
+        most = likely[i] > likely[most] ? i : most;
+    }
+    CHECK(sum > 0.9999f && sum < 1.0001f);
+    CHECK_INT(most, rp_key_find(tune, 5));
+    CHECK(likely[most] > 0.5f);
+    rp_key_likely(tune, 0, likely); /* nothing heard */
+    CHECK(likely[0] == likely[23]);
 }
 
 static void test_chords(void)
@@ -306,6 +351,7 @@ static void test_loops_out(void)
 int main(void)
 {
     test_judge();
+    test_doubt();
     test_chords();
     test_echo();
     test_loops();

@@ -195,27 +195,27 @@ static bool has_left(int key, const struct rp_note *note, uint32_t count)
 
 /* That of the last notes, but where the call has left it that of the call; -1
  * where there is none, or too little was heard to tell. */
-static int find_key(const struct rp_memory *memory, const struct rp_wish *wish,
-                    bool *clear)
+static void find_key(const struct rp_memory *memory, struct rp_wish *wish)
 {
-    int key;
-
     const char *role = rp_card_get(&memory->model->card, "role");
-    struct rp_note heard[HEARD];
+    struct rp_note last[HEARD];
+    const struct rp_note *heard = last;
     uint64_t kept = memory->notes < HEARD ? memory->notes : HEARD;
     uint32_t count = 0;
 
+    wish->clear = false;
+    wish->key = -1;
     if (kept < SHORT || (role && !strcmp(role, "drums")))
-        return -1;
+        return;
     for (uint64_t i = memory->notes - kept; i < memory->notes; i++)
-        heard[count++] = memory->note[i % RP_MEMORY_NOTES];
-    key = rp_key_find(heard, count);
-    *clear = rp_key_is_clear(heard, count);
-    if (has_left(key, wish->call, wish->notes)) {
-        key = rp_key_find(wish->call, wish->notes);
-        *clear = rp_key_is_clear(wish->call, wish->notes);
+        last[count++] = memory->note[i % RP_MEMORY_NOTES];
+    if (has_left(rp_key_find(heard, count), wish->call, wish->notes)) {
+        heard = wish->call;
+        count = wish->notes;
     }
-    return key;
+    wish->key = rp_key_find(heard, count);
+    wish->clear = rp_key_is_clear(heard, count);
+    rp_key_likely(heard, count, wish->likely);
 }
 
 static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
@@ -233,8 +233,7 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
-    wish->clear = false;
-    wish->key = find_key(&p->memory, wish, &wish->clear);
+    find_key(&p->memory, wish);
 }
 
 rp_status rp_brief_question(const struct rp_performer *p, uint32_t number,

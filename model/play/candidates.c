@@ -2,11 +2,9 @@
 
 #include <stdlib.h>
 
-#include "model/play/key.h"
-
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
-#define NOT_TONIC 3.0f /* of it, but leaves open what should be closed */
+#define OPEN 3.0f     /* it leaves open what should be closed */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
 #define UNFILLED 1.0f /* more than a beat is left after it */
@@ -154,9 +152,9 @@ static float past(float value, float near)
 
 /* A call that does not close on the tonic asks for an answer that does; one
  * that does may be answered on the third, but the fifth asks again. */
-static bool is_open(const struct rp_wish *wish, uint8_t last)
+static bool is_open(const struct rp_wish *wish, int key, uint8_t last)
 {
-    int tonic = wish->key % 12;
+    int tonic = key % 12;
 
     if (last % 12 == tonic)
         return false;
@@ -174,20 +172,29 @@ static int32_t strong_ticks(const struct rp_dynamics *grid)
                                                                   : half;
 }
 
+/* At home in the likeliest key it is to be; how open it leaves things, counts
+ * in every key by how likely that is the one: where there is doubt, what closes
+ * in the one and not wrongly in the other. */
+static float judge_last(const struct rp_wish *wish, uint8_t last)
+{
+    float open = 0.0f;
+
+    if (wish->key < 0)
+        return 0.0f;
+    for (int key = 0; key < RP_KEYS; key++)
+        if (!rp_key_home(key, last) || is_open(wish, key, last))
+            open += wish->likely[key];
+    return OPEN * open + (rp_key_home(wish->key, last) ? 0.0f : AWAY);
+}
+
 static float judge_cadence(const struct rp_wish *wish,
                            const struct rp_turn *turn,
                            const struct rp_note *note, uint32_t count)
 {
     const struct rp_dynamics *grid = &turn->dynamics;
     const struct rp_note *last = &note[count - 1];
-    float points = 0.0f;
+    float points = judge_last(wish, last->pitch);
 
-    if (wish->key >= 0) {
-        if (!rp_key_home(wish->key, last->pitch))
-            points += AWAY;
-        else if (wish->clear && is_open(wish, last->pitch))
-            points += NOT_TONIC;
-    }
     if (grid->beat > 0 && last->duration < grid->beat)
         points += BRIEF;
     if (grid->bar > 0 && (last->onset - grid->line) % strong_ticks(grid))

@@ -2,13 +2,14 @@
  * wrong, so of the usual ones, as likely as most of their kind, the one is
  * played that closes best, keeps to key and chords, and brings back as much of
  * the call as it is wished to. What is good enough is no better for being more
- * so, and of equals the one most like the first is taken, a draw like any
- * other, in how many notes it has, how long it lasts and how chromatic it is: so
- * more candidates mean fewer faults, not all the same answer, nor sparser ones,
+ * so. In how many notes it has, how long it lasts and how chromatic it is, it
+ * is as much like the first one as can be, a draw like any other: so more
+ * candidates mean fewer faults, not all the same answer, nor sparser ones,
  * shorter or plainer. */
 #ifndef RP_CANDIDATES_H
 #define RP_CANDIDATES_H
 
+#include "model/play/key.h"
 #include "model/play/rollout.h"
 
 enum { RP_WISH_NOTES = 64 };
@@ -25,6 +26,7 @@ struct rp_likeness {
 struct rp_wish {
     int key;           /* key.h; -1: none to keep to */
     bool clear;        /* there is no doubt of it */
+    float likely[RP_KEYS]; /* that it is this one, or another */
     uint32_t expected; /* notes an answer should have, about; 0: any */
     struct rp_likeness like;
     float echo;        /* 0..1: how much of the call is to return: */

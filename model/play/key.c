@@ -2,8 +2,11 @@
 
 #include <math.h>
 
+#include "model/net/kernels.h"
+
 #define LONGEST 4.0 /* means: a longer note says no more */
 #define CLEAR 1.5   /* nats between the best key and the next */
+enum { ROOM = (RP_KEYS + 15) / 16 * 16 }; /* as kernels want it */
 
 /* ln P of each degree of the scale, C being the tonic, counted in 1,450 songs,
  * hymn tunes and lead sheets that end on their tonic: any note, by its length;
@@ -44,38 +47,62 @@ static void weigh(const struct rp_note *note, uint32_t count,
     }
 }
 
+/* ln P of the notes in every key, up to what all have in common. */
+static void weigh_keys(const struct rp_note *note, uint32_t count,
+                       double nats[RP_KEYS])
+{
+    double weight[12] = { 0 };
+
+    weigh(note, count, weight);
+    for (int key = 0; key < RP_KEYS; key++) {
+        int m = key / 12, up = 12 - key % 12;
+        nats[key] = mode[m] + first[m][(note[0].pitch + up) % 12] +
+                    last[m][(note[count - 1].pitch + up) % 12];
+        for (int i = 0; i < 12; i++)
+            nats[key] += weight[i] * any[m][(i + up) % 12];
+    }
+}
+
 /* The likeliest key; *lead is how much likelier it is than any with another
  * tonic, in nats. */
 static int find(const struct rp_note *note, uint32_t count, double *lead)
 {
-    double weight[12] = { 0 }, best = 0.0, second = 0.0, sum;
+    double nats[RP_KEYS], best = 0.0, second = 0.0;
     int key = 0;
 
-    weigh(note, count, weight);
+    weigh_keys(note, count, nats);
     for (int tonic = 0; tonic < 12; tonic++) {
-        double likely = 0.0;
-        int better = 0;
-        for (int m = 0; m < 2; m++) {
-            int up = 12 - tonic;
-            sum = mode[m] + first[m][(note[0].pitch + up) % 12] +
-                  last[m][(note[count - 1].pitch + up) % 12];
-            for (int i = 0; i < 12; i++)
-                sum += weight[i] * any[m][(i + up) % 12];
-            if (!m || sum > likely) {
-                likely = sum;
-                better = m;
-            }
-        }
+        int better = nats[12 + tonic] > nats[tonic] ? 12 + tonic : tonic;
+        double likely = nats[better];
         if (!tonic || likely > best) {
             second = tonic ? best : -INFINITY;
             best = likely;
-            key = 12 * better + tonic;
+            key = better;
         } else if (likely > second) {
             second = likely;
         }
     }
     *lead = best - second;
     return key;
+}
+
+void rp_key_likely(const struct rp_note *note, uint32_t count,
+                   float likely[RP_KEYS])
+{
+    double nats[RP_KEYS] = { 0 }, best = 0.0;
+    float x[ROOM] = { 0 }, sum = 0.0f;
+
+    if (count)
+        weigh_keys(note, count, nats);
+    for (int i = 0; i < RP_KEYS; i++)
+        best = !i || nats[i] > best ? nats[i] : best;
+    for (int i = 0; i < RP_KEYS; i++)
+        x[i] = (float)(nats[i] - best);
+    rp_kernels()->exp(RP_KEYS, x, 0.0f, x);
+    for (int i = 0; i < RP_KEYS; i++)
+        sum += x[i];
+    for (int i = 0; i < RP_KEYS; i++)
+        likely[i] = x[i] / sum;
 }
 
 int rp_key_find(const struct rp_note *note, uint32_t count)

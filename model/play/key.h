@@ -9,6 +9,10 @@
  * songs it finds the tonic in one call half of the time, in 64 notes three
  * quarters (the profiles of Krumhansl and Kessler, 1982: 35 and 49 %). */
 int rp_key_find(const struct rp_note *note, uint32_t count);
+/* How likely each of them is; they sum to 1. */
+enum { RP_KEYS = 24 };
+void rp_key_likely(const struct rp_note *note, uint32_t count,
+                   float likely[RP_KEYS]);
 /* Whether no other tonic is nearly as likely. */
 bool rp_key_is_clear(const struct rp_note *note, uint32_t count);
 /* Minor counts both sixths and both sevenths. */
