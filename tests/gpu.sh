@@ -124,7 +124,8 @@ part_build() {
             -Dfluidsynth=disabled -Dosc=disabled || return
     fi
     # shellcheck disable=SC2086 # a list
-    step ninja 240 ninja -k 0 -j "$(nproc)" -C "$build" $targets || return
+    step ninja 240 ninja -k 0 -j "$(nproc)" -C "$build" $targets ||
+        return
     dump=$(find_tool cuobjdump) &&
         step registers 30 "$dump" --dump-resource-usage \
             "$build/cuda/riposte-cuda.so"

@@ -102,7 +102,8 @@ check "the card, before" has "before: Fake H200, 580.1, 1980 MHz"
 check "the card, after" has "after: Fake H200"
 check "ratio to PyTorch" has "1.6 times PyTorch"
 check "the table" has "one note: a table"
-check "last, the paths" is "$(tail -n 2 "$work/out/SUMMARY.txt" | tr '\n' '|')" \
+check "last, the paths" is \
+    "$(tail -n 2 "$work/out/SUMMARY.txt" | tr '\n' '|')" \
     "kept, by the median of microseconds:|live 2 x 512: graph 9.1, plain 30.2|"
 check "as many files as come back" is "$(find "$work/out" -type f | wc -l)" 7
 check "each in full" grep -q "ran test_cuda_train --device" \
