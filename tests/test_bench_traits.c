@@ -76,9 +76,27 @@ static void test_worse(void)
                                 1) == 0.0);
 }
 
+static void test_more(void)
+{
+    static const double a[] = { 0.0, 0.1, 0.2, 0.3, 0.0, 0.1, 0.2, 0.3 };
+    double b[8], c[8];
+
+    for (int i = 0; i < 8; i++) {
+        b[i] = a[i] + (i % 2 ? 0.1 : 0.2);
+        c[i] = a[i] + (i % 2 ? 0.1 : -0.1);
+    }
+    /* 0.15 more, each 0.05 off that: 0.15 / (0.05 sqrt(8/7) / sqrt 8). */
+    CHECK(fabs(rp_bench_traits_more(a, b, 8) - 3.0 * sqrt(7.0)) < 1e-9);
+    CHECK(fabs(rp_bench_traits_more(b, a, 8) + 3.0 * sqrt(7.0)) < 1e-9);
+    CHECK(fabs(rp_bench_traits_more(a, c, 8)) < 1e-9);
+    CHECK(rp_bench_traits_more(a, a, 8) == 0.0);
+    CHECK(rp_bench_traits_more(a, b, 0) == 0.0);
+}
+
 int main(void)
 {
     test_distance();
     test_worse();
+    test_more();
     return TEST_END();
 }

@@ -28,6 +28,7 @@ struct row {
     struct rp_bench_choice *choice;
     struct rp_bench_traits traits;
     struct rp_bench_traits *each; /* of every call */
+    double *same;                 /* the same: notes that its answers share */
 };
 
 /* The answers of one row to one call. */
@@ -238,9 +239,11 @@ static void compare_turns(struct bench *bench)
         struct row *row = i < RP_BENCH_CHOICES
                               ? &bench->count[i]
                               : &bench->echo[i - RP_BENCH_CHOICES];
-        if (row->choice)
-            row->choice->same += shared(&bench->turn[i][0],
-                                        &bench->turn[i][1]);
+        if (!row->choice)
+            continue;
+        row->same[bench->result->foreseen] =
+            shared(&bench->turn[i][0], &bench->turn[i][1]);
+        row->choice->same += row->same[bench->result->foreseen];
     }
 }
 
@@ -308,6 +311,8 @@ static void finish(struct bench *bench, struct row *row)
     choice->foreign /= answers;
     choice->logp /= answers;
     choice->same /= calls;
+    choice->same_more = rp_bench_traits_more(bench->count[0].same, row->same,
+                                             bench->result->foreseen);
 }
 
 static void finish_all(struct bench *bench)
@@ -324,6 +329,7 @@ static void finish_all(struct bench *bench)
         finish(bench, &bench->echo[i]);
     finish(bench, &bench->written);
     memset(result->written.worse, 0, sizeof result->written.worse);
+    result->written.same_more = 0.0;
     for (int t = 0; t < RP_TRAITS; t++)
         result->written.distance[t] = rp_bench_traits_distance(
             &bench->half[0].traits, &bench->half[1].traits,
@@ -347,7 +353,8 @@ static bool begin_rows(struct bench *bench)
 
     for (uint32_t i = 0; (row = row_at(bench, i)); i++) {
         row->each = calloc(bench->options->count, sizeof *row->each);
-        if (!row->each)
+        row->same = calloc(bench->options->count, sizeof *row->same);
+        if (!row->each || !row->same)
             return false;
     }
     return true;
@@ -406,8 +413,10 @@ static void end(struct bench *bench)
     if (bench->engine)
         bench->engine->ops->destroy(bench->engine);
     rp_rollout_room_destroy(bench->room);
-    for (uint32_t i = 0; row_at(bench, i); i++)
+    for (uint32_t i = 0; row_at(bench, i); i++) {
         free(row_at(bench, i)->each);
+        free(row_at(bench, i)->same);
+    }
     free(bench->question.state);
     free(bench->order);
     free(bench->set.note);
@@ -479,9 +488,10 @@ static void print_row(FILE *out, const char *name, const char *of,
     for (int t = 0; t < RP_TRAITS; t++)
         fprintf(out, " %8.4f%s", c->distance[t],
                 c->worse[t] > WORSE ? "*" : " ");
-    fprintf(out, " %6.3f %6.1f %% %5.1f %% %6.1f %% %6.1f %% %6u %7.3f",
+    fprintf(out, " %6.3f %6.1f %% %5.1f %% %6.1f %% %6.1f %%%s %5u %7.3f",
             c->echo, 100.0 * c->tonic, 100.0 * c->home, 100.0 * c->foreign,
-            100.0 * c->same, c->loops, c->logp);
+            100.0 * c->same, c->same_more > WORSE ? "*" : " ", c->loops,
+            c->logp);
     if (c->seconds > 0)
         fprintf(out, " %9.3f", 1e3 * c->seconds);
     putc('\n', out);
@@ -515,6 +525,7 @@ void rp_bench_candidates_print(
         snprintf(of, sizeof of, "%.2f", (double)result->by_echo[i].wished);
         print_row(out, "echo", of, &result->by_echo[i]);
     }
-    fprintf(out, "* farther than with the fewest, by more than %d standard "
-                 "errors over the calls\n", WORSE);
+    fprintf(out,
+            "* farther, or more of the same, than with the fewest, by more than "
+            "%d standard\n  errors over the calls\n", WORSE);
 }

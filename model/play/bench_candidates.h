@@ -50,6 +50,7 @@ struct rp_bench_choice {
     double echo, tonic, home, foreign; /* means, 0..1 */
     double same; /* share of notes that the other answer to the same call has
                     in the same figures of four */
+    double same_more; /* than of the fewest candidates, in standard errors */
     double logp; /* of a class */
     double seconds; /* thinking of one set and choosing in it; mean over the
                        first calls, by_count alone */

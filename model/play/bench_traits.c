@@ -123,3 +123,16 @@ double rp_bench_traits_worse(const struct rp_bench_traits *written,
     deviation = squares / RESAMPLES - sum / RESAMPLES * (sum / RESAMPLES);
     return deviation > 0.0 ? all / sqrt(deviation) : 0.0;
 }
+
+double rp_bench_traits_more(const double *a, const double *b, uint32_t count)
+{
+    double sum = 0.0, squares = 0.0, mean, variance;
+
+    for (uint32_t i = 0; i < count; i++)
+        sum += b[i] - a[i];
+    mean = count ? sum / count : 0.0;
+    for (uint32_t i = 0; i < count; i++)
+        squares += (b[i] - a[i] - mean) * (b[i] - a[i] - mean);
+    variance = count > 1 ? squares / (count - 1) / count : 0.0;
+    return variance > 0.0 ? mean / sqrt(variance) : 0.0;
+}

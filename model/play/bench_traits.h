@@ -30,5 +30,8 @@ double rp_bench_traits_worse(const struct rp_bench_traits *written,
                              const struct rp_bench_traits *a,
                              const struct rp_bench_traits *b, uint32_t count,
                              enum rp_bench_trait trait, uint32_t seed);
+/* How much more `b` is than `a` in the mean of the same `count` calls, in
+ * standard errors; 0 where they do not differ at all. */
+double rp_bench_traits_more(const double *a, const double *b, uint32_t count);
 
 #endif
