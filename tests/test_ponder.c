@@ -177,13 +177,17 @@ static uint32_t thought_short(const struct rp_stage *stage)
     return view.thought_short;
 }
 
-/* In a thread or in lock-step: the same answers. */
-static void test_lock_step(void)
+/* In a thread or in lock-step, in either mode: the same answers. */
+static void test_lock_step(enum rp_mode mode)
 {
     struct rp_stage here, apart;
 
     begin(&here, false, 16);
     begin(&apart, true, 16);
+    atomic_store(&here.knobs.mode, mode);
+    atomic_store(&apart.knobs.mode, mode);
+    atomic_store(&here.knobs.trade, 2);
+    atomic_store(&apart.knobs.trade, 2);
     play(&here, false);
     play(&apart, true);
     CHECK(here.planned > 20);
@@ -387,7 +391,8 @@ int main(void)
 {
     model = random_model(7, 48);
     test_apart();
-    test_lock_step();
+    test_lock_step(RP_MODE_ANSWER);
+    test_lock_step(RP_MODE_TRADE);
     test_short();
     test_one();
     test_to_the_line();

@@ -526,6 +526,6 @@ void rp_bench_candidates_print(
         print_row(out, "echo", of, &result->by_echo[i]);
     }
     fprintf(out,
-            "* farther, or more of the same, than with the fewest, by more than "
-            "%d standard\n  errors over the calls\n", WORSE);
+            "* farther, or more of the same, than with the fewest, by more "
+            "than %d standard\n  errors over the calls\n", WORSE);
 }
