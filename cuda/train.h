@@ -11,9 +11,10 @@ enum {
     RP_CUDA_SLOTS = 2,   /* batches that are put and have no result */
     RP_CUDA_ALIGN = 8,   /* columns of a matrix, for tensor cores; */
     RP_CUDA_START = 64,  /* floats, where one begins; */
-    RP_CUDA_ROWS = 64,   /* and rows of a list of targets */
+    RP_CUDA_ROWS = 64,   /* rows of a list of targets, */
+    RP_CUDA_TIMES = 8,   /* and times of a batch, that make a whole */
     RP_CUDA_PLANS = 128, /* products whose way is remembered */
-    RP_CUDA_GRAPHS = 16  /* steps that are */
+    RP_CUDA_GRAPHS = 64  /* steps that are */
 };
 
 _Static_assert((int)RP_CUDA_DEPTH == (int)RP_LAYERS_MAX,

@@ -161,16 +161,19 @@ static uint32_t put_targets(struct rp_cuda_batch *batch,
     return used;
 }
 
-/* Targets of a list that has P: one of a few sizes, an eighth more at most,
- * so that a few products and graphs do. */
+/* Targets of a list that has P: one of a few sizes, an eighth of all rows more
+ * at most, so that a few products and graphs do. */
 static uint32_t filled(const struct rp_cuda_batch *batch, uint32_t P)
 {
     const size_t rows = (size_t)batch->T * batch->B;
-    size_t step = RP_CUDA_ROWS, most = rp_cuda_round(rows, RP_CUDA_ROWS), all;
+    const size_t most = rp_cuda_round(rows, RP_CUDA_ROWS);
+    size_t all = RP_CUDA_ROWS;
 
-    while (step * 8 < P)
-        step *= 2;
-    all = rp_cuda_round(P, step);
+    if (!P)
+        return 0;
+    while (all < P && all * 8 < most)
+        all *= 2;
+    all = rp_cuda_round(P, all);
     return (uint32_t)(all < most ? all : most);
 }
 
@@ -260,6 +263,14 @@ static void put_start(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
         }
 }
 
+/* One of a few lengths: what is past the end counts nothing. */
+static uint32_t longer(const struct rp_cuda_train *t, uint32_t T)
+{
+    const uint32_t all = (uint32_t)rp_cuda_round(T, RP_CUDA_TIMES);
+
+    return all < t->options.T ? all : t->options.T;
+}
+
 static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
                          const struct rp_learner_part *part, uint32_t parts)
 {
@@ -275,8 +286,10 @@ static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_batch *batch,
             batch->weight += (double)from->weight[row];
     }
     if (batch->T && batch->B && batch->T <= t->options.T &&
-        batch->B <= t->options.B)
+        batch->B <= t->options.B) {
+        batch->T = batch->T > 1 ? longer(t, batch->T) : 1;
         return RP_OK;
+    }
     rp_log(RP_ERROR, "cuda", "a batch of %u x %u, expected up to %u x %u",
            batch->T, batch->B, t->options.T, t->options.B);
     return RP_EARG;

@@ -142,6 +142,19 @@ static void test_resume(void)
     }
 }
 
+/* Steps as graphs, over batches of several lengths: the same bytes. */
+static void test_graphs(void)
+{
+    struct rp_train_options options = tiny("graphs", "cuda");
+    char whole[300];
+
+    setenv("RIPOSTE_CUDA_TRAIN", "graph", 1);
+    CHECK(run(&options).steps > 4);
+    unsetenv("RIPOSTE_CUDA_TRAIN");
+    snprintf(whole, sizeof whole, "%s/cuda", folder);
+    check_same_runs(options.out, whole);
+}
+
 /* What can train is taken. */
 static void test_auto(void)
 {
@@ -188,6 +201,7 @@ int main(void)
     CHECK_INT(rp_engine_find("cuda", &ops), RP_OK);
     test_same_run();
     test_resume();
+    test_graphs();
     test_auto();
     test_lost();
     songs_remove(folder);
