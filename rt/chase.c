@@ -31,7 +31,7 @@ static const double WIDE = 20.0, LEAST_LIKELY = 45.0;
  * none of them. */
 enum cause { NOTHING, DRIFT, TEMPO, SHIFT, EXTRA, CAUSES };
 static const double prices[CAUSES] = {
-    [DRIFT] = 14.0, [TEMPO] = 21.0, [SHIFT] = 26.0, [EXTRA] = 24.0};
+    [DRIFT] = 14.0, [TEMPO] = 21.0, [SHIFT] = 26.0, [EXTRA] = 27.0};
 /* A tick lost in the same gap as another. */
 static const double ONE_MORE = 6.0;
 
