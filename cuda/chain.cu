@@ -28,22 +28,32 @@ RP_DEVICE void add_rows(const float *table, uint32_t ld,
                         const rp_indices *sparse, uint32_t n, columns at,
                         const parts &sums)
 {
-    constexpr uint32_t AT_ONCE = 4;
+    constexpr uint32_t COLUMNS = 4, ROWS = 4; /* at once: the way is long */
+    const uint32_t count = sparse->count;
 
-    for (uint32_t i = lane_of(); i < n; i += AT_ONCE * RP_PLAN_WARP) {
-        float sum[AT_ONCE] = {};
-#pragma unroll 2
-        for (uint32_t k = warp_of(); k < sparse->count; k += RP_PLAN_WARPS) {
-            const float *row = table + (size_t)sparse->at[k] * ld;
+    for (uint32_t i = lane_of(); i < n; i += COLUMNS * RP_PLAN_WARP) {
+        float sum[COLUMNS] = {};
+        for (uint32_t k = warp_of(); k < count; k += ROWS * RP_PLAN_WARPS) {
+            float there[ROWS][COLUMNS] = {};
 #pragma unroll
-            for (uint32_t q = 0; q < AT_ONCE; q++)
-                if (i + q * RP_PLAN_WARP < n)
-                    sum[q] += row[rp_plan_gate_row(at.gate, at.units,
-                                                   at.rank,
+            for (uint32_t r = 0; r < ROWS; r++)
+#pragma unroll
+                for (uint32_t q = 0; q < COLUMNS; q++)
+                    if (k + r * RP_PLAN_WARPS < count &&
+                        i + q * RP_PLAN_WARP < n)
+                        there[r][q] =
+                            table[(size_t)sparse->at[k + r * RP_PLAN_WARPS] *
+                                      ld +
+                                  rp_plan_gate_row(at.gate, at.units, at.rank,
                                                    i + q * RP_PLAN_WARP)];
+#pragma unroll
+            for (uint32_t r = 0; r < ROWS; r++)
+#pragma unroll
+                for (uint32_t q = 0; q < COLUMNS; q++)
+                    sum[q] += there[r][q];
         }
 #pragma unroll
-        for (uint32_t q = 0; q < AT_ONCE; q++)
+        for (uint32_t q = 0; q < COLUMNS; q++)
             if (i + q * RP_PLAN_WARP < n)
                 sums.at[warp_of() * sums.rows + i + q * RP_PLAN_WARP] = sum[q];
     }
