@@ -104,14 +104,19 @@ struct rp_cuda_plan {
     cublasLtMatmulAlgo_t algo;
 };
 
-/* Two steps that are alike are the same launches, and one graph. */
+/* Two steps that are alike are the same launches, and one graph. Compared
+ * byte for byte, so there is nothing between its members. */
 struct rp_cuda_alike {
     void *device;
-    uint32_t slot, T, B, P[RP_FIELDS], drops, most_dropped;
-    bool started, carried, drops_recurrent;
-    float smoothing;
     struct rp_cuda_lies lies;
+    uint32_t slot, T, B, P[RP_FIELDS], drops, most_dropped;
+    uint32_t started, carried, drops_recurrent; /* 0 or 1 */
+    float smoothing;
 };
+_Static_assert(sizeof(struct rp_cuda_alike) ==
+                   sizeof(void *) + sizeof(struct rp_cuda_lies) +
+                       (9 + RP_FIELDS) * sizeof(uint32_t),
+               "steps are compared byte for byte");
 struct rp_cuda_graph {
     struct rp_cuda_alike is;
     cudaGraphExec_t exec; /* NULL: there was one step like it so far */

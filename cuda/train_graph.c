@@ -10,14 +10,13 @@
 #include "cuda/train.h"
 #include "rt/log.h"
 
-/* All that the launches of a step depend on; what fills it up is 0. */
+/* All that the launches of a step depend on. */
 static struct rp_cuda_alike alike_of(const struct rp_cuda_train *t,
                                      uint32_t slot)
 {
     const struct rp_cuda_batch *batch = &t->batch[slot];
     struct rp_cuda_alike is;
 
-    memset(&is, 0, sizeof is);
     is.device = batch->device;
     is.slot = slot;
     is.T = batch->T;
