@@ -13,7 +13,8 @@
 namespace rp {
 namespace {
 
-constexpr uint32_t DRAW_CLASSES = RP_SOFTMAX_MAX, DRAW_ROWS = DRAW_CLASSES / WARP;
+constexpr uint32_t DRAW_CLASSES = RP_SOFTMAX_MAX;
+constexpr uint32_t DRAW_ROWS = DRAW_CLASSES / WARP;
 /* What is so much less likely than the best, in nats, is ranked only if the
  * draw turns out to lie there. */
 constexpr float DRAW_LIKELY = -7.0f;
@@ -34,7 +35,7 @@ struct draw_from {
     uint32_t key[DRAW_ROWS]; /* in the order of logits; 0: impossible */
     float x[DRAW_ROWS];      /* (logit - best) / temperature */
     uint32_t count;          /* possible classes */
-    double all;              /* sum of e^x */
+    double all;              /* sum of e^x, this lane's part */
 };
 
 /* Greater where x is; never 0. NaN is not asked. */
@@ -84,7 +85,6 @@ RP_DEVICE draw_from draw_prepare(const float logit[DRAW_ROWS],
         if (from.key[r])
             from.all += (double)rp_exp(from.x[r]);
     }
-    from.all = draw_sum(from.all);
     return from;
 }
 
@@ -141,7 +141,9 @@ struct draw_sums {
     double before;
 };
 
-RP_DEVICE draw_sums draw_scan(const draw_room *room, uint32_t count)
+/* *all: each lane's part of another sum, which is made beside. */
+RP_DEVICE draw_sums draw_scan(const draw_room *room, uint32_t count,
+                              double *all)
 {
     draw_sums sums = {count, (count + WARP - 1) / WARP, 0.0};
     const uint32_t first = warp_lane() * sums.rows;
@@ -149,8 +151,10 @@ RP_DEVICE draw_sums draw_scan(const draw_room *room, uint32_t count)
 
     for (uint32_t i = first; i < first + sums.rows && i < count; i++)
         upto += (double)room->ranked[i];
+#pragma unroll
     for (uint32_t by = 1; by < WARP; by *= 2) {
         double more = rp_shuffle_up(upto, by);
+        *all += rp_shuffle_xor(*all, by);
         if (warp_lane() >= by)
             upto += more;
     }
@@ -202,9 +206,9 @@ RP_DEVICE uint32_t draw_choose(const draw_room *room, const draw_from &from,
                                uint32_t ranked, const rp_taste &taste,
                                float number)
 {
-    const draw_sums sums = draw_scan(room, ranked);
-    uint32_t keep = from.count;
     double all = from.all, none;
+    const draw_sums sums = draw_scan(room, ranked, &all);
+    uint32_t keep = from.count;
 
     if (taste.top_k && taste.top_k < keep) {
         keep = taste.top_k;
