@@ -1,5 +1,5 @@
 /* Many candidates at once: what stands beside the network is run on the
- * device, too, one thread for each candidate. Kernels in roll.cu; called from
+ * device, too, a warp for each candidate. Kernels in roll.cu; called from
  * C. */
 #ifndef RP_CUDA_ROLL_H
 #define RP_CUDA_ROLL_H
