@@ -36,8 +36,13 @@ static void print_kernels(const struct rp_bench_train *bench, FILE *out)
         if (*line)
             fprintf(out, "PyTorch's GRU in %s ran, microseconds of a step:\n",
                     rp_precision_names[p]);
-        for (; *line; line += strcspn(line, "\n"), line += *line == '\n')
-            fprintf(out, "  %.*s\n", (int)strcspn(line, "\n"), line);
+        while (*line) {
+            const size_t length = strcspn(line, "\n");
+            fputs("  ", out);
+            fwrite(line, 1, length, out);
+            putc('\n', out);
+            line += length + (line[length] == '\n');
+        }
     }
 }
 
