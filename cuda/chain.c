@@ -201,13 +201,13 @@ static rp_status allocate(struct rp_cuda *cuda, struct rp_cuda_chains *chains)
         status = rp_cuda_alloc(cuda, &chains->memory, (void **)&chain->words,
                                words);
     if (!status)
-        status = rp_cuda_check(
-            cuda, cudaMemsetAsync(chain->words, 0, words, cuda->behind),
-            "a rollout");
-    if (!status)
         status = rp_cuda_alloc_mapped(
             cuda, &chains->memory, (void **)&chains->going,
             (void **)&chain->going, RP_CUDA_CHAINS * sizeof *chain->going);
+    if (!status) /* the last: what is enqueued is not freed */
+        status = rp_cuda_check(
+            cuda, cudaMemsetAsync(chain->words, 0, words, cuda->behind),
+            "a rollout");
     return status;
 }
 
