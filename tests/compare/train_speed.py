@@ -26,6 +26,8 @@ import time
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
+# Else the profiler would stay, and slow down what is measured after it.
+os.environ.setdefault("TEARDOWN_CUPTI", "1")
 
 try:
     import numpy
@@ -183,6 +185,8 @@ class Trial:
 
     def run(self, steps):
         torch.set_num_threads(self.threads)
+        # Without TF32 PyTorch keeps cuDNN's GRU off tensor cores in bf16, too.
+        torch.backends.cudnn.allow_tf32 = self.bf16
         begun, core = time.perf_counter(), time.process_time()
         for _ in range(steps):
             loss = self.step()
