@@ -78,14 +78,19 @@ fake meson <<EOF
 case \$1 in
 setup) for last; do :; done
     shift; while [ \$# -gt 1 ]; do dir=\$1; shift; done
-    mkdir -p "\$dir/tui" "\$dir/meson-logs"; touch "\$dir/build.ninja" ;;
+    mkdir -p "\$dir/tui" "\$dir/meson-logs"; touch "\$dir/build.ninja"
+    [ ! -f "$work/gpu" ] || echo cuda/riposte-cuda.so >"\$dir/build.ninja" ;;
 test) mkdir -p "\$3/meson-logs"
     [ -f "$work/testlog" ] && cp "$work/testlog" "\$3/meson-logs/testlog.json"
     exit 1 ;;
 esac
 EOF
+fake nvidia-smi <<EOF
+cat "$work/gpu" 2>/dev/null
+EOF
 fake ninja <<EOF
 [ -f "$work/broken" ] && { echo "x.c:1: error: no"; exit 1; }
+case \$3 in cuda/*) [ ! -f "$work/broken-gpu" ]; exit ;; esac
 cat >"\$2/tui/riposte" <<'IN'
 #!/bin/sh
 for word; do echo "<\$word>"; done
@@ -99,7 +104,7 @@ done
 
 begin() { # begin UID MISSING...: a machine without these packages
     rm -rf "$tree"/build* "$bin/sudo" "$work"/stale "$work"/updated \
-        "$work"/no-network "$work"/broken "$work"/calls
+        "$work"/no-network "$work"/broken* "$work"/gpu "$work"/calls
     echo "$1" >"$work/uid"
     shift
     printf '%s\n' "$@" >"$work/lacks"
@@ -182,6 +187,26 @@ touch "$work/broken"
 run jam
 check "a build that fails: fails" is $code 1
 check "and shows why" has "x.c:1: error: no"
+
+begin 1000 ""
+run jam
+check "no GPU: nothing is built for one" called "-Dcuda=disabled"
+check "nor asked for" uncalled "riposte-cuda.so"
+begin 1000 ""
+echo 12.0 >"$work/gpu"
+run jam
+check "a GPU: built for it" called "-Dgpu_arch=80,120"
+check "a GPU: its module" called "build cuda/riposte-cuda.so"
+begin 1000 ""
+echo 9.0 >"$work/gpu"
+touch "$work/broken-gpu"
+run jam
+check "a GPU's module that fails: plays" is $code 0
+check "and says so" has "the processor does the work"
+begin 1000 ""
+echo 7.5 >"$work/gpu"
+run jam
+check "a GPU that is too old: none" called "-Dcuda=disabled"
 
 if command -v script >/dev/null; then
     begin 1000 ""
