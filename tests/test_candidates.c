@@ -47,8 +47,12 @@ static void test_judge(void)
     CHECK(judge(third, 2) > 0.0f); /* nor on the third */
     wish.call[0] = (struct rp_note){ 0, 24, 60, 80 };
     wish.notes = 1;
-    CHECK(judge(third, 2) == 0.0f); /* which the call was already, */
-    CHECK(judge(half, 2) > 0.0f);   /* and that asks again */
+    CHECK(judge(third, 2) > 0.0f);  /* though the call was home, */
+    wish.third = true;
+    CHECK(judge(third, 2) == 0.0f); /* but where it is wished it will do; */
+    CHECK(judge(half, 2) > 0.0f);   /* that asks again */
+    wish.call[0].pitch = 64;
+    CHECK(judge(third, 2) > 0.0f);  /* and the call was not home */
     wish.notes = 0;
     CHECK(judge(away, 2) > judge(half, 2));
     CHECK(judge(brief, 2) > 0.0f);
@@ -74,6 +78,28 @@ static void test_judge(void)
     turn.dynamics.beat = 36; /* six eighths are two beats */
     weak[1].duration = 36;
     CHECK(judge(weak, 2) == 0.0f);
+}
+
+/* What turns wish for: the mean of the echoes is the knob, two closes of five
+ * may be on the third, whatever the echo. */
+static void test_turns(void)
+{
+    double echo = 0.0, with_third = 0.0;
+    uint32_t thirds = 0, turns = 4000;
+
+    for (uint32_t i = 0; i < turns; i++) {
+        float wished = rp_wish_echo(0.3f, 7, i);
+        bool third = rp_wish_third(7, i);
+        CHECK(wished >= 0.0f && wished <= 1.0f);
+        echo += (double)wished / turns;
+        with_third += third ? (double)wished : 0.0;
+        thirds += third;
+        CHECK(rp_wish_echo(0.0f, 7, i) == 0.0f);
+        CHECK(rp_wish_echo(1.0f, 7, i) == 1.0f);
+    }
+    CHECK_NEAR(echo, 0.3, 0.02);
+    CHECK_NEAR((double)thirds / turns, 0.4, 0.03);
+    CHECK_NEAR(with_third / thirds, 0.3, 0.03);
 }
 
 /* Where the key is in doubt, what closes in both is best; that of the likelier
@@ -351,6 +377,7 @@ static void test_loops_out(void)
 int main(void)
 {
     test_judge();
+    test_turns();
     test_doubt();
     test_chords();
     test_echo();

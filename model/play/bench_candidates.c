@@ -167,6 +167,7 @@ static void choose(struct bench *bench, struct row *row, uint32_t candidates,
     uint32_t chosen;
 
     wish.echo = rp_wish_echo(echo, question->turn.seed, question->turn.number);
+    wish.third = rp_wish_third(question->turn.seed, question->turn.number);
     set.candidates = candidates;
     chosen = rp_candidates_choose(&wish, &set, bench->order);
     rolled = &set.rolled[chosen];

@@ -231,6 +231,7 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
     wish->expected = (uint32_t)((int64_t)call->notes * turn->dynamics.length /
                                 (length > 0 ? length : 1));
     wish->echo = rp_wish_echo(p->settings.echo, turn->seed, turn->number);
+    wish->third = rp_wish_third(turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
     find_key(&p->memory, wish);

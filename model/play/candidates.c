@@ -5,6 +5,7 @@
 /* Points, against each other; measured (model/README.md). */
 #define AWAY 4.0f     /* the last note is not of the tonic triad */
 #define OPEN 3.0f     /* it leaves open what should be closed */
+#define THIRDS 0.4f   /* of the turns may end on the third */
 #define BRIEF 1.0f    /* it lasts less than a beat */
 #define WEAK 1.0f     /* it begins neither on a bar line nor on a middle */
 #define UNFILLED 1.0f /* more than a beat is left after it */
@@ -37,6 +38,16 @@ float rp_wish_echo(float echo, uint32_t seed, uint32_t turn)
     if (u < below)
         return 0.5f * (echo + echo * (u / below));
     return echo > 0.0f ? echo + 0.5f * below * ((u - below) / echo) : 0.0f;
+}
+
+/* After a phrase that closed on the tonic, composers' next one that ends on
+ * tonic or third ends on the third one time in four. Where both will do, half
+ * of the answers do. */
+bool rp_wish_third(uint32_t seed, uint32_t turn)
+{
+    struct rp_draw_key key = { seed, turn, UINT32_MAX, 1, 0 };
+
+    return rp_rng_uniform(key) < THIRDS;
 }
 
 static int32_t dt_of(const struct rp_note *note, uint32_t i)
@@ -151,14 +162,15 @@ static float past(float value, float near)
 }
 
 /* A call that does not close on the tonic asks for an answer that does; one
- * that does may be answered on the third, but the fifth asks again. */
+ * that does may now and then be answered on the third, but the fifth asks
+ * again. */
 static bool is_open(const struct rp_wish *wish, int key, uint8_t last)
 {
     int tonic = key % 12;
 
     if (last % 12 == tonic)
         return false;
-    return last % 12 == (tonic + 7) % 12 || !wish->notes ||
+    return last % 12 == (tonic + 7) % 12 || !wish->third || !wish->notes ||
            wish->call[wish->notes - 1].pitch % 12 != tonic;
 }
 

@@ -29,6 +29,7 @@ struct rp_wish {
     float likely[RP_KEYS]; /* that it is this one, or another */
     uint32_t expected; /* notes an answer should have, about; 0: any */
     struct rp_likeness like;
+    bool third;        /* a call that closed may be answered on the third */
     float echo;        /* 0..1: how much of the call is to return: */
     uint32_t notes;    /* of the call, the last RP_WISH_NOTES at most */
     struct rp_note call[RP_WISH_NOTES];
@@ -37,6 +38,8 @@ struct rp_wish {
 /* Not every answer brings back as much: the wish for one turn of a seed is
  * around `echo`, and `echo` on average; always 0 and always 1 at the ends. */
 float rp_wish_echo(float echo, uint32_t seed, uint32_t turn);
+/* Nor does every one close on the tonic: whether the third will do. */
+bool rp_wish_third(uint32_t seed, uint32_t turn);
 
 /* How good one answer is. Lower is better, 0 is good enough in all. */
 struct rp_verdict {
