@@ -35,14 +35,20 @@ live_begin() {
     fi
 }
 
-# The next server name that no other run has. Those that this run starts have
-# the lock, too: it is free when the last of them has ended.
+# The next server name that no other run has, in a minute at most. Those that
+# this run starts have the lock, too: it is free when the last of them has
+# ended.
 live_name() {
-    while [ "$live_number" -lt 4 ]; do
-        live_number=$((live_number + 1))
-        JACK_DEFAULT_SERVER=rp-test-$live_number
-        exec 9>"/tmp/riposte-test-$(id -u)-$live_number.lock"
-        flock -n 9 && return
+    live_tried=$live_number live_wait=60
+    until [ "$live_wait" -eq 0 ]; do
+        while [ "$live_number" -lt 4 ]; do
+            live_number=$((live_number + 1))
+            JACK_DEFAULT_SERVER=rp-test-$live_number
+            exec 9>"/tmp/riposte-test-$(id -u)-$live_number.lock"
+            flock -n 9 && return
+        done
+        live_number=$live_tried live_wait=$((live_wait - 1))
+        sleep 1
     done
     live_fail "all of rp-test-1 to rp-test-4 are in use by other runs"
     exit 1
