@@ -142,12 +142,13 @@ static RP_RT void schedule(struct rp_alsa *alsa, enum rp_way way,
     snd_seq_ev_schedule_real(event, alsa->queue, 0, &time);
 }
 
+static const enum rp_alsa_port ports[] = {[RP_WAY_OUT] = RP_ALSA_OUT,
+                                          [RP_WAY_THRU] = RP_ALSA_THRU,
+                                          [RP_WAY_CLOCK] = RP_ALSA_CLOCK};
+
 static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
                               uint32_t offset, struct rp_event event)
 {
-    static const enum rp_alsa_port ports[] = {[RP_WAY_OUT] = RP_ALSA_OUT,
-                                              [RP_WAY_THRU] = RP_ALSA_THRU,
-                                              [RP_WAY_CLOCK] = RP_ALSA_CLOCK};
     struct rp_alsa *alsa = io->self;
     snd_seq_event_t out;
 

@@ -86,16 +86,17 @@ static RP_RT void gather(struct rp_jack *jack, jack_nframes_t frames)
     }
 }
 
+static const enum rp_jack_port ports[] = {[RP_WAY_OUT] = RP_JACK_OUT,
+                                          [RP_WAY_THRU] = RP_JACK_THRU,
+                                          [RP_WAY_CLOCK] = RP_JACK_CLOCK};
+
 static RP_RT bool write_event(struct rp_io *io, enum rp_way way,
                               uint32_t offset, struct rp_event event)
 {
-    static const enum rp_jack_port ports[] = {[RP_WAY_OUT] = RP_JACK_OUT,
-                                              [RP_WAY_THRU] = RP_JACK_THRU,
-                                              [RP_WAY_CLOCK] = RP_JACK_CLOCK};
     struct rp_jack *jack = io->self;
 
-    return jack_midi_event_write(
-               jack->buffer[ports[way]], offset, event.data, event.size) == 0;
+    return jack_midi_event_write(jack->buffer[ports[way]], offset, event.data,
+                                 event.size) == 0;
 }
 
 static RP_RT int on_process(jack_nframes_t frames, void *self)
