@@ -323,6 +323,8 @@ static void test_lists(void)
     CHECK(strstr(out, "{\"name\": \"cpu\", \"available\": true, "));
     CHECK_INT(run("ports --backend null --json"), RP_EXIT_OK);
     CHECK_TEXT(out, "[]\n");
+    CHECK_INT(run("ports --backend null"), RP_EXIT_OK);
+    CHECK_TEXT(err, "riposte: ports: no MIDI ports: null: nothing is there\n");
     if (access("/dev/full", W_OK) == 0) { /* what was not said, failed */
         CHECK_INT(system("\"$RIPOSTE\" presets >/dev/full 2>/dev/null") >> 8,
                   RP_EXIT_FAILURE);

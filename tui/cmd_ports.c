@@ -133,12 +133,18 @@ static rp_status list_remembered(struct listing *listing, const char *path)
     return status;
 }
 
-/* Why there are none, of every MIDI system that this build knows. */
-static void say_none(void)
+/* Why there are none, of every MIDI system that this build knows, or of the one
+ * that was asked for. */
+static void say_none(const char *backend)
 {
     char text[800] = "", why[200];
     size_t used = 0;
 
+    if (strcmp(backend, "auto")) {
+        rp_log(RP_INFO, "ports", "no MIDI ports: %s: nothing is there",
+               backend);
+        return;
+    }
     for (int i = 0; rp_backends[i] && used < sizeof(text); i++) {
         if (rp_backends[i] != &rp_backend_null &&
             !(rp_backends[i]->covers && used)) {
@@ -160,7 +166,7 @@ static rp_status list(struct listing *listing, const char *path)
     printf("%s", listing->json ? "[" : "");
     status = rp_session_ports(listing->backend, each, listing);
     if (!listing->json && !listing->count && status == RP_OK) {
-        say_none();
+        say_none(listing->backend);
     }
     if (path) {
         remembered = list_remembered(listing, path);
