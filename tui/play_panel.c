@@ -141,8 +141,11 @@ static void turn_round(struct rp_knobs *knobs, int id)
 }
 
 /* What it says goes to the messages. */
-static void learn(struct rp_learn *learn, const struct rp_key *key, int knob)
+static void learn(struct rp_play *play, const struct rp_key *key)
 {
+    struct rp_learn *learn = &play->rig.learn;
+    int knob = play->panel.selected;
+
     switch (key->action) {
     case RP_DO_LEARN:
         rp_learn_begin(learn, learn->learning == knob ? -1 : knob);
@@ -153,8 +156,12 @@ static void learn(struct rp_learn *learn, const struct rp_key *key, int knob)
     case RP_DO_CHANGE:
         rp_learn_change(learn, knob, (enum rp_learn_change)key->argument);
         break;
-    default:
-        rp_learn_begin(learn, -1);
+    default: /* Escape: first the list of keys */
+        if (play->panel.help) {
+            play->panel.help = 0;
+        } else {
+            rp_learn_begin(learn, -1);
+        }
     }
 }
 
@@ -204,16 +211,11 @@ static void act(struct stage *stage, const struct rp_key *key)
     case RP_DO_HAND_OVER:
         rp_rig_hand_over(&stage->play->rig);
         break;
-    case RP_DO_ESCAPE:
-        if (panel->help) {
-            panel->help = 0;
-            break;
-        }
-        /* fall through */
     case RP_DO_LEARN:
+    case RP_DO_ESCAPE:
     case RP_DO_FORGET:
     case RP_DO_CHANGE:
-        learn(&stage->play->rig.learn, key, panel->selected);
+        learn(stage->play, key);
         break;
     case RP_DO_PLAY:
         play_note(stage, key->argument);
