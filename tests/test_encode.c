@@ -281,7 +281,7 @@ static void test_noise(void)
     while (file && (got = fread(part, 1, sizeof part, file)))
         fwrite(part, 1, got, copy);
     CHECK(file && !fclose(file) && !fclose(copy) && size > 500);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 400 && size; i++) {
         static const char odd[] = "\"{}[],:0-9e.\\n\xff\0";
         struct rp_part read;
         size_t at = dice((uint32_t)size);
