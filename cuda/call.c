@@ -173,6 +173,10 @@ rp_status rp_cuda_launch_graph(struct rp_cuda *cuda, cudaStream_t stream,
 static rp_status keep(struct rp_cuda *cuda, struct rp_cuda_memory *memory,
                       cudaError_t error, void *made, bool host)
 {
+    if (!error && memory->pieces == RP_CUDA_PIECES) {
+        error = cudaErrorMemoryAllocation;
+        (void)(host ? cudaFreeHost(made) : cudaFree(made));
+    }
     if (error)
         return rp_cuda_check(cuda, error, "allocating");
     memory->piece[memory->pieces] = made;

@@ -10,7 +10,7 @@
 enum {
     RP_CUDA_SLOTS = 2,   /* batches that are put and have no result */
     RP_CUDA_ALIGN = 8,   /* columns of a matrix, for tensor cores; */
-    RP_CUDA_START = 64,  /* floats, where one begins; */
+    RP_CUDA_START = 128, /* numbers, where one begins: 256 bytes of bf16; */
     RP_CUDA_ROWS = 64,   /* rows of a list of targets, */
     RP_CUDA_TIMES = 8,   /* and times of a batch, that make a whole */
     RP_CUDA_PLANS = 128, /* products whose way is remembered */

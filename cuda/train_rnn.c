@@ -91,7 +91,7 @@ static rp_status fit(struct rp_cuda_train *t, struct rp_cuda_net *net,
     return rp_cuda_train_dnn(t, status, "describing a batch");
 }
 
-/* Room for the largest batch; cuDNN may want less for others, never more. */
+/* What cuDNN wants for a batch: sizes only grow. */
 static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_rnn *r,
                          bool backward)
 {
@@ -111,6 +111,25 @@ static rp_status measure(struct rp_cuda_train *t, struct rp_cuda_rnn *r,
     if (reserve > r->reserve_size)
         r->reserve_size = reserve;
     return RP_OK;
+}
+
+/* Of a smaller batch cuDNN may want more than of the largest one. What graphs
+ * know of stays where it was, until the end. */
+static rp_status make_room(struct rp_cuda_train *t, struct rp_cuda_rnn *r,
+                           bool backward)
+{
+    const size_t work = t->work_size, reserve = r->reserve_size;
+    rp_status status = measure(t, r, backward);
+
+    if (!status && t->work_size > work)
+        status = rp_cuda_train_alloc(t, &t->work, t->work_size);
+    if (status)
+        t->work_size = work;
+    if (!status && r->reserve_size > reserve)
+        status = rp_cuda_train_alloc(t, &r->reserve, r->reserve_size);
+    if (status)
+        r->reserve_size = reserve;
+    return status;
 }
 
 /* Numbers id of layer l: where they lie in our parameters and in cuDNN's
@@ -441,8 +460,11 @@ rp_status rp_cuda_rnn_forward(struct rp_cuda_train *t,
     bool other = net->T != batch->T || net->B != batch->B;
 
     for (uint32_t i = 0; other && batch->T > 1 && i < net->rnns && !status;
-         i++)
+         i++) {
         status = fit(t, net, &net->rnn[i], batch->T - 1, batch->B);
+        if (!status)
+            status = make_room(t, &net->rnn[i], net == &t->net[1]);
+    }
     if (!status && batch->T > 1) {
         net->T = batch->T;
         net->B = batch->B;

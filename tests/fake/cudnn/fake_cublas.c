@@ -213,6 +213,12 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     return CUBLAS_STATUS_SUCCESS;
 }
 
+/* What a preference takes for granted that does not say less. */
+static bool is_aligned(const void *at)
+{
+    return (uintptr_t)at % 256 == 0;
+}
+
 cublasStatus_t cublasLtMatmul(
     cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha,
     const void *a, cublasLtMatrixLayout_t a_is, const void *b,
@@ -227,7 +233,8 @@ cublasStatus_t cublasLtMatmul(
                         .beta = *(const float *)beta};
     struct fake_launch launch = {.call = run, .x = 1, .y = 1, .threads = 1};
 
-    if (!handle || !fits(&p) || (workspace_size && !workspace))
+    if (!handle || !fits(&p) || (workspace_size && !workspace) ||
+        !is_aligned(a) || !is_aligned(b) || !is_aligned(c) || !is_aligned(d))
         return CUBLAS_STATUS_INVALID_VALUE;
     return fake_cuda_launch(&launch, &p, sizeof p, stream)
                ? CUBLAS_STATUS_EXECUTION_FAILED

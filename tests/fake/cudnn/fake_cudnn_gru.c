@@ -47,8 +47,10 @@ size_t fake_cudnn_weights(const struct fake_rnn *rnn)
 
 size_t fake_cudnn_reserve(const struct fake_rnn *rnn, int T, int B)
 {
-    return (size_t)rnn->layers * (size_t)T * (size_t)B * KEPT *
-           (size_t)rnn->hidden * sizeof(double);
+    const size_t more = B < 3 ? 65536 : 0;
+
+    return more + (size_t)rnn->layers * (size_t)T * (size_t)B * KEPT *
+                      (size_t)rnn->hidden * sizeof(double);
 }
 
 /* What is kept of unit j of row b at time t of a layer: KEPT doubles, H
