@@ -111,7 +111,8 @@ for site in found.submodule_search_locations if found else []:
 paths="plain graph cluster-fp32 cluster-bf16 grid-fp32 grid-bf16 bf16"
 
 targets="cuda/riposte-cuda.so tui/riposte tests/test_engine
-tests/test_cuda_engine tests/test_cuda_rollout tests/test_cuda_train"
+tests/test_cuda_engine tests/test_cuda_rollout tests/test_cuda_train
+tests/test_cuda_steps"
 
 part_build() {
     arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader \
@@ -137,6 +138,7 @@ part_engine() {
     step test-engine 90 "$build/tests/test_cuda_engine" --device
     step test-rollout 90 "$build/tests/test_cuda_rollout" --device && show 3
     step test-train 90 "$build/tests/test_cuda_train" --device && show 3
+    step test-steps 60 "$build/tests/test_cuda_steps" --device && show 3
     step test-all-engines 60 "$build/tests/test_engine"
     for engine in cpu cuda; do
         step "play-$engine" 60 "$riposte" play --headless --backend null \

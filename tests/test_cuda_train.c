@@ -1,123 +1,10 @@
-/* Training of the CUDA module on the fake device (fake/cuda), with cuDNN and
- * cuBLASLt as their documentation has them (fake/cudnn), against the reference
- * in double (gru.h) and the CPU's trainer: loss, every named gradient, updates,
- * what is saved; what fails is said. */
-#include <math.h>
-
-#include "fake/cuda/fake_cuda.h"
+/* Training of the CUDA module against the reference in double (gru.h) and the
+ * CPU's trainer: loss, every named gradient, updates, what is carried and what
+ * is saved. */
 #include "model/net/gru.h"
-#include "model/net/module.h"
 #include "model/train_net.h"
-#include "model/train_ops.h"
 #include "model/train_update.h"
-#include "rt/log.h"
-#include "tests/net_batch.h"
-#include "tests/test.h"
-
-enum { T = 5, B = 4 };
-
-static char logged[400];
-static int lines;
-
-static void keep_line(void *self, enum rp_level level, const char *tag,
-                      const char *text)
-{
-    (void)self;
-    (void)level;
-    snprintf(logged, sizeof logged, "%s: %s", tag, text);
-    lines++;
-}
-
-static const struct rp_engine_ops *device; /* --device: a real one's */
-
-static const struct rp_train_ops *ops(void)
-{
-    return (device ? device : rp_engine_module.ops)->train;
-}
-
-static const struct rp_shape shapes[] = {
-    {1, 16, 16, {24, false, false}},
-    {2, 32, 16, {24, true, true, true, true, true, true, true}},
-    {3, 16, 32, {480, true, false, true}},
-};
-
-/* One network with a learner, what it learns, and how it begins. */
-struct fixture {
-    const struct rp_shape *shape;
-    struct rp_layout layout;
-    struct rp_learner *learner;
-    float *params, *state, *gradient;
-    struct rp_batch batch;
-    bool frozen[RP_VIEWS_MAX];
-    enum rp_optimizer_id optimizer;
-    bool stateful;
-    float start[4 * B * 64];
-};
-
-static rp_status make_learner(struct fixture *f, enum rp_precision precision,
-                              bool dropout, bool average)
-{
-    const struct rp_learner_options options = {
-        .shape = *f->shape,
-        .T = T,
-        .B = B,
-        .precision = precision,
-        .optimizer = rp_optimizer_names[f->optimizer],
-        .dropout = dropout,
-        .average = average,
-        .stateful = f->stateful,
-        .frozen = f->frozen};
-
-    return ops()->create(&f->learner, &options);
-}
-
-static void init_parts(struct fixture *f, const struct rp_shape *shape)
-{
-    memset(f, 0, sizeof *f);
-    f->shape = shape;
-    rp_shape_layout(shape, &f->layout);
-    f->params = rp_floats_create(f->layout.size + 64);
-    f->gradient = rp_floats_create(f->layout.size + 64);
-    f->state = rp_floats_create(3 * f->layout.size);
-    rp_shape_init_params(shape, 5, f->params);
-    net_batch_init(&f->batch, shape, T, B, 12);
-}
-
-static void init(struct fixture *f, const struct rp_shape *shape,
-                 enum rp_precision precision, bool dropout, bool average)
-{
-    init_parts(f, shape);
-    CHECK_INT(make_learner(f, precision, dropout, average), RP_OK);
-    memcpy(f->state + 2 * f->layout.size, f->params,
-           f->layout.size * sizeof *f->params);
-    CHECK_INT(ops()->set(f->learner, f->params, f->state), RP_OK);
-}
-
-static void fini(struct fixture *f)
-{
-    ops()->destroy(f->learner);
-    net_batch_fini(&f->batch);
-    free(f->params);
-    free(f->gradient);
-    free(f->state);
-}
-
-/* One batch there and back. */
-static struct rp_learner_result step(struct fixture *f,
-                                     const struct rp_learner_pass *pass,
-                                     const struct rp_learner_update *update)
-{
-    const struct rp_learner_part part = {&f->batch, 8, NULL};
-    struct rp_learner_result result;
-
-    memset(&result, 0xff, sizeof result);
-    CHECK_INT(ops()->put(f->learner, &part, 1, pass), RP_OK);
-    CHECK_INT(ops()->run(f->learner, update), RP_OK);
-    CHECK_INT(ops()->result(f->learner, &result), RP_OK);
-    return result;
-}
-
-static int compared;
+#include "tests/learner.h"
 
 /* Each view's difference against its length. */
 static void check_views(const struct rp_layout *layout, const float *got,
@@ -140,15 +27,6 @@ static void check_views(const struct rp_layout *layout, const float *got,
         CHECK(length > 0 || strstr(view->name, "timing") ||
               strstr(view->name, "rest"));
     }
-}
-
-static double weight_of(const struct rp_batch *batch)
-{
-    double sum = 0;
-
-    for (uint32_t i = 0; i < batch->T * batch->B; i++)
-        sum += (double)batch->weight[i];
-    return sum;
 }
 
 static double *doubles(const float *from, size_t count)
@@ -390,16 +268,6 @@ static void test_carried(void)
     check_carried(0, RP_BF16);
 }
 
-static const struct rp_learner_update update = {
-    .step = {.lr = 3e-3f,
-             .weight_decay = 0.05f,
-             .momentum = 0.9f,
-             .beta2 = 0.98f,
-             .epsilon = 1e-8f,
-             .scale = 1},
-    .clip = 0.5f,
-    .average = 0.9f};
-
 /* Steps first .. last by the CPU's trainer. */
 static void cpu_learn(struct cpu *cpu, struct fixture *f,
                       const struct rp_learner_update *how, uint64_t first,
@@ -422,23 +290,6 @@ static void cpu_learn(struct cpu *cpu, struct fixture *f,
         rp_train_average(size, how->average, i, f->params,
                          f->state + optimizer->slots * size);
     }
-}
-
-/* Far from `want` by at most so much of how far `want` moved. */
-static void check_moved(const struct rp_layout *layout, const float *got,
-                        const float *want, const float *from, double most)
-{
-    double off = 0, moved = 0;
-
-    for (size_t i = 0; i < layout->size; i++) {
-        off += pow((double)got[i] - (double)want[i], 2);
-        moved += pow((double)want[i] - (double)from[i], 2);
-        compared++;
-    }
-    if (!(sqrt(off) <= most * sqrt(moved)))
-        printf("off by %g of %g\n", sqrt(off), sqrt(moved));
-    CHECK(moved > 0);
-    CHECK(sqrt(off) <= most * sqrt(moved));
 }
 
 /* Steps first .. last on the device, from params and state, and back there. */
@@ -529,215 +380,10 @@ static void test_updates(void)
     }
 }
 
-/* Whatever the order of threads, in bf16 too; and validation, which reads the
- * averaged weights in fp32, changes nothing. */
-static void test_same(void)
-{
-    const struct rp_learner_pass pass = {.backward = true, .dropout = 0.2f};
-    const struct rp_learner_pass look = {.average = true};
-    float *first = NULL;
-    double loss = 0;
-
-    for (uint32_t seed = 1; seed <= 3; seed++) {
-        struct fixture f;
-        struct rp_learner_update one = update;
-        struct rp_learner_result result;
-        fake_cuda.seed = seed;
-        init(&f, &shapes[1], RP_BF16, true, true);
-        one.step.step = 1;
-        step(&f, &pass, &one);
-        result = step(&f, &look, NULL);
-        CHECK(result.loss[RP_PITCH] > 10);
-        CHECK(seed == 1 || result.loss[RP_PITCH] == loss);
-        loss = result.loss[RP_PITCH];
-        step(&f, &pass, NULL);
-        CHECK_INT(ops()->gradient(f.learner, f.gradient), RP_OK);
-        if (first)
-            CHECK(!memcmp(first, f.gradient,
-                          f.layout.size * sizeof *first));
-        else
-            first = rp_floats_create(f.layout.size);
-        memcpy(first, f.gradient, f.layout.size * sizeof *first);
-        fini(&f);
-    }
-    free(first);
-    fake_cuda_reset();
-}
-
-/* Ten steps of two batches that are not alike, each in both slots, put ahead;
- * to params and state. */
-static void learn_two(struct fixture *f, const char *path)
-{
-    const struct rp_learner_pass pass = {.backward = true,
-                                         .dropout = 0.2f,
-                                         .recurrent_dropout = 0.1f,
-                                         .seed = 3};
-    struct rp_learner_update one = update;
-    struct rp_learner_result result;
-    struct rp_batch other;
-    struct rp_learner_part part[2] = {{&f->batch, 1, NULL}, {&other, 2, NULL}};
-
-    setenv("RIPOSTE_CUDA_TRAIN", path, 1);
-    init_parts(f, &shapes[1]);
-    net_batch_init(&other, &shapes[1], T - 1, B, 77);
-    CHECK_INT(make_learner(f, RP_BF16, true, true), RP_OK);
-    CHECK_INT(ops()->set(f->learner, f->params, f->state), RP_OK);
-    CHECK_INT(ops()->put(f->learner, &part[0], 1, &pass), RP_OK);
-    for (uint64_t i = 1; i <= 10; i++) {
-        one.step.step = i;
-        one.step.lr = 1e-3f * (float)i;
-        CHECK_INT(ops()->run(f->learner, &one), RP_OK);
-        CHECK_INT(ops()->put(f->learner, &part[i / 3 % 2], 1, &pass), RP_OK);
-        CHECK_INT(ops()->result(f->learner, &result), RP_OK);
-        CHECK(result.loss[RP_PITCH] > 1);
-    }
-    CHECK_INT(ops()->get(f->learner, f->params, f->state), RP_OK);
-    net_batch_fini(&other);
-    unsetenv("RIPOSTE_CUDA_TRAIN");
-}
-
-/* On a real device a library may choose otherwise in a graph. */
-static void check_device_graphs(const struct fixture *plain)
-{
-    const struct rp_layout *layout = &plain->layout;
-    struct fixture f, begun;
-    bool same;
-
-    init_parts(&begun, plain->shape);
-    begun.learner = NULL;
-    learn_two(&f, "graph");
-    same = !memcmp(f.params, plain->params, layout->size * sizeof(float));
-    printf("graphs: %s\n", same ? "the same bits" : "other bits");
-    check_moved(layout, f.params, plain->params, begun.params, 0.02);
-    CHECK(!!strstr(ops()->about(f.learner), ", graphs"));
-    fini(&begun);
-    fini(&f);
-}
-
-/* As graphs: the bits of launches one by one. A capture that fails, at its
- * beginning or near its end, is said once, and changes nothing. */
-static void test_graphs(void)
-{
-    static const uint32_t fails[] = {0, 1, 60};
-    struct fixture plain;
-
-    learn_two(&plain, "plain");
-    if (device) {
-        check_device_graphs(&plain);
-        fini(&plain);
-        return;
-    }
-    for (size_t i = 0; i < sizeof fails / sizeof *fails; i++) {
-        const size_t size = plain.layout.size * sizeof(float);
-        const uint64_t before = fake_cuda.graphs;
-        struct fixture f;
-        lines = 0;
-        fake_cuda.fail_capture = fails[i];
-        learn_two(&f, "graph");
-        CHECK(!memcmp(f.params, plain.params, size));
-        CHECK(!memcmp(f.state, plain.state, 3 * size));
-        CHECK_INT(fake_cuda.fail_capture, 0);
-        CHECK_INT(lines, fails[i] ? 1 : 0);
-        CHECK(!fails[i] || strstr(logged, "cuda: a step cannot be a graph ("));
-        CHECK(fails[i] != 1 ||
-              strstr(logged, "(clearing a gradient: operation not permitted"));
-        CHECK(!fails[i] == !!strstr(ops()->about(f.learner), ", graphs"));
-        CHECK(fails[i] ? fake_cuda.graphs == before
-                       : fake_cuda.graphs > before + 4);
-        fini(&f);
-    }
-    fini(&plain);
-}
-
-/* Two batches on their way: results come in order. */
-static void test_ahead(void)
-{
-    const struct rp_learner_pass pass = {.backward = true};
-    struct rp_learner_result result;
-    struct rp_batch other;
-    struct fixture f;
-    struct rp_learner_part part = {&f.batch, 1, NULL};
-    struct rp_learner_part next = {&other, 2, NULL};
-    double weight[2];
-
-    init(&f, &shapes[0], RP_FP32, false, false);
-    net_batch_init(&other, &shapes[0], 3, 2, 77);
-    weight[0] = weight_of(&f.batch);
-    weight[1] = weight_of(&other);
-    CHECK_INT(ops()->result(f.learner, &result), RP_EARG);
-    for (int i = 0; i < 3; i++) {
-        CHECK_INT(ops()->put(f.learner, &part, 1, &pass), RP_OK);
-        CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
-        CHECK_INT(ops()->put(f.learner, &next, 1, &pass), RP_OK);
-        CHECK_INT(ops()->put(f.learner, &next, 1, &pass), RP_EARG);
-        CHECK_INT(ops()->run(f.learner, NULL), RP_OK);
-        CHECK_INT(ops()->run(f.learner, NULL), RP_EARG);
-        for (int k = 0; k < 2; k++) {
-            CHECK_INT(ops()->result(f.learner, &result), RP_OK);
-            CHECK_NEAR(result.weight, weight[k], 1e-9);
-            CHECK(result.loss[RP_PITCH] > 1);
-        }
-    }
-    net_batch_fini(&other);
-    fini(&f);
-}
-
-/* Every allocation failing once, and the device lost in the middle. */
-static void test_faults(void)
-{
-    const struct rp_learner_pass pass = {.backward = true};
-    struct fixture f;
-    size_t live = fake_cuda.live;
-    uint32_t fails = 0;
-
-    init_parts(&f, &shapes[0]);
-    for (uint32_t i = 1;; i++) {
-        rp_status status;
-        fake_cuda.fail_memory = i;
-        status = make_learner(&f, RP_BF16, true, true);
-        if (!status)
-            break;
-        CHECK_INT(status, RP_EMEM);
-        CHECK(fake_cuda.live == live);
-        fails++;
-    }
-    CHECK(fails > 30);
-    fake_cuda.fail_memory = 0;
-    CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
-    for (uint32_t i = 1; i <= 40; i += 13) {
-        const struct rp_learner_part part = {&f.batch, 8, NULL};
-        struct rp_learner_result result;
-        rp_status status;
-        lines = 0;
-        fake_cuda.fail_launch = i;
-        status = ops()->put(f.learner, &part, 1, &pass);
-        if (!status)
-            status = ops()->run(f.learner, NULL);
-        if (!status)
-            status = ops()->result(f.learner, &result);
-        CHECK_INT(status, RP_ELOST);
-        CHECK_INT(lines, 1);
-        CHECK_INT(ops()->get(f.learner, f.params, f.state), RP_ELOST);
-        ops()->destroy(f.learner);
-        fake_cuda_reset();
-        CHECK(fake_cuda.live == live);
-        CHECK_INT(make_learner(&f, RP_BF16, true, true), RP_OK);
-        CHECK_INT(ops()->set(f.learner, f.params, f.state), RP_OK);
-    }
-    fini(&f);
-    CHECK(fake_cuda.live == live);
-}
-
 int main(int argc, char **argv)
 {
-    if (argc > 1 && !strcmp(argv[1], "--device")) {
-        CHECK_INT(rp_engine_find("cuda", &device), RP_OK);
-        if (!device)
-            return TEST_END();
-    } else if (!fake_cuda_runs()) {
-        SKIP("the fake device's fibers are unknown to TSan");
-    }
-    rp_log_to(device ? NULL : keep_line, NULL);
+    if (!begin(argc, argv))
+        return TEST_END();
     if (argc > 1 && !strcmp(argv[argc - 1], "--brief")) {
         check_reference(&shapes[0], RP_FP32, true);
         check_reference(&shapes[0], RP_BF16, false);
@@ -747,12 +393,6 @@ int main(int argc, char **argv)
     test_parts();
     test_carried();
     test_updates();
-    test_ahead();
-    test_graphs();
-    if (!device) {
-        test_same();
-        test_faults();
-    }
     CHECK(compared > 100000);
     return TEST_END();
 }
