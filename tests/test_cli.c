@@ -325,6 +325,10 @@ static void test_lists(void)
     CHECK_TEXT(out, "[]\n");
     CHECK_INT(run("ports --backend null"), RP_EXIT_OK);
     CHECK_TEXT(err, "riposte: ports: no MIDI ports: null: nothing is there\n");
+    refused("bench engine --engine cpu --path graph", 2,
+            "--path graph: expected --engine cuda");
+    refused("bench engine --engine cpu --what rollout --candidates 3", 2,
+            "there are no such rows");
     if (access("/dev/full", W_OK) == 0) { /* what was not said, failed */
         CHECK_INT(system("\"$RIPOSTE\" presets >/dev/full 2>/dev/null") >> 8,
                   RP_EXIT_FAILURE);

@@ -256,6 +256,11 @@ static int bench_engine(int argc, char **argv)
         return exit_code;
     }
     status = load_model(&wish, &model, &knobs);
+    if (status == RP_OK && wish.path && !strcmp(model.ops->name, "cpu")) {
+        rp_log(RP_ERROR, "bench", "--path %s: expected --engine cuda",
+               wish.path);
+        status = RP_EARG;
+    }
     if (status == RP_OK) {
         const struct rp_bench_engine_options options = {
             .ops = model.ops,
@@ -266,7 +271,14 @@ static int bench_engine(int argc, char **argv)
             .only = wish.candidates,
             .only_notes = wish.notes};
         status = rp_bench_all(&bench, &options);
-        rp_bench_engine_print(&bench, wish.json, stdout);
+        if (status == RP_OK && !bench.rows) {
+            rp_log(RP_ERROR, "bench",
+                   "there are no such rows: expected other "
+                   "--candidates or --notes");
+            status = RP_EARG;
+        } else {
+            rp_bench_engine_print(&bench, wish.json, stdout);
+        }
     }
     rp_model_fini(&model);
     return rp_exit_code(status);
