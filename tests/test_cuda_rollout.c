@@ -332,7 +332,7 @@ static void check_way(const struct way *way, uint32_t seed)
     setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
     setenv("RIPOSTE_CUDA_CHAIN", way->name, 1);
     scene_init(&scene, &shapes[way->shape]);
-    check_chain(&scene, way->candidates);
+    check_chain(&scene, brief ? 1 : way->candidates);
     if (way->shape == 1) {
         set_other_weights(&scene);
         check_chain(&scene, 1);
@@ -357,7 +357,8 @@ static void test_chain(void)
 
     candidates = drawn = 0;
     for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        check_way(&ways[i], i + 1);
+        if (!brief || ways[i].shape != 3) /* a large one */
+            check_way(&ways[i], i + 1);
     printf("persistent: %u candidates, %u notes; %u are not the CPU's; of the "
            "others the log-likelihoods differ by up to %.2g\n",
            candidates, drawn, other, worst);
