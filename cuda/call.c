@@ -1,6 +1,7 @@
 /* Calls of the CUDA runtime: what they say, how long they may take. */
 #include "cuda/instance.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +18,18 @@ uint64_t rp_cuda_now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint32_t rp_cuda_deadline(void)
+{
+    const char *text = getenv("RIPOSTE_CUDA_DEADLINE");
+    const int ms = text ? atoi(text) : 0;
+
+    if (text && ms < 1)
+        rp_log(RP_WARN, "cuda",
+               "RIPOSTE_CUDA_DEADLINE=%s: expected milliseconds, 1 or more",
+               text);
+    return ms > 0 ? (uint32_t)ms : 0;
 }
 
 /* Leaves the core's other thread the core, for some 40 ns. */

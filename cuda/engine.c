@@ -27,16 +27,11 @@ static struct rp_cuda *of(struct rp_engine *engine)
 static void read_settings(struct rp_cuda *cuda)
 {
     const char *path = getenv("RIPOSTE_CUDA_PATH");
-    const char *deadline = getenv("RIPOSTE_CUDA_DEADLINE");
     bool found = !path || !*path;
-    int ms = deadline ? atoi(deadline) : 0;
+    uint32_t ms = rp_cuda_deadline();
 
-    if (deadline && ms < 1)
-        rp_log(RP_WARN, "cuda",
-               "RIPOSTE_CUDA_DEADLINE=%s: expected milliseconds, 1 or more",
-               deadline);
-    cuda->deadline_ms = ms > 0 ? (uint32_t)ms : DEADLINE_MS;
-    cuda->live_ms = ms > 0 ? (uint32_t)ms : LIVE_MS;
+    cuda->deadline_ms = ms ? ms : DEADLINE_MS;
+    cuda->live_ms = ms ? ms : LIVE_MS;
     for (int i = 0; !found && i < RP_CUDA_PATHS; i++) {
         found = !strcmp(path, rp_cuda_path_names[i]);
         if (found)

@@ -56,7 +56,10 @@ struct rp_cuda {
     struct rp_cuda *next_stuck;      /* of those that cannot be freed */
 };
 
-/* call.c: what the runtime said, as a status; logs what is wrong. */
+/* call.c: $RIPOSTE_CUDA_DEADLINE in ms; 0: it is not set, or a warning says why
+ * not. */
+uint32_t rp_cuda_deadline(void);
+/* What the runtime said, as a status; logs what is wrong. */
 rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
                         const char *what);
 /* Until the stream has nothing left to do, or the deadline. */

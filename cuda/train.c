@@ -371,9 +371,9 @@ static rp_status make(struct rp_cuda_train *t)
 static void read_settings(struct rp_cuda_train *t)
 {
     const char *path = getenv("RIPOSTE_CUDA_TRAIN");
-    const char *deadline = getenv("RIPOSTE_CUDA_DEADLINE");
+    const uint32_t ms = rp_cuda_deadline();
 
-    t->cuda.deadline_ms = deadline ? (uint32_t)atoi(deadline) : DEADLINE_MS;
+    t->cuda.deadline_ms = ms ? ms : DEADLINE_MS;
     t->graphs = path && !strcmp(path, "graph");
     if (path && *path && !t->graphs && strcmp(path, "plain"))
         rp_log(RP_WARN, "cuda",

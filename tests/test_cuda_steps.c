@@ -155,6 +155,23 @@ static void test_ahead(void)
     fini(&f);
 }
 
+/* What is no deadline is said, and nothing is lost by it. */
+static void test_deadline(void)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    struct fixture f;
+
+    setenv("RIPOSTE_CUDA_DEADLINE", "soon", 1);
+    lines = 0;
+    init(&f, &shapes[0], RP_FP32, false, false);
+    unsetenv("RIPOSTE_CUDA_DEADLINE");
+    CHECK_INT(lines, 1);
+    CHECK_TEXT(logged, "cuda: RIPOSTE_CUDA_DEADLINE=soon: expected "
+                       "milliseconds, 1 or more");
+    CHECK(step(&f, &pass, NULL).loss[RP_PITCH] > 1);
+    fini(&f);
+}
+
 /* Every allocation failing once, and the device lost in the middle. */
 static void test_faults(void)
 {
@@ -209,6 +226,7 @@ int main(int argc, char **argv)
     test_graphs();
     if (!device) {
         test_same();
+        test_deadline();
         test_faults();
     }
     return TEST_END();
