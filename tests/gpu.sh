@@ -200,19 +200,19 @@ part_ncu() {
         step ncu-live 60 $profile $look -s 30 -c 12 $bench --path plain \
             --what live
         step ncu-train 90 $profile --metrics gpu__time_duration.sum --csv \
-            -c 4000 "$riposte" bench train --engine cuda --layers 2 \
-            --hidden 512 --batch 256 --length 128 --steps 1 --rounds 1 \
-            --precision bf16
+            --print-units base -c 4000 "$riposte" bench train \
+            --engine cuda --layers 2 --hidden 512 --batch 256 \
+            --length 128 --steps 1 --rounds 1 --precision bf16
     }
     count_kernels "$output" >>"$file"
 }
 
-# The times of ncu --csv, by kernel.
+# The times of ncu --csv, nanoseconds, by kernel.
 count_kernels() {
-    echo "==== microseconds of two training steps, times, kernel"
+    echo "==== microseconds of training's first 4,000 kernels, times, kernel"
     awk -F '","' '/gpu__time_duration/ {
         gsub(/[",]/, "", $NF)
-        us[$5] += $NF / ($0 ~ /","ns","/ ? 1000 : 1)
+        us[$5] += $NF / 1000
         times[$5]++
     } END { for (k in us) printf "%10.1f %6d %s\n", us[k], times[k], k }' \
         "$1" | sort -rn | head -n 40
