@@ -129,9 +129,8 @@ static const struct rp_cli phrases_cli = {
 static const struct rp_option answers_options[] = {
     MODEL_OPTIONS,
     {NULL, NULL, NULL, RP_OPTION_SETTINGS, AT(given), 0, 0, NULL,
-     1 << RP_SET_MODE | 1 << RP_SET_TRADE | 1 << RP_SET_LENGTH |
-         1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P | 1 << RP_SET_TOP_K |
-         1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
+     1 << RP_SET_LENGTH | 1 << RP_SET_TEMPERATURE | 1 << RP_SET_TOP_P |
+         1 << RP_SET_TOP_K | 1 << RP_SET_WINDOW | 1 << RP_SET_ECHO |
          1 << RP_SET_CANDIDATES | 1 << RP_SET_SEED},
     SPLIT_OPTION,
     {"count", "N", "calls (100)", RP_OPTION_COUNT, AT(count), 1, 100000},
@@ -142,9 +141,9 @@ static const struct rp_option answers_options[] = {
 static const struct rp_cli answers_cli = {
     .name = "bench answers",
     .args = "DIR...",
-    .about = "Calls cut from the .mid files of DIRs and answered: key, grid, "
-             "repetition, range\nand density of the answers, beside what the "
-             "composers wrote next.",
+    .about = "Calls cut from the .mid files of DIRs and answered, in either "
+             "mode: key, grid,\nrepetition, range and density of the answers, "
+             "and how they end, beside what the\ncomposers wrote next.",
     .least_args = 1,
     .most_args = 1000,
     .options = answers_options,
