@@ -76,7 +76,8 @@ find_tool() {
 }
 
 # Meson, cuDNN and cuBLAS as Python packages bring them: headers only where the
-# toolkit has none, or they would hide its own.
+# toolkit has none, or they would hide its own; of the libraries these alone,
+# or the packages' CUPTI would hide the one of NVIDIA's tools.
 find_libraries() {
     PATH=$PATH:/usr/local/cuda/bin
     torch=${TORCH:-$(command -v python3)}
@@ -88,7 +89,7 @@ sys.exit(not importlib.util.find_spec("torch"))' 2>/dev/null || torch=
 print(sysconfig.get_path("scripts"))')
     toolkit=$(readlink -f "$(command -v nvcc)" 2>/dev/null)
     toolkit=${toolkit%/bin/nvcc}
-    mkdir -p "$build/headers"
+    mkdir -p "$build/headers" "$build/libraries"
     for part in $("$python" -c 'import importlib.util, os
 found = importlib.util.find_spec("nvidia")
 for site in found.submodule_search_locations if found else []:
@@ -99,9 +100,12 @@ for site in found.submodule_search_locations if found else []:
                 ! [ -f "$toolkit/include/$(basename "$header")" ] &&
                 ln -sf "$header" "$build/headers/"
         done
-        [ -d "$part/lib" ] &&
-            LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$part/lib
+        for library in "$part"/lib/libcudnn*.so.* "$part"/lib/libcublas*.so.* \
+            "$part"/lib/libnvrtc*.so.*; do
+            [ -f "$library" ] && ln -sf "$library" "$build/libraries/"
+        done
     done
+    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$build/libraries
     CPATH=${CPATH:+$CPATH:}$build/headers
     export CPATH LD_LIBRARY_PATH
 }
