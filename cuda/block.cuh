@@ -48,7 +48,7 @@ RP_DEVICE uint32_t state_at(const rp_cuda_plan &plan, uint32_t side,
 /* Of logits: in turn one and the other. */
 RP_DEVICE uint32_t logits_at(const rp_cuda_plan &plan, uint32_t turn)
 {
-    return plan.logits_at + turn % 2 * DRAW_CLASSES;
+    return plan.logits_at + turn % 2 * plan.logits;
 }
 
 RP_DEVICE parts own_parts(const rp_cuda_plan &plan, const cluster *c,

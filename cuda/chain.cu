@@ -124,7 +124,9 @@ RP_DEVICE void ask(cluster *c)
     rp_sync_warp();
 }
 
-/* In turn into one place and the other. */
+/* In turn into one place and the other. A block without a class tells a number
+ * that nobody reads: else the others would not know that it has all of the
+ * exchange before, whose place is the next one's. */
 RP_DEVICE void make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
 {
     const rp_cuda_plan &plan = a.plan;
@@ -132,23 +134,26 @@ RP_DEVICE void make_logits(const rp_cuda_chain &a, cluster *c, uint32_t f)
     const uint32_t mine =
         rp_plan_classes(plan.classes[f], plan.blocks, c->x.rank);
     const uint32_t row = plan.out_row[f], end = row + mine;
+    const uint32_t tells = mine ? mine : 1;
+    const uint32_t all = plan.classes[f] > plan.blocks ? plan.classes[f]
+                                                       : plan.blocks;
 
     multiply(c->weights, plan.width, plan.out, row / 8, (end + 7) / 8,
              c->active, c->sums);
     rp_sync();
-    for (uint32_t base = warp_of() * 4; base < mine;
+    for (uint32_t base = warp_of() * 4; base < tells;
          base += 4 * RP_PLAN_WARPS) {
         uint32_t i = base + lane_of() / 8;
-        uint32_t at = row + (i < mine ? i : mine - 1);
+        uint32_t at = row + (i < tells ? i : tells - 1);
         float sum = add_parts(part_of(c->sums, at));
-        if (i < mine)
+        if (i < tells)
             tell(&c->x, place + c->x.rank + i * plan.blocks,
                  sum + c->bias[plan.layers * 4 * plan.units +
                                plan.middle.rows + at]);
     }
     if (!warp_of())
         ask(c);
-    await(&c->x, place, plan.classes[f]);
+    await(&c->x, place, all);
 }
 
 /* What the first field of a note sees: by one warp. */

@@ -5,8 +5,8 @@
  * and whoever wants it reads until that is there: no fence, no flag, one way
  * there and one back.
  *
- * An exchange is tell() by whoever has something, then await() by all. Who is
- * past exchange r knows that everyone has done what comes before telling in r:
+ * An exchange is tell() by every block, then await() by all. Who is past
+ * exchange r knows that everyone has done what comes before telling in r:
  * so what is read between r and r + 1 may be told anew in r + 2, and whatever
  * is told in two exchanges that follow each other has two places. */
 #ifndef RP_CUDA_EXCHANGE_CUH

@@ -91,7 +91,10 @@ static void place_common(struct rp_cuda_plan *plan)
     plan->stride = round_up(plan->hidden, RP_PLAN_COLUMNS);
     plan->middle_at = 2 * plan->layers * plan->stride;
     plan->logits_at = plan->middle_at + plan->fields * plan->head;
-    plan->commons = plan->logits_at + 2 * LOGITS;
+    plan->logits = plan->blocks > LOGITS
+                       ? round_up(plan->blocks, RP_PLAN_COLUMNS)
+                       : LOGITS;
+    plan->commons = plan->logits_at + 2 * plan->logits;
     plan->common = place_floats(plan, plan->commons);
 }
 

@@ -64,6 +64,7 @@ struct rp_cuda_plan {
     uint32_t common, commons; /* commons: floats */
     uint32_t stride;          /* from state to state, floats */
     uint32_t middle_at, logits_at; /* in common */
+    uint32_t logits; /* floats from one place of logits to the other */
     uint32_t active; /* float: of the field that is drawn */
     uint32_t sums;   /* float (warps, sum_rows): parts of sums */
     uint32_t sum_rows;

@@ -213,6 +213,7 @@ static const struct rp_shape shapes[] = {
     {2, 48, 32, {24, true, true, true, true, true, true, true}},
     {2, 32, 16, {24, false, true, false, false, true}},
     {2, 512, 48, {24, true, true}},
+    {1, 32, 32, {24, true, true, true, true, true, true, true}},
 };
 
 static void test_same(void)
@@ -398,6 +399,29 @@ static void test_bf16(void)
     CHECK((brief || worst > 1e-6) && worst <= 0.5);
 }
 
+/* More blocks than some fields have classes, of which now one, now another
+ * stands still while it waits: nobody gets so far ahead that it misses what it
+ * waits for. */
+static void test_late_block(void)
+{
+    struct scene scene;
+
+    fake_cuda_reset();
+    fake_cuda.multiprocessors = 32;
+    fake_cuda.hold = 600 * 1000; /* turns; a field takes 250,000 */
+    setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
+    setenv("RIPOSTE_CUDA_CHAIN", "grid-fp32", 1);
+    scene_init(&scene, &shapes[4]);
+    scene.turn.steer.may_end = false;
+    candidates = drawn = other = 0;
+    check_chain(&scene, 1);
+    CHECK(drawn > 4 && !other);
+    scene_fini(&scene);
+    CHECK_INT(fake_cuda.live, 0);
+    unsetenv("RIPOSTE_CUDA_CHAIN");
+    unsetenv("RIPOSTE_CUDA_PATH");
+}
+
 /* No clusters here: said once, and done as otherwise. */
 static void test_no_chain(void)
 {
@@ -547,6 +571,7 @@ int main(int argc, char **argv)
     setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
     test_same();
     test_chain();
+    test_late_block();
     test_no_chain();
     test_bf16();
     test_ends();

@@ -42,6 +42,7 @@ static const struct fake_cuda initial = {.devices = 1,
                                          .driver = 13000,
                                          .shared = 227 * 1024,
                                          .clusters = 16,
+                                         .multiprocessors = 16,
                                          .seed = 1};
 struct fake_cuda fake_cuda = {.devices = 1,
                               .major = 9,
@@ -49,6 +50,7 @@ struct fake_cuda fake_cuda = {.devices = 1,
                               .driver = 13000,
                               .shared = 227 * 1024,
                               .clusters = 16,
+                              .multiprocessors = 16,
                               .seed = 1};
 
 enum kind { LAUNCH, COPY, SET, RECORD, WAIT };
@@ -152,7 +154,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
     snprintf(prop->name, sizeof prop->name, "Fake Device");
     prop->major = fake_cuda.major;
     prop->minor = fake_cuda.minor;
-    prop->multiProcessorCount = 16;
+    prop->multiProcessorCount = (int)fake_cuda.multiprocessors;
     prop->totalGlobalMem = (size_t)1 << 30;
     prop->sharedMemPerBlockOptin = fake_cuda.shared;
     return here();

@@ -28,7 +28,11 @@ struct fake_cuda {
     int driver;           /* version, 13000 */
     uint32_t shared;      /* bytes that a block may have */
     uint32_t clusters;    /* blocks of the largest cluster; 0: no clusters */
+    uint32_t multiprocessors;
     uint32_t seed;        /* of the order of threads */
+    uint32_t hold;        /* of the blocks that run at the same time one that
+                             waits for others stands still for so many turns,
+                             then another; 0: none */
     uint32_t fail_memory; /* the so many-th allocation from now; 0: none */
     uint32_t fail_launch; /* the so many-th kernel from now loses the device */
     uint32_t fail_capture; /* the so many-th thing that is captured from now

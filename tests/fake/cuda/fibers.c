@@ -33,7 +33,7 @@ enum {
     WARP = 32,
     COPIES = 64,             /* of a thread on their way */
     SENDS = 64 * 1024,       /* to other blocks, on their way */
-    YIELDS_MAX = 20 * 1000 * 1000
+    YIELDS_MAX = 40 * 1000 * 1000
 };
 
 #if defined(__x86_64__)
@@ -133,7 +133,8 @@ static struct {
     uint32_t sends;
     struct place main;
     struct fiber *now;
-    uint64_t yields;
+    uint64_t yields, turns, until;
+    uint32_t held; /* the block that stands still until then */
     uint32_t random;
 #if ASAN
     void *fake_stack;
@@ -225,6 +226,8 @@ static void make_ready(const struct fiber *fiber)
     all.ready[all.count++] = (uint32_t)(fiber - all.fiber);
 }
 
+static void go_on_later(void);
+
 void fake_cuda_sync(enum fake_scope scope)
 {
     struct fiber *self = all.now;
@@ -250,7 +253,7 @@ void fake_cuda_sync(enum fake_scope scope)
         all.fiber[i].waits = NULL;
         make_ready(&all.fiber[i]);
     }
-    fake_cuda_yield(); /* not always the last one first */
+    go_on_later(); /* not always the last one first */
 }
 
 static void *zeroed(size_t count, size_t size)
@@ -312,13 +315,23 @@ static void arrive(void)
     count_bytes(send.barrier, -(int32_t)sizeof(float), 0);
 }
 
-void fake_cuda_yield(void)
+static void go_on_later(void)
 {
     for (uint32_t i = 0; i < 2 && all.sends; i++)
         arrive();
     all.yields++;
     make_ready(all.now);
     leave(false);
+}
+
+/* Who waits for other blocks. */
+void fake_cuda_yield(void)
+{
+    if (fake_cuda.hold && all.turns >= all.until + fake_cuda.hold / 8) {
+        all.held = all.now->block;
+        all.until = all.turns + fake_cuda.hold;
+    }
+    go_on_later();
 }
 
 void fake_cuda_await(void)
@@ -465,6 +478,20 @@ static void free_group(void)
     free(all.send);
 }
 
+/* Who runs next: an index of `ready`. */
+static uint32_t choose(void)
+{
+    uint32_t at = next_random() % all.count;
+
+    all.turns++;
+    for (int i = 0; i < 32 && all.turns < all.until; i++) {
+        if (all.fiber[all.ready[at]].block != all.held)
+            break;
+        at = next_random() % all.count;
+    }
+    return at;
+}
+
 static bool run_group(uint32_t first)
 {
     all.fiber = zeroed(all.fibers, sizeof *all.fiber);
@@ -472,12 +499,12 @@ static bool run_group(uint32_t first)
     all.send = NULL;
     all.sends = 0;
     all.done = all.count = 0;
-    all.yields = 0;
+    all.yields = all.turns = all.until = 0;
     make_barriers();
     make_shared();
     make_fibers(first);
     while (all.count && all.yields < YIELDS_MAX) {
-        uint32_t at = next_random() % all.count, who = all.ready[at];
+        uint32_t at = choose(), who = all.ready[at];
         all.ready[at] = all.ready[--all.count];
         enter(&all.fiber[who], stacks + (size_t)who * STACK);
     }
