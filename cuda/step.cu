@@ -73,6 +73,27 @@ RP_DEVICE void tile_sums(const float *weights, const float *const *x,
     }
 }
 
+/* From both sums of a strip (2, R, W) to the new state. */
+RP_DEVICE void close_layer(const rp_cuda_step &a, uint32_t count,
+                           const float *made)
+{
+    const uint32_t W = RP_CUDA_STRIP, U = RP_CUDA_UNITS;
+    const uint32_t first = rp_block_y() * R;
+
+    for (uint32_t i = rp_thread(); i < R * U; i += rp_threads()) {
+        uint32_t u = i % U, at = i / U;
+        const float *x = made + at * W + u, *y = made + (R + at) * W + u;
+        if (first + at >= count)
+            continue;
+        float gi[3] = {x[0], x[U], x[2 * U]};
+        float gh[3] = {y[0], y[U], y[2 * U]};
+        rp_cuda_row row = a.row[rows_at(a.rows, first + at)];
+        uint32_t unit = rp_block() * U + u;
+        state_at(a.states, !row.side, row.slot, a.number)[unit] = rp_gates(
+            gi, gh, state_at(a.states, row.side, row.slot, a.number)[unit]);
+    }
+}
+
 /* gi and gh of a strip, and with them the new state. */
 RP_KERNEL layer_kernel(rp_cuda_step a)
 {
@@ -123,19 +144,7 @@ RP_KERNEL layer_kernel(rp_cuda_step a)
         made[(R + r + j * ROWS) * W + c] = gh[j];
     }
     rp_sync();
-    for (uint32_t i = rp_thread(); i < R * U; i += rp_threads()) {
-        uint32_t u = i % U, at = i / U;
-        const float *x = made + at * W + u, *y = made + (R + at) * W + u;
-        if (first + at >= count)
-            continue;
-        float three[3] = {x[0], x[U], x[2 * U]};
-        float other[3] = {y[0], y[U], y[2 * U]};
-        rp_cuda_row row = a.row[rows_at(a.rows, first + at)];
-        uint32_t unit = rp_block() * U + u;
-        state_at(a.states, !row.side, row.slot, a.number)[unit] =
-            rp_gates(three, other,
-                     state_at(a.states, row.side, row.slot, a.number)[unit]);
-    }
+    close_layer(a, count, made);
 }
 
 /* Where a head's rows are. */
