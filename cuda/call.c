@@ -95,6 +95,12 @@ rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
     return wait(cuda, stream, NULL, cuda->deadline_ms, true, what);
 }
 
+rp_status rp_cuda_wait_awake(struct rp_cuda *cuda, cudaStream_t stream,
+                             const char *what)
+{
+    return wait(cuda, stream, NULL, cuda->deadline_ms, false, what);
+}
+
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what)
 {

@@ -369,7 +369,7 @@ static rp_status try_notes(struct rp_cuda *cuda, uint64_t *us)
     for (uint32_t n = 0; n < 2 && !status; n++)
         status = launch_note(cuda, n);
     if (!status)
-        status = rp_cuda_wait_live(cuda, cuda->behind, "a rollout");
+        status = rp_cuda_wait_awake(cuda, cuda->behind, "a rollout");
     began = rp_cuda_now_us() - began;
     if (began < *us)
         *us = began;
