@@ -40,7 +40,6 @@ struct rp_grid {
 #define RP_KERNEL_OF(threads)                                                 \
     static __global__ void __launch_bounds__(threads, 1)
 #define RP_DEVICE static __device__ __forceinline__
-#define RP_TABLE static __device__ const
 
 RP_DEVICE uint32_t rp_thread() { return threadIdx.x; }
 RP_DEVICE uint32_t rp_threads() { return blockDim.x; }
@@ -118,19 +117,7 @@ RP_DEVICE uint32_t rp_atomic_add(uint32_t *at, uint32_t more)
     return atomicAdd(at, more);
 }
 
-/* Between blocks: what was written before store_release is there after
- * load_acquire saw it; `system` reaches the host, too. */
-RP_DEVICE void rp_store_release(uint32_t *at, uint32_t value)
-{
-    __threadfence();
-    *(volatile uint32_t *)at = value;
-}
-RP_DEVICE uint32_t rp_load_acquire(const uint32_t *at)
-{
-    uint32_t value = *(const volatile uint32_t *)at;
-    __threadfence();
-    return value;
-}
+/* To the host: what was written before is there, too. */
 RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
 {
     __threadfence_system();
@@ -141,23 +128,7 @@ RP_DEVICE void rp_store_whole(uint64_t *at, uint64_t value)
 {
     *(volatile uint64_t *)at = value;
 }
-/* In a loop that waits for another block. */
-RP_DEVICE void rp_relax()
-{
-#if __CUDA_ARCH__ >= 700
-    __nanosleep(20);
-#endif
-}
-
 /* Blocks of a cluster (one, before compute capability 9.0). */
-RP_DEVICE uint32_t rp_cluster_rank()
-{
-#if __CUDA_ARCH__ >= 900
-    return cooperative_groups::this_cluster().block_rank();
-#else
-    return 0;
-#endif
-}
 RP_DEVICE void rp_cluster_sync()
 {
 #if __CUDA_ARCH__ >= 900

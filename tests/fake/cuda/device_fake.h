@@ -11,7 +11,6 @@
 #define RP_KERNEL static void
 #define RP_KERNEL_OF(threads) static void
 #define RP_DEVICE static inline
-#define RP_TABLE static const
 #define RP_CLUSTERS 1
 
 RP_DEVICE uint32_t rp_thread() { return fake_cuda_self->thread; }
@@ -92,16 +91,12 @@ RP_DEVICE uint32_t rp_atomic_add(uint32_t *at, uint32_t more)
     *at += more;
     return before;
 }
-RP_DEVICE void rp_store_release(uint32_t *at, uint32_t value) { *at = value; }
-RP_DEVICE uint32_t rp_load_acquire(const uint32_t *at) { return *at; }
 RP_DEVICE void rp_store_release_system(uint32_t *at, uint32_t value)
 {
     *at = value;
 }
 RP_DEVICE void rp_store_whole(uint64_t *at, uint64_t value) { *at = value; }
-RP_DEVICE void rp_relax() { fake_cuda_yield(); }
 
-RP_DEVICE uint32_t rp_cluster_rank() { return fake_cuda_self->rank; }
 RP_DEVICE void rp_cluster_sync() { fake_cuda_sync(FAKE_CLUSTER); }
 template <class T> T *rp_cluster_at(T *mine, uint32_t rank)
 {

@@ -52,7 +52,7 @@ void fake_cuda_reset(void);
 
 /* For device_fake.h: the thread that runs now. */
 struct fake_self {
-    uint32_t thread, threads, x, y, blocks, rank;
+    uint32_t thread, threads, x, y, blocks;
 };
 extern const struct fake_self *fake_cuda_self;
 enum fake_scope { FAKE_WARP, FAKE_BLOCK, FAKE_CLUSTER, FAKE_SCOPES };

@@ -459,8 +459,7 @@ static void make_fibers(uint32_t first)
             .threads = launch->threads,
             .x = (first + block) % launch->x,
             .y = (first + block) / launch->x,
-            .blocks = launch->x,
-            .rank = launch->cluster ? block : 0};
+            .blocks = launch->x};
         place_init(&fiber->place, stacks + (size_t)i * STACK, run_fiber);
         make_ready(fiber);
     }
