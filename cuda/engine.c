@@ -1,6 +1,7 @@
 /* The engine's table: an instance, and its states in slots on the device. What
  * is done to them is enqueued in one stream and returns before it is done;
  * whoever reads waits. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,8 @@ const char *const rp_cuda_path_names[RP_CUDA_PATHS] = {
     "auto", "plain", "graph", "persistent", "bf16"};
 
 /* Instances whose device memory may still be written: not freed, but not
- * forgotten. */
-static struct rp_cuda *stuck;
+ * forgotten. Several threads close some. */
+static _Atomic(struct rp_cuda *) stuck;
 
 static struct rp_cuda *of(struct rp_engine *engine)
 {
@@ -51,8 +52,7 @@ static void cuda_destroy(struct rp_engine *engine)
     if (!cuda)
         return;
     if (cuda->stuck) { /* freeing would wait for what never ends */
-        cuda->next_stuck = stuck;
-        stuck = cuda;
+        cuda->next_stuck = atomic_exchange(&stuck, cuda);
         return;
     }
     if (cuda->stream && !cuda->lost)
@@ -209,7 +209,7 @@ static rp_status cuda_state(struct rp_engine *engine, uint32_t slot,
         return RP_ELOST;
     if (slot >= cuda->slots || layer >= cuda->shape.layers)
         return RP_EARG;
-    return rp_cuda_live_state(cuda, slot, layer, h);
+    return rp_cuda_live_state(cuda, state_at(cuda, slot, layer), h);
 }
 
 static rp_status cuda_set_state(struct rp_engine *engine, uint32_t slot,

@@ -380,9 +380,8 @@ RP_KERNEL state_kernel(rp_cuda_few_state a)
 {
     rp_admit_next();
     rp_await_before();
-    for (uint32_t i = rp_thread(); i < a.states.hidden; i += THREADS)
-        say(&a.said[i], a.number,
-            state_at(a.states, a.side, a.slot, a.layer)[i]);
+    for (uint32_t i = rp_thread(); i < a.count; i += THREADS)
+        say(&a.said[i], a.number, a.state[i]);
 }
 
 /* ---- launches ---- */

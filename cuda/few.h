@@ -60,9 +60,9 @@ struct rp_cuda_few_heads {
 
 /* A layer's state of a slot, said as logits are. */
 struct rp_cuda_few_state {
-    struct rp_cuda_states states;
-    uint32_t slot, side, layer, number;
-    uint64_t *said; /* (H), mapped */
+    const float *state; /* (count) */
+    uint32_t count, number;
+    uint64_t *said; /* (count), mapped */
     bool early;
 };
 

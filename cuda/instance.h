@@ -65,6 +65,9 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
 /* Until the stream has nothing left to do, or the deadline. */
 rp_status rp_cuda_wait(struct rp_cuda *cuda, cudaStream_t stream,
                        const char *what);
+/* The same without naps, for who measures. */
+rp_status rp_cuda_wait_awake(struct rp_cuda *cuda, cudaStream_t stream,
+                             const char *what);
 rp_status rp_cuda_wait_event(struct rp_cuda *cuda, cudaEvent_t event,
                              const char *what);
 /* The same without naps, by the deadline of what the next note waits for. */
@@ -102,9 +105,8 @@ void rp_cuda_live_free(struct rp_cuda *cuda);
 rp_status rp_cuda_live_choose(struct rp_cuda *cuda);
 /* Until all that was enqueued is done. */
 rp_status rp_cuda_live_wait(struct rp_cuda *cuda, const char *what);
-/* H floats of a slot's side that is now. */
-rp_status rp_cuda_live_state(struct rp_cuda *cuda, uint32_t slot,
-                             uint32_t layer, float *h);
+/* A state on the device. */
+rp_status rp_cuda_live_state(struct rp_cuda *cuda, const float *at, float *h);
 rp_status rp_cuda_step(struct rp_engine *engine, uint32_t count,
                        const uint32_t *slot, const struct rp_indices *input);
 rp_status rp_cuda_logits(struct rp_engine *engine, uint32_t slot,

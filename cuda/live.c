@@ -270,14 +270,11 @@ static uint32_t next_number(struct rp_cuda_live *live)
     return live->number;
 }
 
-rp_status rp_cuda_live_state(struct rp_cuda *cuda, uint32_t slot,
-                             uint32_t layer, float *h)
+rp_status rp_cuda_live_state(struct rp_cuda *cuda, const float *at, float *h)
 {
     const struct rp_cuda_few_state state = {
-        .states = cuda->states,
-        .slot = slot,
-        .side = cuda->side[slot],
-        .layer = layer,
+        .state = at,
+        .count = cuda->shape.hidden,
         .number = next_number(cuda->live),
         .said = cuda->live->said_device,
         .early = cuda->live->early};
