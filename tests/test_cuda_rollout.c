@@ -571,7 +571,8 @@ int main(int argc, char **argv)
     setenv("RIPOSTE_CUDA_DEADLINE", "60000", 1);
     test_same();
     test_chain();
-    test_late_block();
+    if (!brief)
+        test_late_block();
     test_no_chain();
     test_bf16();
     test_ends();
