@@ -408,7 +408,7 @@ static void test_late_block(void)
 
     fake_cuda_reset();
     fake_cuda.multiprocessors = 32;
-    fake_cuda.hold = 600 * 1000; /* turns; a field takes 250,000 */
+    fake_cuda.hold = 900 * 1000; /* turns; a field takes 250,000 */
     setenv("RIPOSTE_CUDA_PATH", "persistent", 1);
     setenv("RIPOSTE_CUDA_CHAIN", "grid-fp32", 1);
     scene_init(&scene, &shapes[4]);
