@@ -69,8 +69,15 @@ static int send_process(jack_nframes_t frames, void *self)
     int put_now = 0;
     (void)self;
     jack_midi_clear_buffer(buffer);
-    if (!atomic_load(&flooding))
+    if (!atomic_load(&flooding)) {
+        if (notes && n & 1) { /* what sounds on would be silenced later */
+            uint8_t bytes[3];
+            event_of(n, bytes);
+            put(buffer, 0, bytes, 3);
+            atomic_store(&sent, n + 1);
+        }
         return 0;
+    }
     due += rate * frames;
     while (due - put_now >= 1) {
         jack_nframes_t at = (jack_nframes_t)(put_now * frames / due);
