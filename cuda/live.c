@@ -378,28 +378,6 @@ static rp_status heads_many(struct rp_cuda *cuda, uint32_t count,
 
 /* ---- the table's ---- */
 
-static bool indices_fit(const struct rp_indices *indices, uint32_t limit)
-{
-    if (indices->count > RP_INDICES_MAX)
-        return false;
-    for (uint32_t i = 0; i < indices->count; i++)
-        if (indices->at[i] >= limit)
-            return false;
-    return true;
-}
-
-static bool rows_fit(const struct rp_cuda *cuda, uint32_t count,
-                     const uint32_t *slot, const struct rp_indices *indices,
-                     uint32_t limit)
-{
-    if (count > cuda->slots)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (slot[i] >= cuda->slots || !indices_fit(&indices[i], limit))
-            return false;
-    return true;
-}
-
 rp_status rp_cuda_step(struct rp_engine *engine, uint32_t count,
                        const uint32_t *slot, const struct rp_indices *input)
 {
@@ -409,7 +387,7 @@ rp_status rp_cuda_step(struct rp_engine *engine, uint32_t count,
 
     if (cuda->lost)
         return RP_ELOST;
-    if (!rows_fit(cuda, count, slot, input, cuda->inputs))
+    if (!rp_engine_takes(cuda->slots, count, slot, input, cuda->inputs))
         return RP_EARG;
     if (!count)
         return RP_OK;
@@ -435,7 +413,8 @@ rp_status rp_cuda_logits_many(struct rp_engine *engine, uint32_t count,
     if (cuda->lost)
         return RP_ELOST;
     if ((unsigned)field >= RP_FIELDS || !cuda->head[field].classes ||
-        !rows_fit(cuda, count, slot, condition, cuda->head[field].condition))
+        !rp_engine_takes(cuda->slots, count, slot, condition,
+                         cuda->head[field].condition))
         return RP_EARG;
     if (!count)
         return RP_OK;

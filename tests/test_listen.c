@@ -6,41 +6,9 @@
 #include "play.h"
 #include "test.h"
 
-enum { RATE = 48000, BEAT = RATE / 2, TICK = BEAT / 24, MS = RATE / 1000 };
+enum { RATE = 48000, BEAT = RATE / 2 };
 
-static struct rp_memory memory;
-static struct rp_listen listen;
-static const struct rp_clock clock_ = { .rate = RATE,
-                                        .mbpm = 120000,
-                                        .metre = { 4, 4 },
-                                        .anchored = 1 };
-
-static void begin(const struct rp_model *model)
-{
-    struct rp_engine *engine;
-
-    CHECK_INT(rp_memory_engine(model, &engine), RP_OK);
-    rp_memory_init(&memory, model, engine);
-    rp_memory_metre(&memory, 0, clock_.metre);
-    rp_listen_init(&listen, &memory);
-}
-
-/* An event at its frame, everything due before it pushed. */
-static void feed(rp_frame frame, struct rp_event event)
-{
-    CHECK_INT(rp_listen_settle(&listen, &clock_, frame), RP_OK);
-    (void)rp_listen_event(&listen, &clock_, frame, event);
-}
-
-static void on(rp_frame frame, uint8_t pitch)
-{
-    feed(frame, rp_event_make(RP_NOTE_ON, 0, pitch, 80));
-}
-
-static void off(rp_frame frame, uint8_t pitch)
-{
-    feed(frame, rp_event_make(RP_NOTE_OFF, 0, pitch, 64));
-}
+#include "listening.h"
 
 static void check_note(uint32_t i, int32_t onset, int32_t duration, int pitch)
 {
@@ -56,7 +24,7 @@ static void test_exact(void)
 {
     struct rp_model model = flat_model();
 
-    begin(&model);
+    listen_to(&model);
     on(0, 60);
     off(24 * TICK - 2000, 60);
     on(24 * TICK, 62);
@@ -82,7 +50,7 @@ static void test_chords(void)
 {
     struct rp_model model = flat_model();
 
-    begin(&model);
+    listen_to(&model);
     on(0, 60);
     on(20 * MS, 67);
     on(30 * MS, 64);
@@ -119,7 +87,7 @@ static void test_expected(void)
             expect_class(&model, RP_DT, 12, 8.0f);
             expect_class(&model, RP_DURATION, 12, 8.0f);
         }
-        begin(&model);
+        listen_to(&model);
         for (int i = 0; i < 8; i++) {
             rp_frame at = (rp_frame)i * 12 * TICK + error[i] * MS;
             on(at, (uint8_t)(60 + i));
@@ -142,7 +110,7 @@ static void test_late(void)
 {
     struct rp_model model = flat_model();
 
-    begin(&model);
+    listen_to(&model);
     for (int i = 0; i < 12; i++) {
         rp_frame at = (rp_frame)i * 24 * TICK + (i ? 9 * MS : 0);
         on(at, (uint8_t)(60 + i));
@@ -160,7 +128,7 @@ static void test_held(void)
 {
     struct rp_model model = flat_model();
 
-    begin(&model);
+    listen_to(&model);
     on(0, 36); /* a drone */
     on(24 * TICK, 60);
     CHECK_INT(rp_listen_due(&listen, &clock_), 36 * TICK);
@@ -188,7 +156,7 @@ static void test_held_keys(void)
 {
     struct rp_model model = flat_model();
 
-    begin(&model);
+    listen_to(&model);
     feed(0, rp_event_make(RP_CONTROL, 2, RP_CC_PEDAL, 100));
     on(10, 60);
     off(5000, 60);
@@ -217,7 +185,7 @@ static void test_flood(void)
     struct rp_model model = flat_model();
     uint32_t count = 3 * RP_LISTEN_PENDING;
 
-    begin(&model);
+    listen_to(&model);
     for (uint32_t i = 0; i < count; i++)
         (void)rp_listen_event(&listen, &clock_, (rp_frame)i * 40 * MS,
                               rp_event_make(RP_NOTE_ON, (uint8_t)(i / 128 % 16),

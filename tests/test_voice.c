@@ -6,18 +6,12 @@
 #include "model/play/generate.h"
 #include "model/play/key.h"
 #include "performer.h"
+#include "listening.h"
 #include "rt/log.h"
 
-enum { TICK = BEAT / 24, MS = RATE / 1000, ANSWERS = 6 };
+enum { ANSWERS = 6 };
 
 static const char weights[] = "presets/melody.safetensors";
-
-static struct rp_memory memory;
-static struct rp_listen listen;
-static const struct rp_clock clock_ = { .rate = RATE,
-                                        .mbpm = 120000,
-                                        .metre = { 4, 4 },
-                                        .anchored = 1 };
 
 /* ---- what is told ---- */
 
@@ -36,32 +30,6 @@ static void free_model(struct rp_model *got)
 {
     rp_card_fini(&got->card);
     free(got->params);
-}
-
-static void listen_to(const struct rp_model *got)
-{
-    struct rp_engine *engine;
-
-    CHECK_INT(rp_memory_engine(got, &engine), RP_OK);
-    rp_memory_init(&memory, got, engine);
-    rp_memory_metre(&memory, 0, clock_.metre);
-    rp_listen_init(&listen, &memory);
-}
-
-static void feed(rp_frame frame, struct rp_event event)
-{
-    CHECK_INT(rp_listen_settle(&listen, &clock_, frame), RP_OK);
-    (void)rp_listen_event(&listen, &clock_, frame, event);
-}
-
-static void on(rp_frame frame, uint8_t pitch)
-{
-    feed(frame, rp_event_make(RP_NOTE_ON, 0, pitch, 80));
-}
-
-static void off(rp_frame frame, uint8_t pitch)
-{
-    feed(frame, rp_event_make(RP_NOTE_OFF, 0, pitch, 64));
 }
 
 static void close_call(void)

@@ -80,6 +80,25 @@ struct rp_engine {
     const struct rp_engine_ops *ops;
 };
 
+/* For engines: whether these are slots of theirs, `slots` in all, and the
+ * sparse vectors that come with them lie within `limit`. */
+static inline bool rp_engine_takes(uint32_t slots, uint32_t count,
+                                   const uint32_t *slot,
+                                   const struct rp_indices *indices,
+                                   uint32_t limit)
+{
+    if (count > slots)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (slot[i] >= slots || indices[i].count > RP_INDICES_MAX)
+            return false;
+        for (uint32_t k = 0; k < indices[i].count; k++)
+            if (indices[i].at[k] >= limit)
+                return false;
+    }
+    return true;
+}
+
 extern const struct rp_engine_ops rp_engine_cpu;
 
 /* An engine that can be asked for by name. */

@@ -239,29 +239,6 @@ static rp_status cpu_slot_copy(struct rp_engine *engine, uint32_t to,
     return RP_OK;
 }
 
-static bool indices_fit(const struct rp_indices *indices, uint32_t limit)
-{
-    if (indices->count > RP_INDICES_MAX)
-        return false;
-    for (uint32_t i = 0; i < indices->count; i++)
-        if (indices->at[i] >= limit)
-            return false;
-    return true;
-}
-
-/* Slots, and sparse vectors over `limit` beside them. */
-static bool slots_fit(const struct cpu *cpu, uint32_t count,
-                      const uint32_t *slot, const struct rp_indices *indices,
-                      uint32_t limit)
-{
-    if (count > cpu->slots)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (slot[i] >= cpu->slots || !indices_fit(&indices[i], limit))
-            return false;
-    return true;
-}
-
 /* Layer l of all slots: gi from below (or the sparse input), new state into
  * below and back into the slots. */
 static void step_layer(struct cpu *cpu, uint32_t l, uint32_t count,
@@ -294,7 +271,7 @@ static rp_status cpu_step(struct rp_engine *engine, uint32_t count,
 {
     struct cpu *cpu = (struct cpu *)engine;
 
-    if (!slots_fit(cpu, count, slot, input, cpu->inputs))
+    if (!rp_engine_takes(cpu->slots, count, slot, input, cpu->inputs))
         return RP_EARG;
     for (uint32_t l = 0; count && l < cpu->shape.layers; l++)
         step_layer(cpu, l, count, slot, input);
@@ -309,9 +286,9 @@ static rp_status cpu_logits(struct rp_engine *engine, uint32_t slot,
     const struct rp_kernels *kernels = cpu->kernels;
     const size_t H = cpu->shape.hidden, E = cpu->shape.head;
 
-    if (slot >= cpu->slots || (unsigned)field >= RP_FIELDS ||
-        !cpu->head[field].classes ||
-        !indices_fit(condition, cpu->condition[field]))
+    if ((unsigned)field >= RP_FIELDS || !cpu->head[field].classes ||
+        !rp_engine_takes(cpu->slots, 1, &slot, condition,
+                         cpu->condition[field]))
         return RP_EARG;
     const struct head *head = &cpu->head[field];
     kernels->sparse_add(E, head->bias, head->cond, E, condition->count,
@@ -337,7 +314,8 @@ static rp_status cpu_logits_many(struct rp_engine *engine, uint32_t count,
     const struct head *head;
 
     if ((unsigned)field >= RP_FIELDS || !cpu->head[field].classes ||
-        !slots_fit(cpu, count, slot, condition, cpu->condition[field]))
+        !rp_engine_takes(cpu->slots, count, slot, condition,
+                         cpu->condition[field]))
         return RP_EARG;
     head = &cpu->head[field];
     for (uint32_t i = 0; i < count; i++) {
