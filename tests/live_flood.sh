@@ -45,11 +45,12 @@ notes() {
         live_fail "$backend: the take has $taken of $heard notes"
     # Some seconds fit, on any machine; of a minute what does not is said.
     [ "$seconds" -gt 2 ] || live_expect_zero lost_heard lost_recorded
-    for loss in 'heard: the performer' 'missing from the take: the disk'; do
+    for loss in 'heard: too many at once' \
+        'missing from the take: the disk is behind'; do
         counter=lost_recorded
         [ "${loss%%:*}" = heard ] && counter=lost_heard
         lost=$(live_stat $counter)
-        [ "$lost" = 0 ] || grep "$loss is behind" "$work/play.log" | tail -n 1 |
+        [ "$lost" = 0 ] || grep "$loss" "$work/play.log" | tail -n 1 |
             grep . || live_fail "$backend: $counter $lost, and not a word"
     done
 }
