@@ -7,18 +7,7 @@
 #include "model/play/bench_rollout.h"
 #include "rt/log.h"
 #include "tests/test.h"
-
-/* The fake device's fibers are unknown to TSan. */
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#endif
-#endif
-#ifndef TSAN
-#define TSAN 0
-#endif
+#include "tests/tsan.h"
 
 enum { PATHS = 7, CANDIDATES = 1, NOTES = 1, MANY = 20 };
 static const char *const paths[PATHS] = {

@@ -6,18 +6,7 @@
 
 #include "model/net/engine.h"
 #include "tests/train_runs.h"
-
-/* The fake device's fibers are unknown to TSan. */
-#if defined(__SANITIZE_THREAD__)
-#define TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#endif
-#endif
-#ifndef TSAN
-#define TSAN 0
-#endif
+#include "tests/tsan.h"
 
 static struct rp_train_options tiny(const char *name, const char *engine)
 {
