@@ -328,11 +328,10 @@ static void lose_server(struct rp_jack *jack, uint64_t now)
     rp_patchbay_lose(jack->patchbay);
 }
 
-/* PipeWire makes connections in its own time after it has said that they are
- * made: what was sent at once would reach nobody. */
+/* What was sent before would reach nobody. */
 static void wait_for_links(void)
 {
-    const struct timespec time = {.tv_nsec = 200000000};
+    const struct timespec time = {.tv_nsec = (long)rp_jack_slow()};
 
     nanosleep(&time, NULL);
 }

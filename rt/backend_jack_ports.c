@@ -96,6 +96,11 @@ static bool connect_ports(void *self, int port, const struct rp_peer *peer)
     return result == 0 || result == EEXIST;
 }
 
+uint64_t rp_jack_slow(void)
+{
+    return strstr(jack_get_version_string(), "PipeWire") ? SECOND / 5 : 0;
+}
+
 rp_status rp_jack_patch(struct rp_jack *jack,
                         const struct rp_backend_options *options)
 {
@@ -104,7 +109,8 @@ rp_status rp_jack_patch(struct rp_jack *jack,
                                               .ports = rp_jack_port_names,
                                               .count = RP_JACK_PORTS,
                                               .self = jack,
-                                              .connect = connect_ports};
+                                              .connect = connect_ports,
+                                              .slow = rp_jack_slow()};
 
     return rp_patchbay_create(&jack->patchbay, &jack->base, &system, options);
 }

@@ -37,6 +37,8 @@ struct rp_patchbay {
     struct rp_port_file file; /* as it was written or read */
     bool known[RP_LINKS];     /* our ports of which it says something */
     uint64_t settled_at;      /* ns; what is done once a second */
+    bool release;             /* found receivers are silenced */
+    uint64_t release_at;      /* ns; then */
 };
 
 /* ---- from one run to the next ---- */
@@ -437,7 +439,8 @@ static void say_made(struct rp_patchbay *bay, const struct rp_link *link)
     }
 }
 
-static void make(struct rp_patchbay *bay, struct rp_link *link, bool late)
+static void make(struct rp_patchbay *bay, struct rp_link *link, uint64_t now,
+                 bool late)
 {
     const struct rp_peer *peer =
         rp_peers_find(&bay->peers, link->port == IN, link->other);
@@ -456,7 +459,8 @@ static void make(struct rp_patchbay *bay, struct rp_link *link, bool late)
     }
     say_made(bay, link);
     if (link->port != IN && (late || bay->killed)) {
-        atomic_fetch_add(&bay->base->cycle->release, 1);
+        bay->release = true;
+        bay->release_at = now + bay->system.slow;
     }
     link->restore = link->refused = false;
     link->missed_at = 0;
@@ -473,8 +477,12 @@ void rp_patchbay_settle(struct rp_patchbay *bay, uint64_t now, bool late)
         struct rp_link *link = &bay->links.link[i];
 
         if (link->restore && (due || !link->refused)) {
-            make(bay, link, late && bay->settled);
+            make(bay, link, now, late && bay->settled);
         }
+    }
+    if (bay->release && now >= bay->release_at) {
+        atomic_fetch_add(&bay->base->cycle->release, 1);
+        bay->release = false;
     }
     if (due) {
         bay->settled_at = now;

@@ -34,6 +34,7 @@ struct rp_patchbay_system {
     void *self;
     /* Connects our port with theirs; true also when it is already. */
     bool (*connect)(void *self, int port, const struct rp_peer *peer);
+    uint64_t slow; /* ns from then until what we send arrives there */
 };
 
 /* `options`: in, out, remember. RP_EARG, RP_EMEM are logged; a file that
@@ -71,7 +72,8 @@ void rp_patchbay_lose(struct rp_patchbay *patchbay);
 
 /* Connects what is to be and is not; writes down what has changed, once a
  * second at most. Receivers that are found again may still sound: then, if
- * `late` (periods are run already), everything is silenced first. */
+ * `late` (periods are run already), everything is silenced as soon as the
+ * connection carries it. */
 void rp_patchbay_settle(struct rp_patchbay *patchbay, uint64_t now, bool late);
 
 /* As rp_links_describe. */

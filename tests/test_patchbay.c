@@ -41,12 +41,12 @@ static bool connect_ports(void *self, int port, const struct rp_peer *to)
     return false;
 }
 
-static const struct rp_patchbay_system table = {.tag = "jack",
-                                                .name = "riposte",
-                                                .ports = port_names,
-                                                .count = PORTS,
-                                                .self = peer,
-                                                .connect = connect_ports};
+static struct rp_patchbay_system table = {.tag = "jack",
+                                          .name = "riposte",
+                                          .ports = port_names,
+                                          .count = PORTS,
+                                          .self = peer,
+                                          .connect = connect_ports};
 
 static void look(void)
 {
@@ -397,6 +397,29 @@ static void test_remember_bad(void)
     CHECK_INT(unlink(path), 0);
 }
 
+/* A system that says too early that ports are connected: silence waits. */
+static void test_slow(void)
+{
+    boot();
+    table.slow = SECOND / 5;
+    start(NULL, LIST("Synth"), NULL);
+    CHECK_INT(cycle.release, 0);
+    unplug(3);
+    poll(SECOND);
+    peer[3].there = true;
+    poll(SECOND);
+    CHECK(peer[3].connected[OUT] && peer[3].connected[THRU]);
+    CHECK_INT(cycle.release, 0);
+    poll(SECOND / 5 - 1);
+    CHECK_INT(cycle.release, 0);
+    poll(1);
+    CHECK_INT(cycle.release, 1); /* one for both */
+    poll(SECOND);
+    CHECK_INT(cycle.release, 1);
+    stop();
+    table.slow = 0;
+}
+
 /* Killed, it left notes at the synth: the next start ends them. */
 static void test_killed(void)
 {
@@ -440,6 +463,7 @@ int main(void)
     test_remember();
     test_remember_others();
     test_remember_bad();
+    test_slow();
     test_killed();
     CHECK_INT(rmdir(folder), 0);
     return TEST_END();
