@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rt/log.h"
@@ -41,8 +42,19 @@ static void sync_folder(const char *path)
     free(copy);
 }
 
-rp_status rp_replace_file(const char *tag, const char *path, const void *bytes,
-                          size_t size)
+rp_status rp_replace_check(const char *tag, const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        rp_log(RP_ERROR, tag, "%s: expected the name of a file", path);
+        return RP_EARG;
+    }
+    return RP_OK;
+}
+
+static rp_status replace(const char *tag, const char *path, const void *bytes,
+                         size_t size)
 {
     char *part;
     int fd, error;
@@ -73,4 +85,17 @@ rp_status rp_replace_file(const char *tag, const char *path, const void *bytes,
     }
     free(part);
     return good ? RP_OK : RP_EIO;
+}
+
+rp_status rp_replace_file(const char *tag, const char *path, const void *bytes,
+                          size_t size)
+{
+    rp_status status = rp_replace_check(tag, path);
+    char *whole = status ? NULL : realpath(path, NULL);
+
+    if (status == RP_OK) {
+        status = replace(tag, whole ? whole : path, bytes, size);
+    }
+    free(whole);
+    return status;
 }

@@ -296,7 +296,7 @@ static rp_status check_name(const char *path)
     struct stat info;
 
     if (!*path || path[strlen(path) - 1] == '/' ||
-        (stat(path, &info) == 0 && S_ISDIR(info.st_mode))) {
+        (stat(path, &info) == 0 && !S_ISREG(info.st_mode))) {
         rp_log(RP_ERROR, "take", "'%s': expected the name of a .mid file",
                path);
         return RP_EARG;

@@ -217,16 +217,19 @@ static void test_earlier(void)
 
 static void test_no_name(void)
 {
-    const struct name slash = in_folder("new/");
-    const char *const paths[] = {"", folder, slash.text};
+    const struct name slash = in_folder("new/"), pipe = in_folder("pipe.mid");
+    const char *const paths[] = {"", folder, slash.text, pipe.text};
+    struct stat info;
 
-    for (int i = 0; i < 3; i++) {
+    CHECK_INT(mkfifo(pipe.text, 0600), 0); /* as /dev/null: it stays */
+    for (int i = 0; i < 4; i++) {
         struct rp_take *take = NULL;
 
         logged[0] = '\0';
         CHECK_INT(rp_take_create(&take, paths[i], &ring), RP_EARG);
         CHECK(strstr(logged, "expected the name of a .mid file") != NULL);
     }
+    CHECK(stat(pipe.text, &info) == 0 && S_ISFIFO(info.st_mode));
 }
 
 static uint64_t now_ms(void)

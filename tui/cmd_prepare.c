@@ -3,6 +3,7 @@
 #include "model/data/prepared.h"
 #include "model/data/report.h"
 #include "rt/log.h"
+#include "rt/replace.h"
 #include "tui/cli.h"
 #include "tui/cmd.h"
 
@@ -85,8 +86,14 @@ static rp_status prepare(const struct wish *wish, const struct rp_texts *dirs)
         .memory = wish->memory,
     };
     struct rp_dataset dataset;
-    rp_status status = rp_dataset_read(dirs->text, dirs->count, &how, &dataset);
+    rp_status status = RP_OK;
 
+    if (wish->out) { /* said before hours of music are read */
+        status = rp_replace_check("prepare", wish->out);
+    }
+    if (!status) {
+        status = rp_dataset_read(dirs->text, dirs->count, &how, &dataset);
+    }
     if (status) {
         return status;
     }

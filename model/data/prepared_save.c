@@ -8,6 +8,7 @@
 #include "model/data/facts.h"
 #include "model/data/prepared.h"
 #include "rt/log.h"
+#include "rt/replace.h"
 
 const unsigned char rp_prepared_magic[16] = "RIPOSTE-DATA\r\n\032\n";
 
@@ -204,7 +205,10 @@ static rp_status write_file(const char *path, const struct sheet *head,
 rp_status rp_prepared_save(const struct rp_dataset *dataset, const char *path)
 {
     struct sheet head = {0}, body = {0};
-    rp_status status = RP_EMEM;
+    rp_status status = rp_replace_check("prepared", path);
+    if (status)
+        return status;
+    status = RP_EMEM;
     put_body(&body, dataset);
     if (!body.full)
         put_head(&head, &body);
