@@ -15,7 +15,7 @@ command -v tmux >/dev/null 2>&1 || skip "no tmux here"
 
 work=$(mktemp -d) || exit 1
 socket=$work/none
-failed=0
+failed=0 term=''
 trap leave EXIT
 trap 'exit 1' INT TERM HUP
 # No server: the null backend, and the computer keyboard plays.
@@ -48,11 +48,12 @@ until_true() {
 }
 shows() { screen | grep -qE -- "$1"; }
 saw() { until_true "the screen never shows '$1'" shows "$1"; }
-# start NAME OPTIONS: a terminal of its own
+# start NAME OPTIONS: a terminal of its own, or what is said to be one: $term
 start() {
     socket=$work/$1
     tmux -S "$socket" new-session -d -s panel -x 80 -y 24 \
-        "LC_ALL=C.UTF-8 '$riposte' play --tempo 160 $2 2>'$work/err'; \
+        "LC_ALL=C.UTF-8 ${term:+TERM=$term} '$riposte' play \
+         --tempo 160 $2 2>'$work/err'; \
          echo \"ended with \$?\"; sleep 30"
 }
 
@@ -169,6 +170,18 @@ pid=$(tmux -S "$socket" list-panes -t panel -F '#{pane_pid}')
 xargs kill -TERM <"/proc/$pid/task/$pid/children"
 saw '^ended with 0'
 whole "$work/second.mid"
+tmux -S "$socket" kill-server
+
+# A terminal that is newer than this machine: taken for one that is known.
+term=nobody-knows-it
+start unknown "--duration 2"
+term=
+saw '^ waiting .* 160 BPM'
+keys Down Right
+saw '^> metre +'
+saw '^ended with 0'
+grep -q 'nobody-knows-it is not known here: taken for xterm' "$work/err" ||
+    { fail "an unknown terminal:"; cat "$work/err"; }
 tmux -S "$socket" kill-server
 
 # A session manager turns the panel to another project and back.

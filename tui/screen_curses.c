@@ -80,12 +80,33 @@ static void init_looks(void)
     }
 }
 
+/* What TERM names; where curses has not heard of it, as on a machine older
+ * than the terminal, what nearly all that are new do as well. */
+static SCREEN *new_screen(void)
+{
+    const char *const others[] = {"xterm-256color", "xterm", "vt100"};
+    const char *term = getenv("TERM");
+    SCREEN *made = newterm(NULL, stdout, stdin);
+
+    for (int i = 0; !made && i < 3; i++) {
+        made = newterm(others[i], stdout, stdin);
+        if (made) {
+            rp_log(RP_WARN, "screen",
+                   "TERM=%s is not known here: taken for %s",
+                   term ? term : "", others[i]);
+        }
+    }
+    if (!made) {
+        rp_log(RP_ERROR, "screen", "TERM=%s is not known here",
+               term ? term : "");
+    }
+    return made;
+}
+
 rp_status rp_screen_open(bool *unicode)
 {
-    screen = newterm(NULL, stdout, stdin);
+    screen = new_screen();
     if (!screen) {
-        rp_log(RP_ERROR, "screen", "TERM=%s is not known here",
-               getenv("TERM") ? getenv("TERM") : "");
         return RP_ENONE;
     }
     set_term(screen);
