@@ -20,7 +20,7 @@ static struct rp_cuda_train *of(struct rp_learner *learner)
     return (struct rp_cuda_train *)learner;
 }
 
-/* What only a capture cannot take ends that, and nothing else. */
+/* What only a capture, or a trial, cannot take ends that, and nothing else. */
 static rp_status spoil(struct rp_cuda_train *t, const char *what,
                        const char *says)
 {
@@ -36,12 +36,20 @@ rp_status rp_cuda_train_check(struct rp_cuda_train *t, cudaError_t error,
     return rp_cuda_check(&t->cuda, error, what);
 }
 
+/* It was asked for something that it has not: of cuDNN 9 a status is thousands
+ * and why. Anything else is a fault. */
+static bool is_refusal(cudnnStatus_t status)
+{
+    return status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000 ||
+           status / 1000 == CUDNN_STATUS_BAD_PARAM / 1000;
+}
+
 rp_status rp_cuda_train_dnn(struct rp_cuda_train *t, cudnnStatus_t status,
                             const char *what)
 {
     if (!status)
         return RP_OK;
-    if (t->capturing)
+    if (t->capturing || (t->trying && is_refusal(status)))
         return spoil(t, what, t->libs->cudnnGetErrorString(status));
     rp_log(RP_ERROR, "cuda", "%s: cuDNN says %s", what,
            t->libs->cudnnGetErrorString(status));
@@ -154,17 +162,19 @@ static rp_status open_libraries(struct rp_cuda_train *t)
                               "opening cuBLASLt");
 }
 
-/* bf16 where cuDNN's GRU has it, else TF32: the same cores, more bits. */
-static struct rp_cuda_numbers numbers_of(const struct rp_cuda_train *t)
+/* bf16 where cuDNN's GRU has it, else TF32: the same cores, more bits. It may
+ * have been refused already. */
+static struct rp_cuda_numbers numbers_of(const struct rp_cuda_train *t,
+                                         bool refused)
 {
     struct rp_cuda_numbers numbers = {false, false};
     size_t version = t->libs->cudnnGetVersion();
 
     if (t->options.precision != RP_BF16)
         return numbers;
-    numbers.bf16 = version >= BF16_SINCE;
+    numbers.bf16 = version >= BF16_SINCE && !refused;
     numbers.tf32 = !numbers.bf16;
-    if (numbers.tf32)
+    if (version < BF16_SINCE)
         rp_log(RP_INFO, "cuda",
                "cuDNN %zu.%zu.%zu has no bf16 for a GRU (9.13 has): TF32",
                version / 10000, version / 100 % 100, version % 100);
@@ -179,8 +189,9 @@ static void describe(struct rp_cuda_train *t)
 
     if (cudaGetDeviceProperties(&device, 0))
         snprintf(device.name, sizeof device.name, "GPU");
-    snprintf(t->about, sizeof t->about, "%.100s, cuDNN %zu.%zu.%zu, %s",
-             device.name, version / 10000, version / 100 % 100, version % 100,
+    snprintf(t->device, sizeof t->device, "%.99s", device.name);
+    snprintf(t->about, sizeof t->about, "%s, cuDNN %zu.%zu.%zu, %s",
+             t->device, version / 10000, version / 100 % 100, version % 100,
              is->bf16   ? "bf16"
              : is->tf32 ? "tf32"
                         : "fp32");
@@ -332,7 +343,7 @@ static rp_status make_slots(struct rp_cuda_train *t)
     return status;
 }
 
-static rp_status make(struct rp_cuda_train *t)
+static rp_status make(struct rp_cuda_train *t, bool refused)
 {
     const struct rp_vocabulary *vocabulary = &t->options.shape.vocabulary;
     rp_status status = open_device(t);
@@ -348,13 +359,14 @@ static rp_status make(struct rp_cuda_train *t)
             rp_vocabulary_condition(vocabulary, (enum rp_field)f) &&
             t->view[t->layout.head_cond[f]].ld > t->conditions)
             t->conditions = t->view[t->layout.head_cond[f]].ld;
-    t->net[1].numbers = numbers_of(t);
+    t->net[1].numbers = numbers_of(t, refused);
     describe(t);
     status = make_params(t);
     for (int i = 0; i < 2 && !status; i++) {
         if (t->net[i].numbers.bf16)
             status = rp_cuda_train_alloc(t, &t->net[i].cells,
                                          t->size * sizeof(uint16_t));
+        t->trying = t->net[i].numbers.bf16;
         if (!status)
             status = rp_cuda_rnn_make(t, &t->net[i], i);
     }
@@ -364,7 +376,11 @@ static rp_status make(struct rp_cuda_train *t)
         status = make_scratch(t);
     if (!status)
         status = make_slots(t);
-    return status ? status : make_work(t);
+    if (!status)
+        status = make_work(t);
+    if (!status && t->trying)
+        status = rp_cuda_rnn_try(t, &t->net[1]);
+    return status;
 }
 
 /* $RIPOSTE_CUDA_TRAIN and $RIPOSTE_CUDA_DEADLINE (ms): for measuring. */
@@ -382,18 +398,14 @@ static void read_settings(struct rp_cuda_train *t)
                path);
 }
 
-static rp_status create(struct rp_learner **learner,
-                        const struct rp_learner_options *options)
+/* refused: in, that bf16 was; out, that it is now, which was said. */
+static rp_status open_learner(struct rp_learner **learner,
+                              const struct rp_learner_options *options,
+                              bool *refused)
 {
-    struct rp_cuda_train *t;
-    char text[300];
+    struct rp_cuda_train *t = calloc(1, sizeof *t);
     rp_status status;
 
-    if (!rp_cuda_probe(text, sizeof text)) {
-        rp_log(RP_ERROR, "cuda", "training on the GPU: %s", text);
-        return RP_ENONE;
-    }
-    t = calloc(1, sizeof *t);
     if (!t)
         return RP_EMEM;
     t->options = *options;
@@ -401,12 +413,32 @@ static rp_status create(struct rp_learner **learner,
     memcpy(t->frozen, options->frozen, sizeof t->frozen);
     t->options.frozen = t->frozen;
     read_settings(t);
-    status = make(t);
+    status = make(t, *refused);
+    *refused = status && t->trying && *t->spoiled;
+    if (*refused)
+        rp_log(RP_WARN, "cuda", "cuDNN has no bf16 for a GRU on %s (%s): TF32",
+               t->device, t->spoiled);
+    t->trying = false;
     if (status)
         destroy((struct rp_learner *)t);
     else
         *learner = (struct rp_learner *)t;
     return status;
+}
+
+static rp_status create(struct rp_learner **learner,
+                        const struct rp_learner_options *options)
+{
+    char text[300];
+    bool refused = false;
+    rp_status status;
+
+    if (!rp_cuda_probe(text, sizeof text)) {
+        rp_log(RP_ERROR, "cuda", "training on the GPU: %s", text);
+        return RP_ENONE;
+    }
+    status = open_learner(learner, options, &refused);
+    return refused ? open_learner(learner, options, &refused) : status;
 }
 
 static const char *about(const struct rp_learner *learner)

@@ -31,7 +31,7 @@ struct rp_cuda_view {
 /* What the GPU multiplies in. */
 struct rp_cuda_numbers {
     bool bf16;
-    bool tf32; /* fp32 is asked for as bf16, and this cuDNN has none */
+    bool tf32; /* bf16 is asked for, and cuDNN has none here */
 };
 
 /* Layers first .. first + layers of the GRU as one of cuDNN's. */
@@ -138,6 +138,7 @@ struct rp_cuda_train {
     struct rp_learner_options options;
     const struct rp_optimizer *optimizer;
     bool frozen[RP_VIEWS_MAX];
+    char device[100]; /* its name */
     char about[200];
     size_t about_plain; /* bytes of it that are true without graphs, too */
     struct rp_layout layout;
@@ -157,7 +158,8 @@ struct rp_cuda_train {
     uint64_t puts, runs, results; /* counted */
     bool graphs;    /* steps are launched as graphs */
     bool capturing; /* what goes wrong now only ends a capture, */
-    char spoiled[120]; /* and this is what did */
+    bool trying;    /* what cuDNN refuses now is only bf16, */
+    char spoiled[120]; /* and this is what did, or was */
     struct rp_cuda_graph graph[RP_CUDA_GRAPHS];
     uint64_t launched;
     /* On the device. */
@@ -258,6 +260,8 @@ void rp_cuda_product_fini(struct rp_cuda_train *t);
 /* train_rnn.c: cuDNN's side. make: descriptors and weight spaces. */
 rp_status rp_cuda_rnn_make(struct rp_cuda_train *t, struct rp_cuda_net *net,
                            bool backward);
+/* Every call of a step once, over zeros, when all memory is there. */
+rp_status rp_cuda_rnn_try(struct rp_cuda_train *t, struct rp_cuda_net *net);
 void rp_cuda_rnn_fini(struct rp_cuda_train *t, struct rp_cuda_net *net);
 /* Packs the parameters if they changed; all layers, all times. */
 rp_status rp_cuda_rnn_forward(struct rp_cuda_train *t,

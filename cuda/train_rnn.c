@@ -548,3 +548,33 @@ rp_status rp_cuda_rnn_backward(struct rp_cuda_train *t,
     }
     return status;
 }
+
+/* The weights are zeros already, and the gradient is cleared by a step. */
+rp_status rp_cuda_rnn_try(struct rp_cuda_train *t, struct rp_cuda_net *net)
+{
+    const struct rp_cuda_batch batch = {.T = net->T,
+                                        .B = net->B,
+                                        .pass = {.backward = true}};
+    const size_t step = (size_t)net->B * t->options.shape.hidden;
+    const struct {
+        void *at;
+        size_t cells;
+    } zero[] = {{t->x, net->T * net->B * (size_t)net->rnn[0].inputs},
+                {t->start, t->options.shape.layers * step},
+                {t->dy[0], net->T * step},
+                {t->dy[1], net->T * step}};
+    rp_status status = RP_OK;
+
+    if (net->T < 2)
+        return RP_OK;
+    for (size_t i = 0; i < sizeof zero / sizeof *zero && !status; i++)
+        status = rp_cuda_train_check(
+            t, cudaMemsetAsync(zero[i].at, 0, zero[i].cells * size_of(net),
+                               t->cuda.stream),
+            "clearing a trial");
+    for (uint32_t i = 0; i < net->rnns && !status; i++)
+        status = forward(t, net, &batch, i);
+    for (uint32_t i = net->rnns; i-- > 0 && !status;)
+        status = backward(t, net, &batch, i, t->dy[0], i ? t->dy[1] : t->dx);
+    return status ? status : rp_cuda_wait(&t->cuda, t->cuda.stream, "a trial");
+}

@@ -172,6 +172,49 @@ static void test_deadline(void)
     fini(&f);
 }
 
+/* A loss, and how it was computed by what the learner says. */
+static double loss_as(const struct rp_shape *shape,
+                      enum rp_precision precision, const char *how)
+{
+    const struct rp_learner_pass pass = {.backward = true};
+    struct fixture f;
+    double loss;
+
+    init(&f, shape, precision, false, false);
+    CHECK(!!strstr(ops()->about(f.learner), how));
+    loss = step(&f, &pass, NULL).loss[RP_PITCH];
+    fini(&f);
+    return loss;
+}
+
+/* A card on which cuDNN has no bf16 for a GRU, whichever call says so: one
+ * line, and TF32, which is fp32 here. */
+static void test_refused(void)
+{
+    enum { CALLS = 3 + 6 * 3 + 3 }; /* describe, measure, look, try */
+    const struct rp_shape *shape = &shapes[2];
+    const double exact = loss_as(shape, RP_FP32, ", fp32");
+    struct fixture f;
+
+    CHECK(loss_as(shape, RP_BF16, ", bf16") != exact);
+    for (uint32_t i = 1; i <= CALLS; i++) {
+        lines = 0;
+        fake_cuda.refuse_bf16 = i;
+        CHECK(loss_as(shape, RP_BF16, ", tf32") == exact);
+        CHECK_INT(lines, 1);
+        CHECK(strstr(logged, "cuda: cuDNN has no bf16 for a GRU on Fake Device "
+                             "("));
+        CHECK(strstr(logged, ": CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH): "
+                             "TF32"));
+    }
+    CHECK(strstr(logged, "(going backward: "));
+    fake_cuda.refuse_bf16 = CALLS + 1; /* what was tried is all there is */
+    init(&f, shape, RP_BF16, false, false);
+    CHECK(!!strstr(ops()->about(f.learner), ", bf16"));
+    fini(&f);
+    fake_cuda_reset();
+}
+
 /* Every allocation failing once, and the device lost in the middle. */
 static void test_faults(void)
 {
@@ -227,6 +270,7 @@ int main(int argc, char **argv)
     if (!device) {
         test_same();
         test_deadline();
+        test_refused();
         test_faults();
     }
     return TEST_END();

@@ -37,6 +37,8 @@ struct fake_cuda {
     uint32_t fail_launch; /* the so many-th kernel from now loses the device */
     uint32_t fail_capture; /* the so many-th thing that is captured from now
                               spoils the capture */
+    uint32_t refuse_bf16; /* from the so many-th call about a GRU of bf16 on
+                             cuDNN has none; 0: it has */
     uint32_t stall;       /* from the so many-th kernel on none ends */
     bool lost;            /* every call from now on fails */
     /* Counted. */

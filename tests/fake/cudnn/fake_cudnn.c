@@ -15,6 +15,8 @@ const char *cudnnGetErrorString(cudnnStatus_t status)
         return "CUDNN_STATUS_BAD_PARAM";
     case CUDNN_STATUS_NOT_SUPPORTED:
         return "CUDNN_STATUS_NOT_SUPPORTED";
+    case CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH:
+        return "CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH";
     case CUDNN_STATUS_INTERNAL_ERROR:
         return "CUDNN_STATUS_INTERNAL_ERROR";
     case CUDNN_STATUS_EXECUTION_FAILED:
@@ -126,6 +128,16 @@ cudnnStatus_t cudnnDestroyRNNDescriptor(cudnnRNNDescriptor_t rnn)
     return drop(rnn);
 }
 
+/* On cue; nothing is said of when a card's refusal comes. */
+static cudnnStatus_t asked(bool bf16)
+{
+    if (bf16 && fake_cuda.refuse_bf16 && !--fake_cuda.refuse_bf16) {
+        fake_cuda.refuse_bf16 = 1;
+        return CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH;
+    }
+    return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t cudnnSetRNNDescriptor_v8(
     cudnnRNNDescriptor_t rnn, cudnnRNNAlgo_t algo, cudnnRNNMode_t mode,
     cudnnRNNBiasMode_t bias, cudnnDirectionMode_t direction,
@@ -146,7 +158,7 @@ cudnnStatus_t cudnnSetRNNDescriptor_v8(
         return CUDNN_STATUS_BAD_PARAM;
     *rnn = (struct fake_rnn){type == CUDNN_DATA_BFLOAT16, inputs, hidden,
                              layers, flags};
-    return CUDNN_STATUS_SUCCESS;
+    return asked(rnn->bf16);
 }
 
 cudnnStatus_t cudnnCreateRNNDataDescriptor(cudnnRNNDataDescriptor_t *data)
@@ -189,7 +201,7 @@ cudnnStatus_t cudnnGetRNNWeightSpaceSize(cudnnHandle_t handle,
                                          size_t *size)
 {
     *size = fake_cudnn_weights(rnn) * size_of(rnn->bf16);
-    return CUDNN_STATUS_SUCCESS;
+    return asked(rnn->bf16);
 }
 
 /* A few rows want more than many: the documentation promises nothing else. */
@@ -209,7 +221,7 @@ cudnnStatus_t cudnnGetRNNTempSpaceSizes(cudnnHandle_t handle,
         *reserve = mode == CUDNN_FWD_MODE_TRAINING
                        ? fake_cudnn_reserve(rnn, x->T, x->B)
                        : 0;
-    return CUDNN_STATUS_SUCCESS;
+    return asked(rnn->bf16);
 }
 
 /* A matrix is 1 x rows x columns, a bias 1 x rows x 1. */
@@ -241,7 +253,7 @@ cudnnStatus_t cudnnGetRNNWeightParams(
         (char *)(uintptr_t)space + fake_cudnn_bias(rnn, layer, id) * cell;
     describe(matrix, rnn->bf16, rnn->hidden, columns);
     describe(bias, rnn->bf16, rnn->hidden, 1);
-    return CUDNN_STATUS_SUCCESS;
+    return asked(rnn->bf16);
 }
 
 /* Whether h is (layers, B, H), fully packed. */
@@ -299,6 +311,10 @@ static cudnnStatus_t enqueue(const struct call *call, struct fake_gru *gru)
 {
     struct fake_launch launch = {.call = run, .x = 1, .y = 1, .threads = 1};
 
+    cudnnStatus_t refused = asked(call->rnn->bf16);
+
+    if (refused)
+        return refused;
     gru->rnn = *call->rnn;
     gru->T = call->x->T;
     gru->B = call->x->B;
