@@ -57,6 +57,7 @@ static void obey_main(struct rp_cycle *cycle, rp_frame frame)
         rp_cycle_silence(cycle, 0xffff);
     }
     if (risen(&cycle->knobs->hand_over, &cycle->hand_over_seen)) {
+        rp_cycle_settle(cycle, frame); /* after a panic of the same period */
         rp_cycle_tell_or_begin_anew(cycle, frame, RP_HEARD_END,
                                     (struct rp_event){0});
     }

@@ -214,6 +214,12 @@ static void test_end_note(void)
     CHECK_INT(frame, 512);
     bench_run(bench, 128, NULL, 0);
     CHECK_INT(told(bench, RP_HEARD_END, &frame), 0);
+    /* though there is a panic in the same period */
+    bench->knobs.panic++;
+    bench->knobs.hand_over++;
+    bench_run(bench, 128, NULL, 0);
+    CHECK_INT(told(bench, RP_HEARD_END, &frame), 1);
+    CHECK_INT(bench->cycle->stats.lost_heard, 0);
     end(bench);
 }
 
