@@ -211,6 +211,7 @@ void rp_answer_begin(struct rp_performer *p, rp_beat start, rp_beat end)
     p->start = start;
     p->end = end;
     p->octaves = p->listen.voice.octaves;
+    p->touch = p->listen.touch;
     p->first_on = RP_FRAME_NEVER;
     p->placed_onset = INT32_MIN;
     rp_brief_turn(p, ++p->turns, start, end, &p->turn);
@@ -290,11 +291,18 @@ static void add_off(struct rp_performer *p, struct rp_planned planned)
     p->off[at] = planned;
 }
 
+/* With the call's touch. */
+static rp_beat sounds(const struct rp_performer *p, const struct rp_note *note)
+{
+    return rp_touch_sounds(&p->touch,
+                           rp_listen_beat(&p->listen, note->duration));
+}
+
 static void show(struct rp_performer *p, const struct rp_note *note)
 {
     struct rp_shown shown = {
         .onset = rp_listen_onset(&p->listen, note),
-        .duration = rp_listen_beat(&p->listen, note->duration),
+        .duration = sounds(p, note),
         .pitch = rp_voice_sound(p->octaves, note->pitch),
         .velocity = note->velocity,
         .turn = p->turns,
@@ -329,7 +337,7 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
     p->placed_offset = note.offset;
     if (p->first_on == RP_FRAME_NEVER)
         p->first_on = rp_clock_frame(&p->clock, planned.beat);
-    planned.beat = rp_listen_beat(&p->listen, note.onset + note.duration);
+    planned.beat = rp_listen_beat(&p->listen, note.onset) + sounds(p, &note);
     planned.event = rp_event_make(RP_NOTE_OFF, channel, pitch, 64);
     add_off(p, planned);
     if (planned.beat > p->over)

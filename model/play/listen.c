@@ -7,20 +7,17 @@
 
 enum {
     CONTEXT_BEATS = 32, /* heard notes are judged by so much of the past ... */
-    CONTEXT_NOTES = 128 /* ... and no more notes, as in training */
+    CONTEXT_NOTES = 128, /* ... and no more notes, as in training */
+    FIRST_BEATS = 80     /* hundredths: less than a rest that ends a call */
 };
-#define DOUBT 400.0         /* of the lateness of a first onset, ms^2 */
-#define DOUBT_RATE 4e-4     /* a player's tempo is off by 2 % or so */
-#define WANDER 0.01         /* lateness wanders so much per ms, ms^2 */
-#define WANDER_RATE 2e-9    /* and tempo so much */
-#define LONGEST_MS 6000.0   /* after a pause the old lateness says no more */
+#define GUESS 0.1           /* of a written length, where it is not played */
 
 void rp_listen_init(struct rp_listen *listen, struct rp_memory *memory)
 {
     memset(listen, 0, sizeof *listen);
     listen->memory = memory;
     listen->hurry = RP_FRAME_NEVER;
-    listen->late.p[2] = DOUBT_RATE;
+    rp_late_init(&listen->late);
     rp_listen_learn(listen);
     rp_listen_begin(listen);
 }
@@ -47,15 +44,8 @@ void rp_listen_begin(struct rp_listen *listen)
     call->low = 127;
     call->high = 0;
     rp_voice_begin(&listen->voice);
-    /* A call begins with the beat, as the player hears it; the player's own
-     * tempo stays what it was. */
-    listen->late.ms = 0.0;
-    listen->late.p[0] = DOUBT;
-    listen->late.p[1] = 0.0;
-    listen->late.p[2] += DOUBT_RATE / 4;
-    if (listen->late.p[2] > DOUBT_RATE)
-        listen->late.p[2] = DOUBT_RATE;
-    listen->late.frame = RP_FRAME_NEVER;
+    rp_touch_begin(&listen->touch);
+    rp_late_begin(&listen->late);
 }
 
 static uint32_t resolution(const struct rp_listen *listen)
@@ -291,6 +281,22 @@ static rp_frame overdue(const struct rp_listen_note *note,
     return one > half ? one : half;
 }
 
+/* How long after its release a note waits for the next one: whether a line goes
+ * on legato is worth a moment. Whether it is detached only the next onset
+ * tells; so a call's first note waits for that, unless the call is over. */
+static rp_frame patience(const struct rp_listen *listen,
+                         const struct rp_clock *clock, rp_frame released)
+{
+    rp_frame legato = ms_frames(clock, RP_LISTEN_LEGATO_MS);
+    rp_frame most = beat_frames(clock) * FIRST_BEATS / 100;
+
+    if (!listen->voice.line || !rp_touch_is_new(&listen->touch))
+        return legato;
+    if (most > listen->hurry - released)
+        most = listen->hurry - released;
+    return most > legato ? most : legato;
+}
+
 rp_frame rp_listen_due(const struct rp_listen *listen,
                        const struct rp_clock *clock)
 {
@@ -318,9 +324,8 @@ rp_frame rp_listen_due(const struct rp_listen *listen,
         if (known > due)
             due = known;
     }
-    /* Whether a line goes on legato is worth a moment. */
-    if (near == listen->pending) {
-        released += ms_frames(clock, RP_LISTEN_LEGATO_MS);
+    if (near == listen->pending && released != INT64_MIN) {
+        released += patience(listen, clock, released);
         if (released > due)
             due = released;
     }
@@ -386,55 +391,6 @@ static double as_ticks(const struct rp_listen *listen, rp_beat beat,
     return (double)beat / (double)(RP_BEAT / resolution(listen)) - late;
 }
 
-/* The filter's state carried on to a frame. */
-static struct rp_lateness predict(const struct rp_lateness *late,
-                                  const struct rp_clock *clock,
-                                  rp_frame frame)
-{
-    struct rp_lateness next = *late;
-    double ms = 0.0;
-
-    if (late->frame != RP_FRAME_NEVER && frame > late->frame)
-        ms = (double)(frame - late->frame) * 1000.0 / clock->rate;
-    if (ms > LONGEST_MS)
-        ms = LONGEST_MS;
-    next.ms += ms * late->rate;
-    next.p[0] += ms * (2.0 * late->p[1] + ms * late->p[2]) + WANDER * ms;
-    next.p[1] += ms * late->p[2];
-    next.p[2] += WANDER_RATE * ms;
-    next.frame = frame;
-    return next;
-}
-
-double rp_listen_late(const struct rp_listen *listen,
-                      const struct rp_clock *clock, rp_frame frame,
-                      double *variance)
-{
-    struct rp_lateness at = predict(&listen->late, clock, frame);
-
-    if (variance)
-        *variance = at.p[0];
-    return at.ms;
-}
-
-/* An onset was `error` ms later than expected; a wild one moves it little. */
-static void follow(struct rp_listen *listen, const struct rp_clock *clock,
-                   rp_frame frame, double error)
-{
-    double noise = RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS;
-    struct rp_lateness at = predict(&listen->late, clock, frame);
-    double all = at.p[0] + noise, reach = 2.5 * sqrt(all);
-    double gain = at.p[0] / all, gain_rate = at.p[1] / all;
-
-    error = error > reach ? reach : error < -reach ? -reach : error;
-    at.ms += gain * error;
-    at.rate += gain_rate * error;
-    at.p[2] -= gain_rate * at.p[1];
-    at.p[1] *= 1.0 - gain;
-    at.p[0] *= 1.0 - gain;
-    listen->late = at;
-}
-
 /* The tune's last note ends where its next one begins, if it has not. */
 static void end_tune(struct rp_listen *listen, int32_t tick)
 {
@@ -466,13 +422,34 @@ static const struct rp_listen_note *find_next(const struct rp_listen *listen,
     return NULL;
 }
 
+/* What is detached is read as it would be written. */
+static void read_touch(struct rp_listen *listen,
+                       const struct rp_listen_note *heard,
+                       const struct rp_listen_note *next,
+                       struct rp_played *played, struct rp_timing *timing)
+{
+    bool released = heard->off_frame != RP_FRAME_NEVER;
+    rp_beat later = next ? next->on : RP_TOUCH_LATER, written;
+
+    rp_touch_hear(&listen->touch, heard->on,
+                  released ? heard->off : RP_TOUCH_LATER, later,
+                  listen->pedal != 0);
+    if (!released)
+        return;
+    written = rp_touch_written(&listen->touch, heard->on, heard->off, later);
+    if (written <= heard->off - heard->on)
+        return;
+    played->off = played->on + as_ticks(listen, written, 0.0);
+    timing->off += GUESS * (played->off - played->on);
+}
+
 static rp_status push_note(struct rp_listen *listen,
                            const struct rp_clock *clock,
                            const struct rp_listen_note *heard, double on,
                            bool chord)
 {
     double ms = tick_ms(listen, clock), doubt;
-    double late = rp_listen_late(listen, clock, heard->on_frame, &doubt) / ms;
+    double late = rp_late_at(&listen->late, clock, heard->on_frame, &doubt) / ms;
     struct rp_timing timing = { 0 };
     struct rp_played played = { .pitch = rp_voice_read(listen->voice.octaves,
                                                        heard->pitch),
@@ -482,7 +459,7 @@ static rp_status push_note(struct rp_listen *listen,
     struct rp_note note;
     rp_status status;
 
-    timing.on = sqrt(RP_LISTEN_SIGMA_MS * RP_LISTEN_SIGMA_MS + doubt) / ms;
+    timing.on = sqrt(RP_LATE_SIGMA_MS * RP_LATE_SIGMA_MS + doubt) / ms;
     timing.off = 1.5 * timing.on;
     timing.reach = 3.5 * timing.on + 1.0;
     played.on = on - late;
@@ -504,6 +481,8 @@ static rp_status push_note(struct rp_listen *listen,
                                    played.off > played.next))
             played.off = played.next > played.on ? played.next : played.on;
     }
+    if (listen->voice.line)
+        read_touch(listen, heard, next, &played, &timing);
     sight = rp_memory_sight(listen->memory, (int32_t)lround(played.on),
                             CONTEXT_BEATS * (int32_t)resolution(listen),
                             CONTEXT_NOTES);
@@ -520,8 +499,8 @@ static rp_status push_note(struct rp_listen *listen,
     listen->over[heard->pitch] = note.duration ? 0 : note.pitch + 1;
     add_to_call(listen, &note);
     if (!chord)
-        follow(listen, clock, heard->on_frame,
-               (played.on - note.onset) * ms);
+        rp_late_follow(&listen->late, clock, heard->on_frame,
+                       (played.on - note.onset) * ms);
     return RP_OK;
 }
 

@@ -4,16 +4,18 @@
  * makes most likely, the next onset looked at too when it is there. Notes are
  * pushed to the memory in order of onset as soon as their length is known;
  * after a beat a held note lets its successors go on over HELD. A network of
- * one voice is told the tune alone, in its register (voice.h). */
+ * one voice is told the tune alone, in its register (voice.h), and how long its
+ * notes would be written (touch.h). */
 #ifndef RP_LISTEN_H
 #define RP_LISTEN_H
 
+#include "model/play/late.h"
+#include "model/play/touch.h"
 #include "model/play/voice.h"
 #include "rt/event.h"
 
 enum {
     RP_LISTEN_FOLD_MS = 35,   /* chord notes */
-    RP_LISTEN_SIGMA_MS = 22,  /* a player's onset around the grid */
     RP_LISTEN_LEGATO_MS = 70, /* between a release and the next onset */
     RP_LISTEN_PENDING = 256,
     RP_LISTEN_CALL = 1024
@@ -38,14 +40,6 @@ struct rp_call {
     uint8_t low, high;
 };
 
-/* How far behind the grid the player is, and how that grows when the player's
- * tempo is not the clock's: a Kalman filter over the errors of the onsets. */
-struct rp_lateness {
-    double ms, rate;  /* ms, and ms per ms */
-    double p[3];      /* variances of ms, of both, of rate */
-    rp_frame frame;   /* of the onset it was last told of */
-};
-
 struct rp_listen {
     struct rp_memory *memory; /* not owned */
     uint32_t pending;
@@ -57,7 +51,8 @@ struct rp_listen {
     rp_frame hurry; /* what is held waits no longer than this; else
                        RP_FRAME_NEVER */
     struct rp_voice voice;
-    struct rp_lateness late;
+    struct rp_touch touch; /* of the call's tune; of one voice alone */
+    struct rp_late late;
     struct rp_call call;
 };
 
@@ -85,11 +80,6 @@ RP_MUST rp_status rp_listen_settle(struct rp_listen *listen,
 /* Hand-over: everything is pushed, what sounds as HELD. */
 RP_MUST rp_status rp_listen_close(struct rp_listen *listen,
                                   const struct rp_clock *clock);
-
-/* How late the player is at a frame, in ms; *variance may be NULL. */
-double rp_listen_late(const struct rp_listen *listen,
-                      const struct rp_clock *clock, rp_frame frame,
-                      double *variance);
 
 /* The memory's resolution changed: the call's ticks are converted. */
 void rp_listen_rescale(struct rp_listen *listen, uint32_t to, uint32_t from);

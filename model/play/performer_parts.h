@@ -80,6 +80,7 @@ struct rp_performer {
     uint32_t turns;
     rp_beat start, end; /* it begins at or after, has ended by */
     int octaves;        /* how much lower it sounds than it is thought */
+    struct rp_touch touch; /* and how detached */
     struct rp_given given; /* this and the last ones, as far as placed */
     uint32_t plan, plan_notes; /* thought of: the next of so many */
     uint8_t plan_why;   /* enum rp_drawn; RP_DRAWN: goes on after them */

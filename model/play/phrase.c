@@ -65,7 +65,7 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
     const struct rp_memory *memory = listen->memory;
     const struct rp_call *call = &listen->call;
     int32_t ticks = memory->model->shape.vocabulary.resolution, tick, since;
-    double late = rp_listen_late(listen, clock, call->last_on, NULL);
+    double late = rp_late_at(&listen->late, clock, call->last_on, NULL);
     rp_frame tardy = (rp_frame)((TARDY_MS + late) * clock->rate / 1000.0);
     rp_beat beat = rp_clock_beat(clock, now);
     struct rp_draft draft = { .velocity = 64 };

@@ -7,10 +7,9 @@
 #ifndef RP_VOICE_H
 #define RP_VOICE_H
 
+#include "model/play/late.h"
 #include "model/play/memory.h"
 #include "rt/clock.h"
-
-#define RP_FRAME_NEVER INT64_MAX
 
 struct rp_listen_note;
 
