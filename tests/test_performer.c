@@ -75,6 +75,27 @@ static void test_period(void)
     rp_stage_fini(&first);
 }
 
+/* What is heard of the answer are notes, no clicks: each sounds for a quarter
+ * beat at least, if it was to. */
+static void check_no_clicks(struct rp_stage *stage)
+{
+    rp_beat on[128] = { 0 }, least[128] = { 0 };
+    struct rp_shown shown;
+
+    for (uint32_t i = 0; i < stage->planned; i++) {
+        const struct rp_planned *planned = &stage->plan[i];
+        uint8_t pitch = planned->event.data[1];
+        if (rp_event_is_on(planned->event)) {
+            CHECK(rp_performer_shown(stage->performer, &shown));
+            on[pitch] = planned->beat;
+            least[pitch] = RP_BEAT / 4 < shown.duration ? RP_BEAT / 4
+                                                        : shown.duration;
+        } else if (rp_event_is_off(planned->event)) {
+            CHECK(planned->beat - on[pitch] >= least[pitch]);
+        }
+    }
+}
+
 static void test_interruption(void)
 {
     struct rp_stage stage;
@@ -96,9 +117,10 @@ static void test_interruption(void)
             rp_frame at = stage.plan_frame[i];
             if (rp_event_is_on(stage.plan[i].event))
                 CHECK(at < stop + RATE * RP_LEAD_MS / 1000);
-            CHECK(at <= stop + BEAT + 1);
+            CHECK(at <= stop + BEAT + RATE * RP_LEAD_MS / 1000);
         }
         check_plan(&stage, 0);
+        check_no_clicks(&stage);
         /* What was played into it is a call of its own. */
         CHECK_INT(rp_stage_run(&stage, stop + 12 * BEAT), RP_OK);
         CHECK_INT(stage.plan[stage.planned - 1].turn, turn + 1);
@@ -299,6 +321,31 @@ static void test_trade(void)
     CHECK(sums.end <= 52 * BEAT);
     rp_stage_fini(&stage);
 }
+
+/* Who plays on over the bar line, as well as fingers can, hears the answer give
+ * way: no click, and the answer to all of it where the next block begins. */
+static void test_over_the_line(void)
+{
+    for (int ms = -60; ms <= 60; ms += 10) {
+        struct rp_stage stage;
+        struct sums sums;
+        begin(&stage, 128);
+        atomic_store(&stage.knobs.mode, RP_MODE_TRADE);
+        atomic_store(&stage.knobs.trade, 2);
+        rp_stage_anchor(&stage, 0);
+        play_quarters(&stage, 0, 8);
+        play_quarters(&stage, 8 * BEAT + (rp_frame)ms * RATE / 1000, 4);
+        CHECK_INT(rp_stage_run(&stage, 24 * BEAT), RP_OK);
+        sums = check_plan(&stage, 0);
+        check_no_clicks(&stage);
+        CHECK(sums.last >= 16 * BEAT);
+        for (uint32_t i = 0; i < stage.planned; i++)
+            CHECK(stage.plan_frame[i] <= 9 * BEAT + RATE / 10 ||
+                  stage.plan_frame[i] >= 16 * BEAT);
+        rp_stage_fini(&stage);
+    }
+}
+
 static void test_all(const struct rp_engine_ops *ops)
 {
     play_engine = ops;
@@ -314,6 +361,7 @@ static void test_all(const struct rp_engine_ops *ops)
         test_panic();
         test_pedal();
         test_trade();
+        test_over_the_line();
     }
     free(model.params);
 }

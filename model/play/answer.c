@@ -8,7 +8,8 @@
 
 enum {
     FEW_NOTES = 96, /* thought through at once, in all: bounds the time */
-    THINK_MS = 50   /* thinking takes less, or it is short */
+    THINK_MS = 50,  /* thinking takes less, or it is short */
+    CLICK = 4       /* a note that is heard as one lasts 1/4 beat */
 };
 
 uint64_t rp_answer_wall_ns(void)
@@ -353,27 +354,50 @@ void rp_answer_place_on(struct rp_performer *p, struct rp_ring *out)
         draw(p);
 }
 
+/* Where the note of a pitch begins that is placed and not over yet. */
+static rp_beat begins(const struct rp_performer *p, uint8_t pitch)
+{
+    uint32_t kept =
+        p->turn.notes < RP_TURN_RECENT ? p->turn.notes : RP_TURN_RECENT;
+
+    for (uint32_t back = 1; back <= kept; back++) {
+        const struct rp_note *note =
+            &p->turn.recent[rp_turn_ago(&p->turn, back)];
+        if (rp_voice_sound(p->octaves, note->pitch) == pitch)
+            return rp_listen_onset(&p->listen, note);
+    }
+    return INT64_MIN / 2; /* long ago */
+}
+
 /* What sounds ends where it was to end or on the next beat line, whichever is
- * first; what is not placed never sounds. */
+ * first; what is not placed never sounds. But what is placed and has hardly
+ * begun, or not even that, would be a click: it has until the line after. */
 void rp_answer_yield(struct rp_performer *p)
 {
     rp_beat soon = rp_clock_beat(&p->clock, p->now + p->lead) + 1;
     rp_beat line =
         rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, p->now));
+    rp_beat last;
 
     p->has_next = p->drawing = false;
     drop_plan(p);
     if (line < soon)
         line = soon;
-    for (uint32_t i = 0; i < p->offs; i++)
-        if (p->off[i].beat > line) {
-            p->off[i].beat = line;
-            rp_memory_cut(&p->memory,
-                          rp_voice_read(p->octaves, p->off[i].event.data[1]),
-                          rp_listen_tick(&p->listen, line));
-        }
-    if (p->over > line)
-        p->over = line;
+    last = line;
+    for (uint32_t i = 0; i < p->offs; i++) {
+        uint8_t pitch = p->off[i].event.data[1];
+        rp_beat least = begins(p, pitch) + RP_BEAT / CLICK, end = line;
+        if (end < least)
+            end = rp_clock_beat_after(&p->clock, least);
+        if (p->off[i].beat <= end)
+            continue;
+        p->off[i].beat = end;
+        rp_memory_cut(&p->memory, rp_voice_read(p->octaves, pitch),
+                      rp_listen_tick(&p->listen, end));
+        last = end > last ? end : last;
+    }
+    if (p->over > last)
+        p->over = last;
 }
 
 void rp_answer_drop(struct rp_performer *p)
