@@ -217,6 +217,10 @@ static rp_status find_run(const struct wish *wish, const struct rp_texts *dirs,
         rp_log(RP_ERROR, "train", "expected --config or --resume, not both");
         return RP_EARG;
     }
+    if (options->from) {
+        rp_log(RP_ERROR, "train", "expected --from or --resume, not both");
+        return RP_EARG;
+    }
     if (!newest_run(options->out, folder, 512))
         return RP_ENONE;
     options->resume = folder;
@@ -259,7 +263,7 @@ static rp_status train(const struct wish *wish, const struct rp_texts *dirs,
     if (!status)
         print_result(&result);
     rp_train_config_fini(&config);
-    return status;
+    return !status && stop ? RP_ECANCEL : status;
 }
 
 /* Above a line in place. */
