@@ -48,6 +48,8 @@ rp_status rp_cuda_check(struct rp_cuda *cuda, cudaError_t error,
     if (!error)
         return RP_OK;
     (void)cudaGetLastError();
+    if (error == cudaErrorMemoryAllocation && cuda->sparing)
+        return RP_EMEM;
     rp_log(RP_ERROR, "cuda", "%s: %s", what, cudaGetErrorString(error));
     if (error == cudaErrorMemoryAllocation)
         return RP_EMEM;

@@ -259,5 +259,6 @@ const struct rp_engine_ops rp_engine_cuda = {
     .state = cuda_state,
     .set_state = cuda_set_state,
     .rollout = rp_cuda_rollout,
+    .rollout_reserve = rp_cuda_rollout_reserve,
     .train = &rp_train_cuda,
 };

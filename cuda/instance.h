@@ -39,6 +39,8 @@ struct rp_cuda {
     uint32_t deadline_ms; /* what takes longer is lost; */
     uint32_t live_ms;     /* the same of what notes wait for */
     bool lost, stuck;     /* stuck: it may still be at work, for ever */
+    bool sparing;         /* memory that is short is not said: with less of it
+                             it is tried again */
     cudaStream_t stream;  /* of live steps: before all else on the device */
     cudaStream_t behind;  /* of rollouts */
     struct rp_cuda_memory memory;
@@ -52,7 +54,8 @@ struct rp_cuda {
     uint8_t *side; /* (slots) which side is now */
     float *bounce, *bounce_device;  /* mapped, H: a state on its way in */
     struct rp_cuda_live *live;
-    struct rp_cuda_rollout *rollout; /* NULL until one was asked for */
+    struct rp_cuda_rollout *rollout; /* NULL until one, or memory for it, was
+                                        asked for */
     struct rp_cuda *next_stuck;      /* of those that cannot be freed */
 };
 
@@ -124,6 +127,8 @@ bool rp_cuda_probe(char *text, size_t size);
 struct rp_rollout;
 rp_status rp_cuda_rollout(struct rp_engine *engine,
                           struct rp_rollout *rollout);
+rp_status rp_cuda_rollout_reserve(struct rp_engine *engine,
+                                  uint32_t *candidates);
 void rp_cuda_rollout_free(struct rp_cuda *cuda);
 
 /* chain.c: up to so many candidates, each by a cluster. */

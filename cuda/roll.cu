@@ -139,13 +139,13 @@ static rp_grid grid_of(uint32_t blocks, uint32_t threads)
 cudaError_t rp_cuda_roll_begin(const struct rp_cuda_roll *roll,
                                cudaStream_t stream)
 {
-    return rp_launch(begin_kernel, grid_of(roll->room, SPREAD), stream, *roll);
+    return rp_launch(begin_kernel, grid_of(roll->wide, SPREAD), stream, *roll);
 }
 
 cudaError_t rp_cuda_roll_draw(const struct rp_cuda_roll *roll,
                               cudaStream_t stream)
 {
-    rp_grid grid = grid_of((roll->room + WARPS - 1) / WARPS, WARPS * WARP);
+    rp_grid grid = grid_of((roll->wide + WARPS - 1) / WARPS, WARPS * WARP);
 
     grid.shared = WARPS * sizeof(draw_room);
     return rp_launch(draw_kernel, grid, stream, *roll);

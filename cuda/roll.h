@@ -37,6 +37,7 @@ struct rp_cuda_task {
 struct rp_cuda_roll {
     const struct rp_cuda_task *task;
     uint32_t room; /* candidates that there is memory for */
+    uint32_t wide; /* that launches are for: at most so many */
     void *lane;    /* (room) rp_cuda_lane_size() bytes each */
     uint32_t *list;  /* (RP_CUDA_FIELDS + 1, room) */
     uint32_t *count; /* (RP_CUDA_FIELDS + 1) */

@@ -10,7 +10,12 @@
 #include "cuda/roll.h"
 #include "rt/log.h"
 
-enum { AHEAD = 2, ROUND = 32, ROUNDS = 4 /* of a trial, each way */ };
+enum {
+    AHEAD = 2,
+    ROUND = 32,
+    CHANGES = 64, /* of chord and of metre: more than a player's metres */
+    ROUNDS = 4    /* of a trial, each way */
+};
 
 /* What a rollout is sent as, in one copy: this, the state and changes. */
 struct parcel {
@@ -35,7 +40,8 @@ struct rp_cuda_rollout {
     struct rp_cuda_rolled *rolled; /* mapped */
     volatile uint32_t *going;      /* mapped, by notes modulo AHEAD */
     uint32_t *going_device;
-    cudaGraphExec_t graphs[2]; /* of a note on side 0, on side 1 */
+    cudaGraphExec_t graphs[2]; /* of a note on side 0, on side 1, roll.wide
+                                  candidates wide */
     cudaEvent_t done[AHEAD];
     struct rp_cuda_chains *chains; /* NULL: this path or device has none */
 };
@@ -47,15 +53,22 @@ _Static_assert(sizeof(struct rp_cuda_rolled) == sizeof(struct rp_rolled) &&
                        offsetof(struct rp_rolled, fields),
                "roll.h writes what rollout.h reads");
 
+static void forget_graphs(struct rp_cuda_rollout *self)
+{
+    for (int i = 0; i < 2; i++) {
+        if (self->graphs[i])
+            (void)cudaGraphExecDestroy(self->graphs[i]);
+        self->graphs[i] = NULL;
+    }
+}
+
 void rp_cuda_rollout_free(struct rp_cuda *cuda)
 {
     struct rp_cuda_rollout *self = cuda->rollout;
 
     if (!self)
         return;
-    for (int i = 0; i < 2; i++)
-        if (self->graphs[i])
-            (void)cudaGraphExecDestroy(self->graphs[i]);
+    forget_graphs(self);
     for (int i = 0; i < AHEAD; i++)
         if (self->done[i])
             (void)cudaEventDestroy(self->done[i]);
@@ -177,6 +190,11 @@ static size_t more_size(const struct rp_cuda *cuda, uint32_t changes)
                       sizeof(struct rp_metre_change));
 }
 
+static uint32_t rounded(uint32_t candidates)
+{
+    return (candidates + ROUND - 1) / ROUND * ROUND;
+}
+
 static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
 {
     struct rp_cuda_rollout *self = calloc(1, sizeof *self);
@@ -185,7 +203,7 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
     if (!self)
         return RP_EMEM;
     cuda->rollout = self;
-    self->room = (room + ROUND - 1) / ROUND * ROUND;
+    self->room = rounded(room);
     self->changes = changes;
     self->parcel_size = sizeof *self->parcel + more_size(cuda, changes);
     self->roll.room = self->room;
@@ -270,7 +288,7 @@ static struct rp_cuda_rows rows_of(const struct rp_cuda_rollout *self,
 {
     const struct rp_cuda_roll *roll = &self->roll;
 
-    return (struct rp_cuda_rows){.most = self->room,
+    return (struct rp_cuda_rows){.most = roll->wide,
                                  .count = roll->count + list,
                                  .list = roll->list + list * self->room,
                                  .spent = roll->count + spent};
@@ -466,6 +484,50 @@ static uint32_t changes_in(const struct rp_rollout *rollout)
     return most;
 }
 
+/* In place of what there was. */
+static rp_status make_room(struct rp_cuda *cuda, uint32_t candidates,
+                           uint32_t changes)
+{
+    rp_status status;
+
+    rp_cuda_rollout_free(cuda);
+    status = create(cuda, candidates, changes < CHANGES ? CHANGES : changes);
+    if (status && !cuda->stuck)
+        rp_cuda_rollout_free(cuda);
+    return status;
+}
+
+/* Launches are as wide as they must be, not as there is memory. */
+static void widen(struct rp_cuda_rollout *self, uint32_t candidates)
+{
+    const uint32_t wide = rounded(candidates);
+
+    if (self->roll.wide == wide)
+        return;
+    forget_graphs(self);
+    self->roll.wide = wide;
+}
+
+rp_status rp_cuda_rollout_reserve(struct rp_engine *engine,
+                                  uint32_t *candidates)
+{
+    struct rp_cuda *cuda = (struct rp_cuda *)engine;
+    uint32_t count = *candidates;
+    rp_status status;
+
+    if (cuda->lost)
+        return RP_ELOST;
+    if (!count || count > RP_ROLLOUT_CANDIDATES)
+        return RP_EARG;
+    cuda->sparing = true;
+    while ((status = make_room(cuda, count, CHANGES)) == RP_EMEM &&
+           count > ROUND)
+        count /= 2;
+    cuda->sparing = false;
+    *candidates = count;
+    return status;
+}
+
 rp_status rp_cuda_rollout(struct rp_engine *engine, struct rp_rollout *rollout)
 {
     struct rp_cuda *cuda = (struct rp_cuda *)engine;
@@ -477,14 +539,12 @@ rp_status rp_cuda_rollout(struct rp_engine *engine, struct rp_rollout *rollout)
     if (!count || count > RP_ROLLOUT_CANDIDATES || !rollout->most ||
         rollout->most > RP_ROLLOUT_NOTES)
         return RP_EARG;
-    if (cuda->rollout && (count > cuda->rollout->room ||
-                          changes > cuda->rollout->changes))
-        rp_cuda_rollout_free(cuda);
-    if (!cuda->rollout) {
-        status = create(cuda, count, changes < 64 ? 64 : 2 * changes);
-        if (status && !cuda->stuck)
-            rp_cuda_rollout_free(cuda);
-    }
+    if (!cuda->rollout || count > cuda->rollout->room)
+        status = make_room(cuda, count, 2 * changes);
+    else if (changes > cuda->rollout->changes)
+        status = make_room(cuda, cuda->rollout->room, 2 * changes);
+    if (!status)
+        widen(cuda->rollout, count);
     if (!status)
         status = send(cuda, rollout);
     if (!status && cuda->rollout->chains && count <= RP_CUDA_CHAINS)

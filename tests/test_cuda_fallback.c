@@ -3,6 +3,7 @@
  * does, with the very notes that the CPU alone would have played. */
 #include "fake/cuda/fake_cuda.h"
 #include "model/net/module.h"
+#include "model/play/ponder.h"
 #include "model/play/stage.h"
 #include "play.h"
 #include "rt/log.h"
@@ -89,6 +90,47 @@ static bool play_lost(enum fault fault, uint32_t number, uint32_t candidates,
     return lost;
 }
 
+/* A ponder on a device of so many bytes, 0: any; how many it takes. */
+static size_t think_in(size_t bytes)
+{
+    const size_t before = fake_cuda.live;
+    struct rp_ponder *ponder;
+    size_t took;
+
+    lines = 0;
+    fake_cuda.memory = bytes;
+    CHECK_INT(rp_ponder_create(&ponder, &model, false), RP_OK);
+    took = fake_cuda.live - before;
+    rp_ponder_destroy(ponder);
+    CHECK(fake_cuda.live == before);
+    fake_cuda_reset();
+    return took;
+}
+
+/* Where its memory is short fewer are thought through, where there is none for
+ * any the CPU engine thinks: said once. */
+static void test_short(void)
+{
+    enum { SLOTS = 40 }; /* some more than a ponder's */
+    const size_t all = think_in(0), before = fake_cuda.live;
+    struct rp_engine *engine;
+    size_t alone;
+
+    CHECK_INT(lines, 0);
+    CHECK_INT(model.ops->create(&engine, &model.shape, SLOTS), RP_OK);
+    CHECK_INT(model.ops->set_params(engine, model.params), RP_OK);
+    alone = fake_cuda.live - before;
+    model.ops->destroy(engine);
+    CHECK(think_in(all / 3) < all / 3);
+    CHECK_INT(lines, 1);
+    CHECK_TEXT(logged,
+               "ponder: cuda has memory for 1024 candidates, not for 4096");
+    CHECK(think_in(alone) < alone); /* no device memory */
+    CHECK_INT(lines, 1);
+    CHECK_TEXT(logged, "ponder: cuda has no memory to think with; the CPU "
+                       "engine thinks");
+}
+
 int main(void)
 {
     static const char *const names[FAULTS] = {"lost", "hung", "no memory"};
@@ -103,6 +145,7 @@ int main(void)
     CHECK(want.planned > 10);
     CHECK_INT(lines, 0);
     model.ops = rp_engine_module.ops;
+    test_short();
     for (int f = 0; f < FAULTS; f++) {
         uint32_t number = 1, losses = 0;
         while (play_lost((enum fault)f, number, 1, &want)) {

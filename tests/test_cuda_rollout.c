@@ -554,6 +554,70 @@ static void test_memory(void)
     CHECK_INT(fake_cuda.live, 0);
 }
 
+/* How many candidates, of as many as are asked for, a device of so many bytes
+ * (0: any) has memory for. */
+static uint32_t reserve(struct scene *scene, uint32_t asked, size_t bytes,
+                        rp_status want)
+{
+    fake_cuda.memory = bytes;
+    CHECK_INT(scene->cuda->ops->rollout_reserve(scene->cuda, &asked), want);
+    fake_cuda.memory = 0;
+    return asked;
+}
+
+/* Rollouts of any size within it allocate nothing. */
+static void check_reserved(struct scene *scene)
+{
+    static struct thought thought;
+    const size_t live = fake_cuda.live;
+
+    fake_cuda.fail_memory = 1;
+    for (uint32_t many = 3; many <= 37; many += 17) {
+        struct rp_rollout rollout = rollout_of(scene, many, &thought);
+        CHECK_INT(rp_rollout_run(scene->cuda, 0, SLOTS, &rollout), RP_OK);
+        CHECK(thought.rolled[many - 1].fields > 0);
+    }
+    CHECK_INT(fake_cuda.fail_memory, 1);
+    CHECK(fake_cuda.live == live);
+    fake_cuda.fail_memory = 0;
+}
+
+/* Memory that is made beforehand; less of it where it is short, without a
+ * word, or none, and the instance goes on. */
+static void test_reserve(void)
+{
+    static const char *const paths[] = {"plain", "graph", "bf16",
+                                        "persistent"};
+
+    rp_log_to(keep_line, NULL);
+    lines = 0;
+    for (int i = 0; i < 4; i++) {
+        struct scene scene;
+        fake_cuda_reset();
+        setenv("RIPOSTE_CUDA_PATH", paths[i], 1);
+        scene_init(&scene, &shapes[0]);
+        const size_t none = fake_cuda.live;
+        CHECK_INT(reserve(&scene, 4096, 0, RP_OK), 4096);
+        const size_t all = fake_cuda.live - none;
+        check_reserved(&scene);
+        CHECK_INT(reserve(&scene, 200, 0, RP_OK), 200);
+        CHECK_INT(reserve(&scene, 4096, none + all / 3, RP_OK), 1024);
+        CHECK(fake_cuda.live <= none + all / 3);
+        if (i < 2)
+            check_same(&scene, MANY);
+        (void)reserve(&scene, 4096, none + 1, RP_EMEM);
+        CHECK(fake_cuda.live == none);
+        CHECK_INT(reserve(&scene, 0, 0, RP_EARG), 0);
+        if (i < 2)
+            check_same(&scene, 5);
+        CHECK_INT(lines, 0);
+        scene_fini(&scene);
+        CHECK_INT(fake_cuda.live, 0);
+    }
+    rp_log_to(NULL, NULL);
+    unsetenv("RIPOSTE_CUDA_PATH");
+}
+
 int main(int argc, char **argv)
 {
     brief = argc > 1 && !strcmp(argv[argc - 1], "--brief");
@@ -578,5 +642,6 @@ int main(int argc, char **argv)
     test_ends();
     test_chain_ends();
     test_memory();
+    test_reserve();
     return TEST_END();
 }

@@ -23,7 +23,7 @@ struct rp_train_ops; /* model/train_ops.h */
 
 /* Counts up with every change to this table or to what it reaches: a module
  * of another version is refused. */
-enum { RP_ENGINE_VERSION = 3 };
+enum { RP_ENGINE_VERSION = 4 };
 
 struct rp_engine_ops {
     uint32_t version; /* RP_ENGINE_VERSION */
@@ -72,6 +72,12 @@ struct rp_engine_ops {
      * it by step and logits. */
     RP_MUST rp_status (*rollout)(struct rp_engine *engine,
                                  struct rp_rollout *rollout);
+    /* Memory for rollouts of up to so many candidates, now, so that none of
+     * them has to allocate. Where it is short *candidates becomes how many
+     * there is memory for, RP_EMEM: for none; the caller says so. NULL:
+     * rollouts need none of their own. */
+    RP_MUST rp_status (*rollout_reserve)(struct rp_engine *engine,
+                                         uint32_t *candidates);
     /* Training; NULL: not here. */
     const struct rp_train_ops *train;
 };

@@ -231,6 +231,36 @@ static rp_status make_engine(struct rp_ponder *ponder)
                   : status;
 }
 
+/* Memory for as many candidates as anybody may ask for, or as many as there
+ * is, so that no knob makes a device allocate while somebody plays. */
+static rp_status reserve(struct rp_ponder *ponder)
+{
+    const struct rp_engine_ops *ops = ponder->engine->ops;
+    uint32_t count = ponder->desk.candidates;
+    rp_status status;
+
+    if (!ops->rollout_reserve)
+        return RP_OK;
+    rp_log_divert(keep_line, ponder);
+    status = ops->rollout_reserve(ponder->engine, &count);
+    rp_log_divert(NULL, NULL);
+    if (status) {
+        if (status == RP_EMEM)
+            rp_log(RP_WARN, "ponder",
+                   "%s has no memory to think with; the CPU engine thinks",
+                   ops->name);
+        ops->destroy(ponder->engine);
+        ponder->engine = NULL;
+        return try_engine(ponder->model, &rp_engine_cpu, &ponder->engine);
+    }
+    if (count < ponder->desk.candidates)
+        rp_log(RP_WARN, "ponder",
+               "%s has memory for %u candidates, not for %u", ops->name, count,
+               ponder->desk.candidates);
+    ponder->desk.candidates = count;
+    return RP_OK;
+}
+
 /* The CPU's goes on in place of one that is lost. */
 static bool replace_engine(struct rp_ponder *ponder)
 {
@@ -242,6 +272,7 @@ static bool replace_engine(struct rp_ponder *ponder)
     rp_log(RP_INFO, "ponder", "%s is lost: %s; the CPU engine thinks on",
            lost->ops->name, ponder->said);
     lost->ops->destroy(lost);
+    ponder->desk.candidates = RP_ROLLOUT_CANDIDATES;
     return true;
 }
 
@@ -291,6 +322,8 @@ static rp_status fill(struct rp_ponder *ponder)
 
     if (!status)
         status = rp_desk_init(&ponder->desk, SLOTS, RP_ROLLOUT_CANDIDATES);
+    if (!status)
+        status = reserve(ponder);
     for (uint32_t i = 0; i < CELLS && !status; i++) {
         ponder->question[i].state =
             calloc((size_t)shape->layers * shape->hidden, sizeof(float));

@@ -205,6 +205,8 @@ static cudaError_t allocate(void **memory, size_t size)
         return spoil();
     if (fake_cuda.fail_memory && !--fake_cuda.fail_memory)
         return cudaErrorMemoryAllocation;
+    if (fake_cuda.memory && fake_cuda.live + size > fake_cuda.memory)
+        return cudaErrorMemoryAllocation;
     if (posix_memalign((void **)&made, 256, size + 256))
         return cudaErrorMemoryAllocation;
     *made = size;

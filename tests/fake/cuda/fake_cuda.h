@@ -33,6 +33,7 @@ struct fake_cuda {
     uint32_t hold;        /* of the blocks that run at the same time one that
                              waits for others stands still for so many turns,
                              then another; 0: none */
+    size_t memory;        /* bytes that it has; 0: any */
     uint32_t fail_memory; /* the so many-th allocation from now; 0: none */
     uint32_t fail_launch; /* the so many-th kernel from now loses the device */
     uint32_t fail_capture; /* the so many-th thing that is captured from now
