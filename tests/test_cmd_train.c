@@ -10,14 +10,7 @@
 #include "model/net/checkpoint.h"
 #include "tests/songs.h"
 #include "tests/test.h"
-#include "tests/tsan.h"
 
-/* Epochs of the run that is killed; TSan is slow. */
-#if TSAN
-#define EPOCHS "6"
-#else
-#define EPOCHS "25"
-#endif
 #define SMALL "--hidden 32 --head 16 --length 24 --threads 1 --lr 0.01 "
 
 static char folder[40];
@@ -119,8 +112,7 @@ static bool run_and_kill(bool resume, uint32_t ms)
                   "--resume", "--threads", "1", (char *)NULL);
         execl("/bin/sh", "sh", "-c",
               "exec \"$RIPOSTE\" train songs --out kill/runs " SMALL
-              "--epochs " EPOCHS " --batch 4 --average 0.9 "
-              "--schedule plateau",
+              "--epochs 25 --batch 4 --average 0.9 --schedule plateau",
               (char *)NULL);
         _exit(9);
     }
@@ -153,7 +145,7 @@ static void test_killed(void)
 
     CHECK_INT(shell("mkdir whole"), 0);
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    CHECK_INT(RUN("songs --out whole/runs " SMALL "--epochs " EPOCHS " --batch 4 "
+    CHECK_INT(RUN("songs --out whole/runs " SMALL "--epochs 25 --batch 4 "
                   "--average 0.9 --schedule plateau"),
               0);
     clock_gettime(CLOCK_MONOTONIC, &ended);
