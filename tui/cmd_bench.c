@@ -21,7 +21,7 @@ struct wish {
     const char *most, *path, *what;
     struct rp_given given;
     uint32_t notes, turns, count, seed, candidates;
-    double sigma, seconds;
+    double sigma, seconds, touch;
     bool json, each;
     struct rp_bench_train_options train;
 };
@@ -35,6 +35,13 @@ struct wish {
     {                                                                          \
         "engine", "NAME", "one that 'riposte engines' lists (auto)",           \
             RP_OPTION_TEXT, AT(engine)                                         \
+    }
+
+#define TOUCH_OPTION                                                           \
+    {                                                                          \
+        "touch", "SHARE", "of its length that a note of up to a beat sounds "   \
+            "(1)",                                                             \
+            RP_OPTION_REAL, AT(touch), 0.01, 1                                 \
     }
 
 #define SPLIT_OPTION                                                           \
@@ -110,6 +117,7 @@ static const struct rp_option phrases_options[] = {
      100000},
     {"sigma", "MS", "how unevenly they are played (20)", RP_OPTION_REAL,
      AT(sigma), 0.001, 200},
+    TOUCH_OPTION,
     SEED_OPTION("draws them (1)"),
     {"each", NULL, "print every phrase that went wrong", RP_OPTION_FLAG,
      AT(each)},
@@ -134,6 +142,7 @@ static const struct rp_option answers_options[] = {
          1 << RP_SET_CANDIDATES | 1 << RP_SET_SEED},
     SPLIT_OPTION,
     {"count", "N", "calls (100)", RP_OPTION_COUNT, AT(count), 1, 100000},
+    TOUCH_OPTION,
     {"out", "DIR", "write calls and answers there, as .mid", RP_OPTION_TEXT,
      AT(out)},
     RP_OPTION_END,
@@ -373,6 +382,7 @@ static int bench_phrases(int argc, char **argv)
     int exit_code = rp_cli_parse(&phrases_cli, argc, argv, &wish, &dirs);
     struct rp_bench_phrases_options asked = {.count = wish.count,
                                              .sigma_ms = wish.sigma,
+                                             .touch = wish.touch,
                                              .seed = wish.seed,
                                              .each = wish.each};
     struct rp_model model = {0};
@@ -420,6 +430,7 @@ static int bench_answers(int argc, char **argv)
                                               .split = split_of(wish.split),
                                               .count = wish.count,
                                               .seed = knobs.seed,
+                                              .touch = wish.touch,
                                               .out = wish.out};
     if (status == RP_OK) {
         status = rp_bench_answers(&asked, &result, stdout);

@@ -62,6 +62,18 @@ static double density_of(const struct rp_note *note, uint32_t count,
     return length > 0 ? (double)count * resolution / length : 0.0;
 }
 
+/* Share of the time from one note to the next that a note sounds, mean. */
+static double sounding(const struct rp_note *note, uint32_t count)
+{
+    double sum = 0.0;
+
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        int32_t wide = note[i + 1].onset - note[i].onset;
+        sum += note[i].duration < wide ? (double)note[i].duration / wide : 1.0;
+    }
+    return count > 1 ? sum / (count - 1) : 1.0;
+}
+
 /* Adds one answer or continuation to the sums. */
 static void look_at(struct rp_bench_look *look, const struct rp_note *call,
                     uint32_t calls, const struct rp_note *note, uint32_t count,
@@ -96,6 +108,7 @@ static void look_at(struct rp_bench_look *look, const struct rp_note *call,
                      density_of(call, calls, resolution);
     look->home += rp_key_home(key, note[count - 1].pitch);
     look->last += (double)note[count - 1].duration / resolution;
+    look->sounds += sounding(note, count);
     if (repeated > look->repeated_most)
         look->repeated_most = repeated;
 }
@@ -129,7 +142,7 @@ static void finish(struct rp_bench_look *look)
     double *sum[] = { &look->notes, &look->in_key,  &look->on_grid,
                       &look->repeated, &look->same, &look->leap,
                       &look->range,    &look->density, &look->home,
-                      &look->last };
+                      &look->last,  &look->sounds };
     uint32_t count = look->pieces - look->empty;
 
     for (size_t i = 0; i < sizeof sum / sizeof *sum && count; i++)
@@ -216,7 +229,8 @@ static rp_status perform(const struct rp_bench_answers_options *options,
     struct rp_metre metre =
         rp_bench_metre(call->piece, resolution, note->onset, &bar);
     struct rp_bench_hand hand = { 20.0, options->seed, number, resolution,
-                                  rp_bench_tempo(call->piece->path) };
+                                  rp_bench_tempo(call->piece->path),
+                                  options->touch };
     const struct rp_note *const part[2] = { note, answer };
     uint32_t count[2] = { call->count, 0 };
     const int32_t from[2] = { bar, 0 };
@@ -256,11 +270,11 @@ static void print_look(FILE *out, const char *name,
 {
     fprintf(out,
             "%-8s %5u %5u %8u %6.1f %6.1f %% %6.1f %% %5.1f (%2u) %6.1f %% "
-            "%5.2f %6.2f %7.2f %5.0f %% %5.2f\n",
+            "%5.2f %6.2f %7.2f %5.0f %% %5.2f %6.2f\n",
             name, l->pieces, l->empty, l->monotone, l->notes,
             100.0 * l->in_key, 100.0 * l->on_grid, l->repeated,
             l->repeated_most, 100.0 * l->same, l->leap, l->range, l->density,
-            100.0 * l->home, l->last);
+            100.0 * l->home, l->last, l->sounds);
 }
 
 static void print_ends(FILE *out, const char *name,
@@ -280,7 +294,7 @@ static void print(FILE *out, const struct rp_bench_answers_result *result)
     static const char *const name[RP_BENCH_MODES] = { "answers", "trades" };
 
     fprintf(out, "          calls empty one-note  notes   in key  on grid "
-                 "repeats    same    leap  range density  home   last\n");
+                 "repeats    same    leap  range density  home   last sounds\n");
     for (int mode = 0; mode < RP_BENCH_MODES; mode++)
         print_look(out, name[mode], &result->answer[mode]);
     print_look(out, "written", &result->real);

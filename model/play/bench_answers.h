@@ -15,6 +15,7 @@ struct rp_bench_answers_options {
     enum rp_split split;
     uint32_t count; /* calls; 100 when 0 */
     uint32_t seed;
+    double touch;    /* as of rp_bench_hand */
     const char *out; /* folder for call and answer as .mid; NULL: none */
 };
 
@@ -32,6 +33,7 @@ struct rp_bench_look {
     double density;  /* notes per beat against the call's */
     double home;     /* share that end on a note of the key's tonic triad */
     double last;     /* length of the last note, beats */
+    double sounds;   /* share of the time from note to note that they sound */
 };
 
 /* How pieces end, by their metre. */

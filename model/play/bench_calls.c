@@ -233,6 +233,7 @@ rp_status rp_bench_play(struct rp_stage *stage,
     const struct rp_note *note = call->piece->note + call->first;
     double tick = 60000.0 * stage->rate / hand->mbpm / hand->resolution;
     double sigma = hand->sigma_ms * stage->rate / 1000.0;
+    double touch = hand->touch > 0.0 ? hand->touch : 1.0;
     rp_frame on[NOTES_MAX], off, least = stage->rate / 50;
     struct rp_rng rng;
     rp_status status = RP_OK;
@@ -250,7 +251,10 @@ rp_status rp_bench_play(struct rp_stage *stage,
             on[i] = on[i - 1] + 1;
     }
     for (uint32_t i = 0; i < call->count && !status; i++) {
-        off = frame + (rp_frame)((end_of(&note[i]) - bar) * tick +
+        double sounds = note[i].duration <= (int32_t)hand->resolution
+                            ? touch * note[i].duration
+                            : note[i].duration;
+        off = frame + (rp_frame)((note[i].onset + sounds - bar) * tick +
                                  sigma * normal(&rng));
         if (off < on[i] + least)
             off = on[i] + least;

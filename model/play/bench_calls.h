@@ -64,6 +64,8 @@ struct rp_bench_hand {
     double sigma_ms;
     uint32_t seed, number;
     uint32_t resolution, mbpm;
+    double touch; /* share of its length that a note of up to a beat sounds;
+                     1 when 0 */
 };
 RP_MUST rp_status rp_bench_play(struct rp_stage *stage,
                                 const struct rp_bench_call *call,

@@ -154,7 +154,7 @@ static rp_status run_kind(const struct rp_bench_phrases_options *options,
         trial.hand = (struct rp_bench_hand){
             options->sigma_ms > 0 ? options->sigma_ms : 20.0, options->seed, i,
             options->model->shape.vocabulary.resolution,
-            rp_bench_tempo(trial.call->piece->path)
+            rp_bench_tempo(trial.call->piece->path), options->touch
         };
         status = run_trial(&trial);
         result->phrases++;

@@ -16,6 +16,7 @@ struct rp_bench_phrases_options {
     enum rp_split split;
     uint32_t count; /* phrases of each kind; 100 when 0 */
     double sigma_ms; /* 20 when 0 */
+    double touch;    /* as of rp_bench_hand */
     double drift;    /* how much faster than the beat they are played, in
                         per cent; phase by the first onset alone then */
     uint32_t seed;

@@ -8,7 +8,7 @@
 enum {
     CONTEXT_BEATS = 32, /* heard notes are judged by so much of the past ... */
     CONTEXT_NOTES = 128, /* ... and no more notes, as in training */
-    FIRST_BEATS = 80     /* hundredths: less than a rest that ends a call */
+    GAPS = 2             /* between notes tell how they are played */
 };
 #define GUESS 0.1           /* of a written length, where it is not played */
 
@@ -281,19 +281,27 @@ static rp_frame overdue(const struct rp_listen_note *note,
     return one > half ? one : half;
 }
 
-/* How long after its release a note waits for the next one: whether a line goes
- * on legato is worth a moment. Whether it is detached only the next onset
- * tells; so a call's first note waits for that, unless the call is over. */
+/* Until when a note waits for onsets after it, of which there are `later`.
+ * Whether a line goes on legato is worth a moment. Whether it is detached only
+ * two gaps tell: a call's first two notes wait for them, but not as long as two
+ * notes take to be over (phrase.c). */
 static rp_frame patience(const struct rp_listen *listen,
-                         const struct rp_clock *clock, rp_frame released)
+                         const struct rp_clock *clock, rp_frame released,
+                         uint32_t later)
 {
-    rp_frame legato = ms_frames(clock, RP_LISTEN_LEGATO_MS);
-    rp_frame most = beat_frames(clock) * FIRST_BEATS / 100;
+    const struct rp_call *call = &listen->call;
+    rp_frame legato = released + ms_frames(clock, RP_LISTEN_LEGATO_MS);
+    rp_frame most = call->last_on;
 
-    if (!listen->voice.line || !rp_touch_is_new(&listen->touch))
-        return legato;
-    if (most > listen->hurry - released)
-        most = listen->hurry - released;
+    if (!listen->voice.line || call->notes >= GAPS)
+        return later ? released : legato;
+    if (later + call->notes >= GAPS)
+        return released;
+    if (call->last_off != RP_FRAME_NEVER && call->last_off > most)
+        most = call->last_off;
+    most += beat_frames(clock) * 5 / 4;
+    if (most > listen->hurry)
+        most = listen->hurry;
     return most > legato ? most : legato;
 }
 
@@ -324,12 +332,9 @@ rp_frame rp_listen_due(const struct rp_listen *listen,
         if (known > due)
             due = known;
     }
-    if (near == listen->pending && released != INT64_MIN) {
-        released += patience(listen, clock, released);
-        if (released > due)
-            due = released;
-    }
-    return due;
+    if (released != INT64_MIN)
+        released = patience(listen, clock, released, listen->pending - near);
+    return released > due ? released : due;
 }
 
 /* Takes the first group out of what is pending, its highest note first: a
@@ -409,11 +414,13 @@ static void end_tune(struct rp_listen *listen, int32_t tick)
     rp_memory_cut(listen->memory, last->pitch, tick);
 }
 
-/* The onset after a note; a single line's is not under it. */
+/* The onset after a note, of what is pending from number `i` on; a single
+ * line's is not under it. */
 static const struct rp_listen_note *find_next(const struct rp_listen *listen,
-                                              const struct rp_listen_note *from)
+                                              const struct rp_listen_note *from,
+                                              uint32_t i)
 {
-    for (uint32_t i = 0; i < listen->pending; i++) {
+    for (; i < listen->pending; i++) {
         const struct rp_listen_note *note = &listen->note[i];
         if (!listen->voice.line || note->pitch >= from->pitch ||
             !rp_voice_together(from, note))
@@ -422,21 +429,35 @@ static const struct rp_listen_note *find_next(const struct rp_listen *listen,
     return NULL;
 }
 
-/* What is detached is read as it would be written. */
+static void hear_touch(const struct rp_listen *listen, struct rp_touch *touch,
+                       const struct rp_listen_note *note,
+                       const struct rp_listen_note *next)
+{
+    rp_touch_hear(touch, note->on,
+                  note->off_frame != RP_FRAME_NEVER ? note->off
+                                                    : RP_TOUCH_LATER,
+                  next ? next->on : RP_TOUCH_LATER, listen->pedal != 0);
+}
+
+/* What is detached is read as it would be written, the next note's gap looked
+ * at, too. */
 static void read_touch(struct rp_listen *listen,
                        const struct rp_listen_note *heard,
                        const struct rp_listen_note *next,
                        struct rp_played *played, struct rp_timing *timing)
 {
-    bool released = heard->off_frame != RP_FRAME_NEVER;
+    struct rp_touch touch;
     rp_beat later = next ? next->on : RP_TOUCH_LATER, written;
 
-    rp_touch_hear(&listen->touch, heard->on,
-                  released ? heard->off : RP_TOUCH_LATER, later,
-                  listen->pedal != 0);
-    if (!released)
+    hear_touch(listen, &listen->touch, heard, next);
+    if (heard->off_frame == RP_FRAME_NEVER)
         return;
-    written = rp_touch_written(&listen->touch, heard->on, heard->off, later);
+    touch = listen->touch;
+    if (next)
+        hear_touch(listen, &touch, next,
+                   find_next(listen, next,
+                             (uint32_t)(next - listen->note) + 1));
+    written = rp_touch_written(&touch, heard->on, heard->off, later);
     if (written <= heard->off - heard->on)
         return;
     played->off = played->on + as_ticks(listen, written, 0.0);
@@ -454,7 +475,7 @@ static rp_status push_note(struct rp_listen *listen,
     struct rp_played played = { .pitch = rp_voice_read(listen->voice.octaves,
                                                        heard->pitch),
                                 .velocity = heard->velocity };
-    const struct rp_listen_note *next = find_next(listen, heard);
+    const struct rp_listen_note *next = find_next(listen, heard, 0);
     struct rp_sight sight;
     struct rp_note note;
     rp_status status;
@@ -504,8 +525,21 @@ static rp_status push_note(struct rp_listen *listen,
     return RP_OK;
 }
 
+/* What one voice is not told lengthens the call all the same. */
+static void leave_out(struct rp_listen *listen,
+                      const struct rp_listen_note *note)
+{
+    bool held = note->off_frame == RP_FRAME_NEVER;
+
+    listen->beside[listen->besides++ % RP_LISTEN_BESIDE] =
+        (struct rp_listen_beside){ note->on, held ? 0 : note->off - note->on,
+                                   note->pitch };
+    if (!held)
+        last_until(listen, note->off);
+}
+
 /* Of a group, highest first, how many notes a network of one voice is told: one
- * or none. What it is not told lengthens the call all the same. */
+ * or none. */
 static uint32_t take_tune(struct rp_listen *listen,
                           const struct rp_clock *clock,
                           const struct rp_listen_note *group, uint32_t count)
@@ -518,8 +552,7 @@ static uint32_t take_tune(struct rp_listen *listen,
         rp_voice_follow(voice, group);
     for (uint32_t i = told; i < count; i++) {
         rp_voice_leave(voice, &group[i]);
-        if (group[i].off_frame != RP_FRAME_NEVER)
-            last_until(listen, group[i].off);
+        leave_out(listen, &group[i]);
     }
     return told;
 }

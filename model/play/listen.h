@@ -18,6 +18,7 @@ enum {
     RP_LISTEN_FOLD_MS = 35,   /* chord notes */
     RP_LISTEN_LEGATO_MS = 70, /* between a release and the next onset */
     RP_LISTEN_PENDING = 256,
+    RP_LISTEN_BESIDE = 128,
     RP_LISTEN_CALL = 1024
 };
 
@@ -40,6 +41,12 @@ struct rp_call {
     uint8_t low, high;
 };
 
+/* A note that a network of one voice is not told; it tells the key, too. */
+struct rp_listen_beside {
+    rp_beat on, length; /* 0: it was held */
+    uint8_t pitch;
+};
+
 struct rp_listen {
     struct rp_memory *memory; /* not owned */
     uint32_t pending;
@@ -53,6 +60,8 @@ struct rp_listen {
     struct rp_voice voice;
     struct rp_touch touch; /* of the call's tune; of one voice alone */
     struct rp_late late;
+    uint32_t besides; /* so far; the last ones are kept: */
+    struct rp_listen_beside beside[RP_LISTEN_BESIDE];
     struct rp_call call;
 };
 

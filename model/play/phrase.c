@@ -58,6 +58,32 @@ static double median_length(const struct rp_call *call)
     return 0;
 }
 
+/* Where the last note ends and how long the longest rest so far was. Of a call
+ * that is played detached, notes end where they would be written to: less is
+ * no rest. */
+static rp_beat find_rests(const struct rp_listen *listen,
+                          const struct rp_clock *clock, rp_beat *longest)
+{
+    const struct rp_call *call = &listen->call;
+    rp_beat over = rp_clock_beat(clock, call->last_off);
+    int32_t rest = 0, end = call->notes ? call->note[0].onset : 0;
+
+    *longest = call->longest_rest;
+    if (!call->notes || !rp_touch_is_detached(&listen->touch))
+        return over;
+    for (uint32_t i = 0; i < call->notes; i++) {
+        const struct rp_note *note = &call->note[i];
+        if (note->onset - end > rest)
+            rest = note->onset - end;
+        if (note->onset + note->duration > end)
+            end = note->onset + note->duration;
+    }
+    *longest = rp_listen_beat(listen, rest);
+    end = call->end > end ? call->end : end;
+    return over > rp_listen_beat(listen, end) ? over
+                                              : rp_listen_beat(listen, end);
+}
+
 rp_status rp_phrase_read(const struct rp_listen *listen,
                          const struct rp_clock *clock, rp_frame now,
                          rp_frame lead, struct rp_phrase_signs *signs)
@@ -67,7 +93,7 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
     int32_t ticks = memory->model->shape.vocabulary.resolution, tick, since;
     double late = rp_late_at(&listen->late, clock, call->last_on, NULL);
     rp_frame tardy = (rp_frame)((TARDY_MS + late) * clock->rate / 1000.0);
-    rp_beat beat = rp_clock_beat(clock, now);
+    rp_beat beat = rp_clock_beat(clock, now), longest;
     struct rp_draft draft = { .velocity = 64 };
     struct rp_sight sight;
     struct rp_odds odds;
@@ -83,14 +109,14 @@ rp_status rp_phrase_read(const struct rp_listen *listen,
         return status;
     signs->expected = rp_odds_after(&odds, since > 0 ? since - 1 : 0);
     signs->ahead = (double)lead * clock->mbpm / (60000.0 * clock->rate);
-    signs->silence =
-        (double)(beat - rp_clock_beat(clock, call->last_off)) / RP_BEAT;
+    signs->silence = (double)(beat - find_rests(listen, clock, &longest)) /
+                     RP_BEAT;
     /* Who is behind the beat has rested since before the release was heard. */
     late *= clock->mbpm / 60e6;
     signs->silence += late > LATE_MOST ? LATE_MOST : late > 0.0 ? late : 0.0;
     signs->since_onset =
         (double)(beat - rp_clock_beat(clock, call->last_on)) / RP_BEAT;
-    signs->longest_rest = (double)call->longest_rest / RP_BEAT;
+    signs->longest_rest = (double)longest / RP_BEAT;
     signs->length = (double)(rp_clock_beat(clock, call->last_off) -
                              call->first_beat) /
                     RP_BEAT;

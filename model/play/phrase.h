@@ -9,7 +9,7 @@
 
 /* What the decision rests on; times in beats. */
 struct rp_phrase_signs {
-    double silence;      /* since the last release */
+    double silence;      /* since the last note ended */
     double ahead;        /* how long before the beat line it is asked */
     double since_onset;  /* since the last onset */
     double longest_rest; /* inside the phrase so far */

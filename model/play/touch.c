@@ -6,19 +6,16 @@ enum {
     WHOLE = 1000,
     DETACHED = 850, /* less of the time than this: fingers leave no more of a
                        gap between notes that are meant to be joined */
+    LEAST = 2,      /* gaps; one may be a rest */
     TAPPED = 20,    /* less is a pad's, which sends no lengths at all */
-    REST_BEATS = 2  /* what is farther from the next note is followed by a
-                       rest: nothing tells how long it was meant to be */
+    REST_HALVES = 5 /* what is farther from the next note, in half beats, is
+                       followed by a rest: nothing tells how long it was meant
+                       to be */
 };
 
 void rp_touch_begin(struct rp_touch *touch)
 {
     memset(touch, 0, sizeof *touch);
-}
-
-bool rp_touch_is_new(const struct rp_touch *touch)
-{
-    return !touch->notes;
 }
 
 static void add(struct rp_touch *touch, rp_beat sounds, rp_beat wide)
@@ -38,7 +35,7 @@ static void know(struct rp_touch *touch, rp_beat next)
     if (!touch->waits)
         return;
     touch->waits = false;
-    if (wide > 0 && wide <= REST_BEATS * RP_BEAT)
+    if (wide > 0 && 2 * wide <= REST_HALVES * RP_BEAT)
         add(touch, touch->off == RP_TOUCH_LATER ? wide : touch->off - touch->on,
             wide);
 }
@@ -69,7 +66,12 @@ static uint16_t usual(const struct rp_touch *touch)
             sorted[at] = sorted[at - 1];
         sorted[at] = touch->share[i];
     }
-    return count ? sorted[count / 2] : WHOLE;
+    return count >= LEAST ? sorted[count / 2] : WHOLE;
+}
+
+bool rp_touch_is_detached(const struct rp_touch *touch)
+{
+    return usual(touch) < DETACHED;
 }
 
 /* Who plays short notes detached may well hold a long one. */

@@ -33,8 +33,9 @@ void rp_touch_begin(struct rp_touch *touch);
 #define RP_TOUCH_LATER INT64_MAX
 void rp_touch_hear(struct rp_touch *touch, rp_beat on, rp_beat off,
                    rp_beat next, bool pedal);
-/* Whether nothing is known of it. */
-bool rp_touch_is_new(const struct rp_touch *touch);
+
+/* Whether most notes are let go well before the next one. */
+bool rp_touch_is_detached(const struct rp_touch *touch);
 
 /* How long a note is meant to be that sounds from `on` to `off`: no longer
  * than to the next one, and as long as it sounds where the touch is legato, or
