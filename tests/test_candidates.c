@@ -107,11 +107,7 @@ static void test_turns(void)
 static void test_doubt(void)
 {
     struct rp_note note[] = { { 0, 24, 62, 80 }, { 48, 48, 60, 80 } };
-    struct rp_note tune[] = { { 0, 24, 60, 80 }, { 24, 24, 64, 80 },
-                              { 48, 24, 65, 80 }, { 72, 24, 67, 80 },
-                              { 96, 48, 60, 80 } };
-    float likely[RP_KEYS], on[12], sum = 0.0f;
-    int most = 0;
+    float on[12];
 
     begin();
     wish.clear = false;
@@ -132,18 +128,54 @@ static void test_doubt(void)
     on[5] = judge(note, 2);
     note[1].pitch = 60;
     CHECK(on[5] < judge(note, 2));
+}
 
-    rp_key_likely(tune, 5, likely);
+static void check_shares(const struct rp_key_told *told)
+{
+    float sum = 0.0f;
+
     for (int i = 0; i < RP_KEYS; i++) {
-        CHECK(likely[i] >= 0.0f);
-        sum += likely[i];
-        most = likely[i] > likely[most] ? i : most;
+        CHECK(told->likely[i] >= 0.0f);
+        CHECK(told->likely[i] <= told->likely[told->key]);
+        sum += told->likely[i];
     }
     CHECK(sum > 0.9999f && sum < 1.0001f);
-    CHECK_INT(most, rp_key_find(tune, 5));
-    CHECK(likely[most] > 0.5f);
-    rp_key_likely(tune, 0, likely); /* nothing heard */
-    CHECK(likely[0] == likely[23]);
+}
+
+/* A tune that may be in C or in F, and the bass that tells. */
+static void test_key_told(void)
+{
+    static const struct rp_note clear[] = { { 0, 24, 60, 80 },
+                                            { 24, 24, 64, 80 },
+                                            { 48, 24, 65, 80 },
+                                            { 72, 24, 67, 80 },
+                                            { 96, 48, 60, 80 } };
+    static const struct rp_note tune[] = { { 0, 48, 72, 80 }, { 48, 36, 72, 80 },
+                                           { 84, 12, 72, 80 }, { 96, 24, 74, 80 },
+                                           { 120, 24, 74, 80 },
+                                           { 144, 72, 72, 80 } };
+    struct rp_note bass[6];
+    struct rp_key_told alone, both;
+
+    rp_key_tell(clear, 5, NULL, 0, &alone);
+    check_shares(&alone);
+    CHECK_INT(alone.key, rp_key_find(clear, 5));
+    CHECK(alone.likely[alone.key] > 0.5f);
+    for (uint8_t root = 0; root < 10; root += 5) { /* C, F */
+        for (uint32_t i = 0; i < 6; i++) {
+            bass[i] = tune[i];
+            bass[i].pitch = (uint8_t)(48 + root + (i % 2 ? 7 : 0));
+        }
+        rp_key_tell(tune, 6, NULL, 0, &alone);
+        CHECK(!alone.clear);
+        rp_key_tell(tune, 6, bass, 6, &both);
+        check_shares(&both);
+        CHECK_INT(both.key % 12, root);
+        CHECK(both.likely[root] > alone.likely[root]);
+    }
+    rp_key_tell(tune, 0, NULL, 0, &alone); /* nothing heard */
+    CHECK(!alone.clear);
+    CHECK(alone.likely[0] == alone.likely[23]);
 }
 
 static void test_chords(void)
@@ -379,6 +411,7 @@ int main(void)
     test_judge();
     test_turns();
     test_doubt();
+    test_key_told();
     test_chords();
     test_echo();
     test_loops();

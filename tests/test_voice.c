@@ -81,11 +81,15 @@ static void test_hands(void)
     CHECK_INT(listen.call.low, 67);
     CHECK_INT(listen.call.note[2].duration, 23); /* not to the bass's onset */
     CHECK_INT(listen.call.end, 144); /* when the last key is let go */
+    CHECK_INT(listen.besides, 5); /* not told, but they tell the key */
+    CHECK_INT(listen.beside[4].pitch, 48);
+    CHECK_INT(listen.beside[4].length, 2 * RP_BEAT);
     rp_memory_fini(&memory);
     listen_to(&any);
     play_hands();
     CHECK_INT(listen.call.notes, 9);
     CHECK_INT(listen.call.low, 48);
+    CHECK_INT(listen.besides, 0);
     rp_memory_fini(&memory);
     free_model(&line);
     free_model(&any);

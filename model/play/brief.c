@@ -193,15 +193,37 @@ static bool has_left(int key, const struct rp_note *note, uint32_t count)
     return count >= SHORT && OUTSIDE * foreign > count;
 }
 
+/* What else than the tune was heard since `tick`. */
+static uint32_t take_beside(const struct rp_listen *listen, int32_t tick,
+                            struct rp_note *beside)
+{
+    uint32_t kept = listen->besides < RP_LISTEN_BESIDE ? listen->besides
+                                                       : RP_LISTEN_BESIDE;
+    uint32_t count = 0;
+
+    for (uint32_t i = listen->besides - kept; i != listen->besides; i++) {
+        const struct rp_listen_beside *b =
+            &listen->beside[i % RP_LISTEN_BESIDE];
+        if (rp_listen_tick(listen, b->on) >= tick)
+            beside[count++] = (struct rp_note){
+                .duration = rp_listen_tick(listen, b->length),
+                .pitch = b->pitch
+            };
+    }
+    return count;
+}
+
 /* That of the last notes, but where the call has left it that of the call; -1
  * where there is none, or too little was heard to tell. */
-static void find_key(const struct rp_memory *memory, struct rp_wish *wish)
+static void find_key(const struct rp_listen *listen, struct rp_wish *wish)
 {
+    const struct rp_memory *memory = listen->memory;
     const char *role = rp_card_get(&memory->model->card, "role");
-    struct rp_note last[HEARD];
+    struct rp_note last[HEARD], beside[RP_LISTEN_BESIDE];
     const struct rp_note *heard = last;
     uint64_t kept = memory->notes < HEARD ? memory->notes : HEARD;
-    uint32_t count = 0;
+    uint32_t count = 0, besides;
+    struct rp_key_told told;
 
     wish->clear = false;
     wish->key = -1;
@@ -209,13 +231,15 @@ static void find_key(const struct rp_memory *memory, struct rp_wish *wish)
         return;
     for (uint64_t i = memory->notes - kept; i < memory->notes; i++)
         last[count++] = memory->note[i % RP_MEMORY_NOTES];
-    if (has_left(rp_key_find(heard, count), wish->call, wish->notes)) {
-        heard = wish->call;
-        count = wish->notes;
+    besides = take_beside(listen, heard->onset, beside);
+    rp_key_tell(heard, count, beside, besides, &told);
+    if (has_left(told.key, wish->call, wish->notes)) {
+        besides = take_beside(listen, wish->call->onset, beside);
+        rp_key_tell(wish->call, wish->notes, beside, besides, &told);
     }
-    wish->key = rp_key_find(heard, count);
-    wish->clear = rp_key_is_clear(heard, count);
-    rp_key_likely(heard, count, wish->likely);
+    wish->key = told.key;
+    wish->clear = told.clear;
+    memcpy(wish->likely, told.likely, sizeof wish->likely);
 }
 
 static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
@@ -234,7 +258,7 @@ static void set_wish(const struct rp_performer *p, const struct rp_turn *turn,
     wish->third = rp_wish_third(turn->seed, turn->number);
     wish->notes = kept - from;
     memcpy(wish->call, call->note + from, wish->notes * sizeof *wish->call);
-    find_key(&p->memory, wish);
+    find_key(&p->listen, wish);
 }
 
 rp_status rp_brief_question(const struct rp_performer *p, uint32_t number,

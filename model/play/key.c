@@ -47,30 +47,42 @@ static void weigh(const struct rp_note *note, uint32_t count,
     }
 }
 
+static double sum_of(const double weight[12])
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < 12; i++)
+        sum += weight[i];
+    return sum;
+}
+
 /* ln P of the notes in every key, up to what all have in common. */
-static void weigh_keys(const struct rp_note *note, uint32_t count,
+static void weigh_keys(const struct rp_note *tune, uint32_t notes,
+                       const struct rp_note *beside, uint32_t besides,
                        double nats[RP_KEYS])
 {
-    double weight[12] = { 0 };
+    double weight[12] = { 0 }, share;
 
-    weigh(note, count, weight);
+    weigh(tune, notes, weight);
+    share = sum_of(weight);
+    weigh(beside, besides, weight);
+    share /= sum_of(weight);
     for (int key = 0; key < RP_KEYS; key++) {
         int m = key / 12, up = 12 - key % 12;
-        nats[key] = mode[m] + first[m][(note[0].pitch + up) % 12] +
-                    last[m][(note[count - 1].pitch + up) % 12];
+        nats[key] = mode[m] + first[m][(tune[0].pitch + up) % 12] +
+                    last[m][(tune[notes - 1].pitch + up) % 12];
         for (int i = 0; i < 12; i++)
-            nats[key] += weight[i] * any[m][(i + up) % 12];
+            nats[key] += share * weight[i] * any[m][(i + up) % 12];
     }
 }
 
 /* The likeliest key; *lead is how much likelier it is than any with another
  * tonic, in nats. */
-static int find(const struct rp_note *note, uint32_t count, double *lead)
+static int find(const double nats[RP_KEYS], double *lead)
 {
-    double nats[RP_KEYS], best = 0.0, second = 0.0;
+    double best = 0.0, second = 0.0;
     int key = 0;
 
-    weigh_keys(note, count, nats);
     for (int tonic = 0; tonic < 12; tonic++) {
         int better = nats[12 + tonic] > nats[tonic] ? 12 + tonic : tonic;
         double likely = nats[better];
@@ -86,14 +98,11 @@ static int find(const struct rp_note *note, uint32_t count, double *lead)
     return key;
 }
 
-void rp_key_likely(const struct rp_note *note, uint32_t count,
-                   float likely[RP_KEYS])
+static void to_shares(const double nats[RP_KEYS], float likely[RP_KEYS])
 {
-    double nats[RP_KEYS] = { 0 }, best = 0.0;
+    double best = 0.0;
     float x[ROOM] = { 0 }, sum = 0.0f;
 
-    if (count)
-        weigh_keys(note, count, nats);
     for (int i = 0; i < RP_KEYS; i++)
         best = !i || nats[i] > best ? nats[i] : best;
     for (int i = 0; i < RP_KEYS; i++)
@@ -105,20 +114,29 @@ void rp_key_likely(const struct rp_note *note, uint32_t count,
         likely[i] = x[i] / sum;
 }
 
-int rp_key_find(const struct rp_note *note, uint32_t count)
+void rp_key_tell(const struct rp_note *tune, uint32_t notes,
+                 const struct rp_note *beside, uint32_t besides,
+                 struct rp_key_told *told)
 {
-    double lead;
+    double nats[RP_KEYS] = { 0 }, lead = 0.0;
 
-    return count ? find(note, count, &lead) : 0;
+    told->key = 0;
+    if (notes) {
+        weigh_keys(tune, notes, beside, besides, nats);
+        told->key = find(nats, &lead);
+    }
+    told->clear = lead >= CLEAR;
+    to_shares(nats, told->likely);
 }
 
-bool rp_key_is_clear(const struct rp_note *note, uint32_t count)
+int rp_key_find(const struct rp_note *note, uint32_t count)
 {
-    double lead = 0.0;
+    double nats[RP_KEYS], lead;
 
-    if (count)
-        (void)find(note, count, &lead);
-    return lead >= CLEAR;
+    if (!count)
+        return 0;
+    weigh_keys(note, count, NULL, 0, nats);
+    return find(nats, &lead);
 }
 
 bool rp_key_has(int key, uint8_t pitch)

