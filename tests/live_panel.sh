@@ -131,6 +131,14 @@ keys '?'
 saw '^ riposte: keys'
 keys Escape
 saw '^> tempo +170'
+# A key that no terminal has a name for is no Escape and no letters: q leaves.
+keys -H 1b 5b 39 39 3b 39 39 51
+keys Escape
+saw '^> tempo +170'
+keys '?'
+saw '^ riposte: keys'
+keys Escape
+saw '^> tempo +170'
 for size in '30 6' '5 2' '1 1' '200 50' '80 24'; do
     # shellcheck disable=SC2086 # two numbers
     resize $size

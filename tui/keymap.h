@@ -24,7 +24,8 @@ enum rp_key_code {
     RP_KEY_END,
     RP_KEY_F1,
     RP_KEY_F10 = RP_KEY_F1 + 9,
-    RP_KEY_RESIZE
+    RP_KEY_RESIZE,
+    RP_KEY_UNKNOWN /* a key without a meaning here */
 };
 
 enum rp_action {

@@ -167,6 +167,28 @@ bool rp_screen_wait(int ms)
                       : errno == EINTR;
 }
 
+/* After Escape: the rest of what a key sent that curses knows no name of, such
+ * as F2 with Alt, or of what the terminal itself has to say. Its letters are
+ * none that somebody typed. False: Escape it was. */
+static bool skip_sequence(void)
+{
+    wint_t got;
+    int kind = get_wch(&got), left = 32;
+
+    if (kind != OK || (got != '[' && got != 'O')) {
+        if (kind == OK) {
+            unget_wch((wchar_t)got);
+        } else if (kind == KEY_CODE_YES) {
+            ungetch((int)got);
+        }
+        return false;
+    }
+    do {
+        kind = get_wch(&got);
+    } while (kind == OK && left-- && (got < '@' || got > '~' || got == '['));
+    return true;
+}
+
 int rp_screen_key(void)
 {
     wint_t got;
@@ -174,6 +196,9 @@ int rp_screen_key(void)
 
     if (kind == ERR) {
         return RP_KEY_NONE;
+    }
+    if (kind == OK && got == RP_KEY_ESCAPE && skip_sequence()) {
+        return RP_KEY_UNKNOWN;
     }
     if (kind == OK) {
         return got == '\r' ? RP_KEY_ENTER
@@ -185,5 +210,5 @@ int rp_screen_key(void)
             return keys[i].key;
         }
     }
-    return RP_KEY_RESIZE + 1; /* a key without a meaning here */
+    return RP_KEY_UNKNOWN;
 }
