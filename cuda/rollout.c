@@ -223,6 +223,8 @@ static rp_status create(struct rp_cuda *cuda, uint32_t room, uint32_t changes)
         status = rp_cuda_chains_create(cuda, &self->chains);
         if (status == RP_ENONE) /* and is made as otherwise */
             status = RP_OK;
+        else if (!status) /* nothing of it is in the stream any more */
+            status = rp_cuda_wait(cuda, cuda->behind, "a rollout");
     }
     if (!status && cuda->cells)
         status = rp_cuda_check(cuda, rp_cuda_mma_allow(), "a rollout");
