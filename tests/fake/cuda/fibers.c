@@ -21,11 +21,13 @@
 #define TSAN 0
 #endif
 
+/* Bytes of a stack; at a power of two all tops would share a few lines of the
+ * cache. */
 #if ASAN
 #include <sanitizer/common_interface_defs.h>
-enum { STACK = 256 * 1024 };
+enum { STACK = 256 * 1024 + 13 * 64 };
 #else
-enum { STACK = 64 * 1024 };
+enum { STACK = 64 * 1024 + 13 * 64 };
 #endif
 
 enum {
@@ -113,7 +115,6 @@ struct fiber {
     const struct barrier *waits;
     bool done, awaited;
     unsigned char value[32]; /* that others of the warp may ask for */
-    struct copy copy[COPIES];
     uint32_t copies, group;
 #if ASAN
     void *fake_stack;
@@ -145,6 +146,7 @@ static struct {
 
 const struct fake_self *fake_cuda_self;
 static char *stacks;
+static struct copy (*copies)[COPIES]; /* of each fiber */
 
 bool fake_cuda_runs(void)
 {
@@ -393,7 +395,7 @@ void fake_cuda_copy(void *to, const void *from, size_t size)
         fake_cuda_wrong("too many copies on their way");
     if ((uintptr_t)to % size || (uintptr_t)from % size)
         fake_cuda_wrong("a copy that is not aligned");
-    self->copy[self->copies++] =
+    copies[self - all.fiber][self->copies++] =
         (struct copy){to, from, size, self->group};
 }
 
@@ -405,14 +407,14 @@ void fake_cuda_copy_group(void)
 void fake_cuda_copied(uint32_t but)
 {
     struct fiber *self = all.now;
+    struct copy *copy = copies[self - all.fiber];
     uint32_t left = 0;
 
     for (uint32_t i = 0; i < self->copies; i++) {
-        struct copy *copy = &self->copy[i];
-        if (copy->group + but >= self->group)
-            self->copy[left++] = *copy;
+        if (copy[i].group + but >= self->group)
+            copy[left++] = copy[i];
         else
-            memcpy(copy->to, copy->from, copy->size);
+            memcpy(copy[i].to, copy[i].from, copy[i].size);
     }
     self->copies = left;
 }
@@ -453,13 +455,13 @@ static void make_fibers(uint32_t first)
     for (uint32_t i = 0; i < all.fibers; i++) {
         struct fiber *fiber = &all.fiber[i];
         uint32_t block = i / launch->threads;
-        fiber->block = block;
-        fiber->self = (struct fake_self){
-            .thread = i % launch->threads,
-            .threads = launch->threads,
-            .x = (first + block) % launch->x,
-            .y = (first + block) / launch->x,
-            .blocks = launch->x};
+        *fiber = (struct fiber){
+            .block = block,
+            .self = {.thread = i % launch->threads,
+                     .threads = launch->threads,
+                     .x = (first + block) % launch->x,
+                     .y = (first + block) / launch->x,
+                     .blocks = launch->x}};
         place_init(&fiber->place, stacks + (size_t)i * STACK, run_fiber);
         make_ready(fiber);
     }
@@ -472,8 +474,6 @@ static void free_group(void)
     free(all.shared);
     for (int s = 0; s < FAKE_SCOPES; s++)
         free(all.barrier[s]);
-    free(all.fiber);
-    free(all.ready);
     free(all.send);
 }
 
@@ -493,8 +493,6 @@ static uint32_t choose(void)
 
 static bool run_group(uint32_t first)
 {
-    all.fiber = zeroed(all.fibers, sizeof *all.fiber);
-    all.ready = zeroed(all.fibers, sizeof *all.ready);
     all.send = NULL;
     all.sends = 0;
     all.done = all.count = 0;
@@ -528,6 +526,9 @@ bool fake_fibers_run(const struct fake_launch *launch, const void *arguments)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (stacks == MAP_FAILED)
             abort();
+        copies = zeroed(FIBERS_MAX, sizeof *copies);
+        all.fiber = zeroed(FIBERS_MAX, sizeof *all.fiber);
+        all.ready = zeroed(FIBERS_MAX, sizeof *all.ready);
     }
     all.launch = launch;
     all.arguments = arguments;
