@@ -9,8 +9,11 @@
 #include "model/play/rollout.h"
 #include "rt/log.h"
 
+/* Notes in one launch, which takes up the weights first. Beside a cluster a live
+ * step finds room; for a grid's launch it has to wait, so that one is short. */
 enum {
-    NOTES = 16,  /* in one launch: longer than loading the weights */
+    NOTES = 16,
+    NOTES_GRID = 4,
     ENOUGH = 900 /* thousandths of them on the chip: what is left is read while
                     a field is drawn */
 };
@@ -232,7 +235,6 @@ rp_status rp_cuda_chains_create(struct rp_cuda *cuda,
     if (!chains)
         return RP_EMEM;
     chains->chain.room = RP_CUDA_CHAINS;
-    chains->chain.notes = NOTES;
     status = choose(cuda, &device, &chains->chain.plan)
                  ? allocate(cuda, chains)
                  : RP_ENONE;
@@ -240,6 +242,8 @@ rp_status rp_cuda_chains_create(struct rp_cuda *cuda,
         rp_cuda_chains_free(chains);
         return status;
     }
+    chains->chain.notes =
+        chains->chain.plan.form == RP_PLAN_GRID ? NOTES_GRID : NOTES;
     point_at_weights(cuda, &chains->chain);
     *made = chains;
     return RP_OK;
