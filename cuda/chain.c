@@ -9,7 +9,7 @@
 #include "model/play/rollout.h"
 #include "rt/log.h"
 
-/* Notes in one launch, which takes up the weights first. Beside a cluster a live
+/* Notes in one launch, which loads the weights first. Beside a cluster a live
  * step finds room; for a grid's launch it has to wait, so that one is short. */
 enum {
     NOTES = 16,
