@@ -9,6 +9,7 @@
 #include <time.h>
 
 enum { RATE = 48000, PERIOD = 256, BEAT = RATE / 2, TURNS = 3 };
+enum { LAST = (8 + 24 * TURNS) * BEAT }; /* frame by which all is answered */
 
 static struct rp_model model;
 
@@ -150,7 +151,7 @@ static void play(struct rp_stage *stage, bool patient)
 {
     struct rp_performer *p = stage->performer;
 
-    while (stage->frame < (rp_frame)(8 + 24 * TURNS) * BEAT) {
+    while (stage->frame < LAST) {
         CHECK_INT(rp_stage_run(stage, stage->frame + PERIOD), RP_OK);
         if (patient && p->expected.asked)
             CHECK(wait_thought(p->ponder) != NULL);
@@ -227,7 +228,7 @@ static void test_one(void)
     begin(&many, false, 16);
     question.state = calloc(RP_LAYERS_MAX * RP_HIDDEN_MAX,
                             sizeof *question.state);
-    while (!many.performer->turns) {
+    while (!many.performer->turns && many.frame < LAST) {
         const struct rp_expected *expected = &many.performer->expected;
         CHECK_INT(rp_stage_run(&many, many.frame + PERIOD), RP_OK);
         if (many.performer->turns || !expected->asked)
@@ -346,8 +347,9 @@ static void test_silenced(void)
 
         atomic_store(&steps, 0);
         begin(&stage, true, RP_ROLLOUT_CANDIDATES);
-        while (!stage.performer->expected.asked)
+        while (!stage.performer->expected.asked && stage.frame < LAST)
             CHECK_INT(rp_stage_run(&stage, stage.frame + PERIOD), RP_OK);
+        CHECK(stage.performer->expected.asked);
         wait_busy();
         if (panic)
             rp_stage_panic(&stage);
