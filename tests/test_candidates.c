@@ -150,10 +150,10 @@ static void test_key_told(void)
                                             { 48, 24, 65, 80 },
                                             { 72, 24, 67, 80 },
                                             { 96, 48, 60, 80 } };
-    static const struct rp_note tune[] = { { 0, 48, 72, 80 }, { 48, 36, 72, 80 },
-                                           { 84, 12, 72, 80 }, { 96, 24, 74, 80 },
-                                           { 120, 24, 74, 80 },
-                                           { 144, 72, 72, 80 } };
+    static const struct rp_note tune[] = {
+        { 0, 48, 72, 80 },  { 48, 36, 72, 80 },  { 84, 12, 72, 80 },
+        { 96, 24, 74, 80 }, { 120, 24, 74, 80 }, { 144, 72, 72, 80 }
+    };
     struct rp_note bass[6];
     struct rp_key_told alone, both;
 

@@ -50,6 +50,10 @@ static void test_reading(void)
     CHECK_INT(rp_touch_written(&touch, 5 * RP_BEAT, 5 * RP_BEAT + half,
                                6 * RP_BEAT),
               half);
+    /* A clock that goes back a little. */
+    touch = heard(3, -10, false);
+    CHECK_INT(touch.notes, 2);
+    CHECK_INT(touch.share[0], 0);
     /* One so long tells nothing; a held key is no gap. */
     touch = heard(2, 500, false);
     rp_touch_hear(&touch, 4 * RP_BEAT, later, later, false);

@@ -469,8 +469,7 @@ static rp_status push_note(struct rp_listen *listen,
                            const struct rp_listen_note *heard, double on,
                            bool chord)
 {
-    double ms = tick_ms(listen, clock), doubt;
-    double late = rp_late_at(&listen->late, clock, heard->on_frame, &doubt) / ms;
+    double ms = tick_ms(listen, clock), doubt, late;
     struct rp_timing timing = { 0 };
     struct rp_played played = { .pitch = rp_voice_read(listen->voice.octaves,
                                                        heard->pitch),
@@ -480,6 +479,7 @@ static rp_status push_note(struct rp_listen *listen,
     struct rp_note note;
     rp_status status;
 
+    late = rp_late_at(&listen->late, clock, heard->on_frame, &doubt) / ms;
     timing.on = sqrt(RP_LATE_SIGMA_MS * RP_LATE_SIGMA_MS + doubt) / ms;
     timing.off = 1.5 * timing.on;
     timing.reach = 3.5 * timing.on + 1.0;

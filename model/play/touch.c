@@ -18,10 +18,13 @@ void rp_touch_begin(struct rp_touch *touch)
     memset(touch, 0, sizeof *touch);
 }
 
+/* A clock that is set back a little may end a note before it begins. */
 static void add(struct rp_touch *touch, rp_beat sounds, rp_beat wide)
 {
     rp_beat share = sounds < wide ? WHOLE * sounds / wide : WHOLE;
 
+    if (share < 0)
+        share = 0;
     touch->share[touch->notes++ % RP_TOUCH_NOTES] = (uint16_t)share;
     if (share < DETACHED && wide > touch->widest)
         touch->widest = wide;
