@@ -66,6 +66,8 @@ static const struct wanted {
     {STEPS, {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 1}},
     {STEPS, {.what = RP_BENCH_NOTE, .hidden = 32, .slots = 16}},
     {STEPS, {.what = RP_BENCH_NOTE, .hidden = 48, .slots = 1}},
+    {STEPS, {.what = RP_BENCH_LAYERS, .hidden = 32, .slots = 1}},
+    {STEPS, {.what = RP_BENCH_LAYERS, .hidden = 48, .slots = 1}},
     {STEPS, {.what = RP_BENCH_LIVE, .hidden = 32}},
     {WIDE, {.what = RP_BENCH_LIVE, .hidden = 32, .candidates = CANDIDATES,
             .most = NOTES}},
@@ -105,6 +107,7 @@ static void test_rows(void)
     printf("%s", text);
     CHECK(strstr(text, "\nkept, by the median of microseconds:\n"
                        "note 2 x 32 in 1 slot: ") != NULL);
+    CHECK(strstr(text, "\nlayers 2 x 32: ") != NULL);
     CHECK(strstr(text, "\nlive 2 x 32: ") != NULL);
     CHECK(strstr(text, "\nlive 2 x 32 beside 1 x 1: ") != NULL);
     CHECK(strstr(text, "\nrollout 2 x 48 1 x 1: ") != NULL);

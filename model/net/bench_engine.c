@@ -148,9 +148,11 @@ static rp_status play_notes(struct trial *trial, double seconds)
     return RP_OK;
 }
 
-/* Steps alone, one after another: the recurrent part. An engine may come back
+/* Steps alone, one after another, so many at least: the recurrent part. An
+ * engine may come back
  * before a step is done; who reads a state waits for it. */
-static rp_status step_on(struct trial *trial, double seconds, double *us)
+static rp_status step_on(struct trial *trial, double seconds, uint32_t least,
+                         double *us)
 {
     const struct rp_engine_ops *ops = trial->engine->ops;
     rp_status status = ops->state(trial->engine, 0, 0, trial->state);
@@ -161,7 +163,7 @@ static rp_status step_on(struct trial *trial, double seconds, double *us)
         for (uint32_t i = 0; i < BURST && !status; i++)
             status = ops->step(trial->engine, trial->slots, all_slots,
                                trial->input + count++ % NOTES);
-    while (!status && rp_bench_now_us() < until);
+    while (!status && (count < least || rp_bench_now_us() < until));
     if (!status)
         status = ops->state(trial->engine, 0, 0, trial->state);
     if (!status)
@@ -175,7 +177,7 @@ static rp_status measure(struct trial *trial, double seconds,
     rp_status status = play_notes(trial, seconds);
 
     if (!status)
-        status = step_on(trial, seconds, &row->step_us);
+        status = step_on(trial, seconds, BURST, &row->step_us);
     if (status)
         return status;
     if (trial->kernels) {
@@ -185,6 +187,24 @@ static rp_status measure(struct trial *trial, double seconds,
     rp_bench_samples_sum_up(&trial->note, trial->slots, row);
     row->bytes = 4.0 * (double)trial->floats;
     return RP_OK;
+}
+
+/* So many steps alone make a sample: who waits for them does so once. */
+static rp_status measure_steps(struct trial *trial, double seconds,
+                               struct rp_bench_engine_row *row)
+{
+    const double until = rp_bench_now_us() + seconds * 1e6;
+    rp_status status = RP_OK;
+    bool room = true;
+
+    while (!status && room &&
+           (!trial->note.count || rp_bench_now_us() < until)) {
+        status = step_on(trial, 0, NOTES, &row->step_us);
+        if (!status)
+            room = rp_bench_samples_add(&trial->note, row->step_us);
+    }
+    rp_bench_samples_sum_up(&trial->note, 1, row);
+    return status;
 }
 
 /* Of which network, and with which of the CPU's kernels. */
@@ -208,18 +228,21 @@ static rp_status measure_note(struct rp_bench_engine *bench,
     trial->slots = row->slots;
     status = trial_init(trial, bench->options.ops);
     if (!status)
-        status = measure(trial, bench->options.seconds, row);
+        status = row->what == RP_BENCH_LAYERS
+                     ? measure_steps(trial, bench->options.seconds, row)
+                     : measure(trial, bench->options.seconds, row);
     trial_fini(trial);
     free(trial);
     return status;
 }
 
 static rp_status add_row(struct rp_bench_engine *bench,
+                         enum rp_bench_what what,
                          const struct rp_shape *shape, uint32_t slots,
                          const struct rp_kernels *kernels, const char *path)
 {
     const struct subject subject = {shape, kernels};
-    const struct rp_bench_engine_row row = {.what = RP_BENCH_NOTE,
+    const struct rp_bench_engine_row row = {.what = what,
                                             .kernels = kernels ? kernels->name
                                                                : path,
                                             .layers = shape->layers,
@@ -235,14 +258,14 @@ static rp_status add_cpu(struct rp_bench_engine *bench,
 {
     static const char *const paths[] = {"avx512", "avx2", "portable"};
     const struct rp_kernels *best = rp_kernels();
-    rp_status status = add_row(bench, shape, 1, best, "");
+    rp_status status = add_row(bench, RP_BENCH_NOTE, shape, 1, best, "");
 
     if (!status)
-        status = add_row(bench, shape, SLOTS, best, "");
+        status = add_row(bench, RP_BENCH_NOTE, shape, SLOTS, best, "");
     for (int i = 0; !status && i < 3; i++) {
         const struct rp_kernels *path = rp_kernels_find(paths[i]);
         if (path && path != best)
-            status = add_row(bench, shape, 1, path, "");
+            status = add_row(bench, RP_BENCH_NOTE, shape, 1, path, "");
     }
     return status;
 }
@@ -257,9 +280,11 @@ static rp_status add_shape(struct rp_bench_engine *bench,
         return add_cpu(bench, shape);
     for (uint32_t p = 0; (path = rp_bench_engine_path(bench, p)); p++) {
         rp_bench_engine_take(path);
-        one = add_row(bench, shape, 1, NULL, path);
+        one = add_row(bench, RP_BENCH_NOTE, shape, 1, NULL, path);
         if (!one)
-            one = add_row(bench, shape, SLOTS, NULL, path);
+            one = add_row(bench, RP_BENCH_NOTE, shape, SLOTS, NULL, path);
+        if (!one)
+            one = add_row(bench, RP_BENCH_LAYERS, shape, 1, NULL, path);
         status = status ? status : one;
     }
     return status;

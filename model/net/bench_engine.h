@@ -17,7 +17,8 @@ struct rp_bench_engine_options {
     const struct rp_shape *shape; /* the preset's; NULL: not measured */
     double seconds;               /* about so long for a row */
     const char *path; /* only this one of a GPU's paths; NULL: all */
-    const char *what; /* only such rows: "note", "live", "rollout"; NULL: all */
+    const char *what; /* only such rows: "note", "layers", "live", "rollout";
+                         NULL: all */
     uint32_t only, only_notes; /* only rollouts of so many candidates, of so
                                   many notes; 0: all */
     /* For tests: measured in place of 2 x 512 and 2 x 1024, with no more
@@ -28,6 +29,8 @@ struct rp_bench_engine_options {
 
 enum rp_bench_what {
     RP_BENCH_NOTE,    /* a step and all heads */
+    RP_BENCH_LAYERS,  /* steps alone, one after another: the recurrent part; of
+                         a device, where the host and it are at work at once */
     RP_BENCH_LIVE,    /* a note is heard, the next one drawn: host, device and
                          back */
     RP_BENCH_ROLLOUT, /* candidates from one state to their end, in one call */
@@ -39,7 +42,7 @@ struct rp_bench_engine_row {
     const char *engine;  /* "cpu" */
     const char *kernels; /* "avx512"; the CUDA engine's path; "": it has none */
     uint32_t layers, hidden, head;
-    uint32_t slots; /* NOTE: stepped together; times are per note of one */
+    uint32_t slots; /* NOTE, LAYERS: stepped together; times are per note of one */
     /* ROLLOUT: so many, of so many notes. LIVE: those that another instance
      * thinks through meanwhile; 0: it is quiet. */
     uint32_t candidates, most;

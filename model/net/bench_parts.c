@@ -78,8 +78,8 @@ static bool is_broken(const struct rp_bench_engine *bench, const char *path)
     return false;
 }
 
-const char *const rp_bench_what_names[RP_BENCH_WHATS] = {"note", "live",
-                                                         "rollout"};
+const char *const rp_bench_what_names[RP_BENCH_WHATS] = {"note", "layers",
+                                                         "live", "rollout"};
 
 static bool is_asked(const struct rp_bench_engine_options *options,
                      const struct rp_bench_engine_row *row)
@@ -104,8 +104,8 @@ static void say(const struct rp_bench_engine_row *row)
         rp_log(RP_INFO, "bench", "%s, %u x %u, %s, %u of %u: %.1f us",
                rp_bench_what_names[row->what], row->layers, row->hidden,
                row->kernels,
-               row->what == RP_BENCH_NOTE ? row->slots : row->candidates,
-               row->what == RP_BENCH_NOTE ? 1 : row->most, row->us);
+               row->slots ? row->slots : row->candidates,
+               row->slots ? 1 : row->most, row->us);
 }
 
 const struct rp_shape *
@@ -180,8 +180,8 @@ static bool is_its_own(const struct rp_bench_engine_row *row)
 
     if (!path || path->live)
         return true;
-    if (row->what == RP_BENCH_NOTE || (row->what == RP_BENCH_LIVE &&
-                                       (path->widest || !row->candidates)))
+    if (row->slots || (row->what == RP_BENCH_LIVE &&
+                       (path->widest || !row->candidates)))
         return false;
     return !path->widest || row->candidates <= path->widest;
 }

@@ -22,6 +22,12 @@ static void print_note(const struct rp_bench_engine_row *row, FILE *out)
                 rp_bench_engine_within(row) ? ", within 1.3 + 20 us" : "");
 }
 
+static void print_layers(const struct rp_bench_engine_row *row, FILE *out)
+{
+    fprintf(out, " %5u %10.1f %8.1f %9.1f %8u", row->slots, row->us,
+            row->least_us, row->p999_us, row->samples);
+}
+
 static void print_live(const struct rp_bench_engine_row *row, FILE *out)
 {
     fprintf(out, " %5u x %-3u %8.1f %8.1f %8.1f %8.1f %8u %8u",
@@ -45,6 +51,10 @@ static const struct {
      "alone, one after\nanother\nengine kernels      shape     head slots    "
      "us/note    least    99.9 %      step      floor   weights",
      print_note},
+    {"layers: steps alone, one after another, without heads; microseconds a "
+     "step\nengine path         shape     slots     median    least    99.9 %  "
+     "samples",
+     print_layers},
     {"live: a note is heard, the next one drawn, field by field; from host to "
      "device and\nback, microseconds; beside: what another instance thinks "
      "through meanwhile\nengine path         shape          beside   median    "
