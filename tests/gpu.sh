@@ -9,6 +9,9 @@
 # Usage: tests/gpu.sh [OUT [PART...]]
 #   PART     build engine bench train ncu sanitize (all, in this order)
 #   LIMIT    seconds for the whole call (540)
+#   MUSIC    a folder of .mid files, 200 phrases of which, held back, are the
+#            calls that candidates are thought of for (else riposte's own: what
+#            is here of others is enough for five)
 #   TORCH    a Python with PyTorch to compare with (python3)
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -165,14 +168,18 @@ part_bench() {
             sed '/^riposte: /d' "$output" >>"$work/paths"
         done
     fi
-    step notes 60 "$riposte" generate --engine cpu --count 16 --bars 48 \
-        --seed 3 --out "$work/notes"
+    if [ "$music" ]; then
+        set -- --count 200 "$music"
+    else
+        step notes 60 "$riposte" generate --engine cpu --count 16 --bars 48 \
+            --seed 3 --out "$work/notes"
+        set -- --split train --count 12 "$work/notes"
+    fi
     for engine in cuda cpu; do
         of=1,16,256,1024,4096
         [ $engine = cpu ] && of=1,16,256
-        step "candidates-$engine" 60 "$riposte" bench candidates \
-            --engine $engine --split train --count 12 --of $of \
-            "$work/notes" && show 30
+        step "candidates-$engine" 90 "$riposte" bench candidates \
+            --engine $engine --of $of "$@" && show 30
     done
     step fallback 30 "$riposte" bench fallback --engine cuda && show 12
 }
@@ -238,6 +245,10 @@ part_sanitize() {
 
 RIPOSTE_CUDA_DEADLINE=20000
 export PATH RIPOSTE_CUDA_DEADLINE
+music=
+if [ "${MUSIC:-}" ]; then
+    music=$(cd "$MUSIC" && pwd) || exit 1
+fi
 cd "$top" || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT

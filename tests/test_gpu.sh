@@ -116,6 +116,15 @@ run 1 "bench engine --engine cuda --seconds" bench train
 check "what is broken is said" has "FAILED   bench: exit 3"
 check "with its reason" has "| it is broken"
 check "the rest goes on" has "passed   train"
+check "calls of its own" grep -q "candidates.* --count 12 /" \
+    "$work/out/bench.txt"
+mkdir "$work/some music"
+cd "$work" || exit 1
+export MUSIC='some music'
+run 0 nothing bench
+check "calls of others" grep -qF -- "--count 200 $work/some music" \
+    "$work/out/bench.txt"
+unset MUSIC
 run 1 "--path grid-bf16" ncu
 check "a path that is broken under ncu" has "passed   ncu-train"
 run 1 nothing engine scenic

@@ -42,7 +42,8 @@ struct rp_bench_engine_row {
     const char *engine;  /* "cpu" */
     const char *kernels; /* "avx512"; the CUDA engine's path; "": it has none */
     uint32_t layers, hidden, head;
-    uint32_t slots; /* NOTE, LAYERS: stepped together; times are per note of one */
+    uint32_t slots; /* NOTE, LAYERS: stepped together; times are per note of
+                       one */
     /* ROLLOUT: so many, of so many notes. LIVE: those that another instance
      * thinks through meanwhile; 0: it is quiet. */
     uint32_t candidates, most;
