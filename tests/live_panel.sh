@@ -180,6 +180,17 @@ saw '^ended with 0'
 whole "$work/second.mid"
 tmux -S "$socket" kill-server
 
+# Ctrl-Z in a shell with jobs: it plays on, and what sounds ends.
+socket=$work/jobs
+tmux -S "$socket" new-session -d -s panel -x 80 -y 24 "LC_ALL=C.UTF-8 sh -i"
+keys "'$riposte' play; echo ended with \$?" Enter
+saw '^ waiting .* 100 BPM'
+keys C-z Tab
+saw '^letters command'
+keys q
+saw '^ended with 0'
+tmux -S "$socket" kill-server
+
 # A terminal that is newer than this machine: taken for one that is known.
 term=nobody-knows-it
 start unknown "--duration 2"

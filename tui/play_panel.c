@@ -1,5 +1,6 @@
 /* The run in the panel: keys, knobs, the picture 30 times a second. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -301,8 +302,10 @@ static rp_status loop(struct stage *stage)
 int rp_play_panel(struct rp_play *play)
 {
     static struct stage stage; /* main thread alone, once */
-    rp_status status = rp_screen_open(&play->panel.unicode), taken;
+    rp_status status, taken;
 
+    signal(SIGTSTP, SIG_IGN); /* Ctrl-Z: who is stopped ends no note */
+    status = rp_screen_open(&play->panel.unicode);
     if (status != RP_OK) {
         return rp_exit_code(status);
     }
