@@ -478,14 +478,23 @@ static rp_status fetch(struct rp_cuda_train *t, const float *from, float *flat,
     return status;
 }
 
+/* On the host, all views as they lie on the device. */
+static rp_status make_views(const struct rp_cuda_train *t, float **views)
+{
+    if (t->cuda.lost)
+        return RP_ELOST;
+    *views = malloc(t->size * sizeof **views);
+    return *views ? RP_OK : RP_EMEM;
+}
+
 static rp_status set(struct rp_learner *learner, const float *params,
                      const float *state)
 {
     struct rp_cuda_train *t = of(learner);
     const size_t size = t->layout.size;
     const uint32_t slots = t->optimizer->slots;
-    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
-    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+    float *room = NULL;
+    rp_status status = make_views(t, &room);
 
     if (!status)
         status = send(t, params, t->params, room);
@@ -503,8 +512,8 @@ static rp_status get(struct rp_learner *learner, float *params, float *state)
     struct rp_cuda_train *t = of(learner);
     const size_t size = t->layout.size;
     const uint32_t slots = t->optimizer->slots;
-    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
-    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+    float *room = NULL;
+    rp_status status = make_views(t, &room);
 
     if (!status)
         status = fetch(t, t->params, params, room);
@@ -519,8 +528,8 @@ static rp_status get(struct rp_learner *learner, float *params, float *state)
 static rp_status gradient(struct rp_learner *learner, float *to)
 {
     struct rp_cuda_train *t = of(learner);
-    float *room = t->cuda.lost ? NULL : malloc(t->size * sizeof *room);
-    rp_status status = room ? RP_OK : t->cuda.lost ? RP_ELOST : RP_EMEM;
+    float *room = NULL;
+    rp_status status = make_views(t, &room);
 
     if (!status)
         status = fetch(t, t->gradient, to, room);

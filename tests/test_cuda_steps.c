@@ -46,7 +46,6 @@ static void test_again(void)
     same = !memcmp(f.params, again.params, f.layout.size * sizeof *f.params);
     printf("the same steps again: %s\n", same ? "the same bits" : "other bits");
     CHECK(device || same);
-    CHECK(f.params[0] < 1 && f.params[0] > -1);
     fini(&f);
     fini(&again);
 }

@@ -36,22 +36,13 @@ static void end_turn(pthread_mutex_t **mine)
     __attribute__((cleanup(end_turn), unused)) pthread_mutex_t *in_turn =      \
         take_turn()
 
-static const struct fake_cuda initial = {.devices = 1,
-                                         .major = 9,
-                                         .minor = 0,
-                                         .driver = 13000,
-                                         .shared = 227 * 1024,
-                                         .clusters = 16,
-                                         .multiprocessors = 16,
-                                         .seed = 1};
-struct fake_cuda fake_cuda = {.devices = 1,
-                              .major = 9,
-                              .minor = 0,
-                              .driver = 13000,
-                              .shared = 227 * 1024,
-                              .clusters = 16,
-                              .multiprocessors = 16,
-                              .seed = 1};
+#define INITIAL                                                                \
+    {                                                                          \
+        .devices = 1, .major = 9, .minor = 0, .driver = 13000,                 \
+        .shared = 227 * 1024, .clusters = 16, .multiprocessors = 16, .seed = 1 \
+    }
+static const struct fake_cuda initial = INITIAL;
+struct fake_cuda fake_cuda = INITIAL;
 
 enum kind { LAUNCH, COPY, SET, RECORD, WAIT };
 
