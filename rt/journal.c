@@ -80,3 +80,11 @@ bool rp_journal_decode(const unsigned char *from, struct rp_recorded *recorded)
     clock->mbpm = get(from + 52, 4);
     return clock->rate > 0 && clock->mbpm > 0;
 }
+
+bool rp_journal_plays(const struct rp_recorded *recorded)
+{
+    return recorded->kind != RP_RECORDED_CLOCK &&
+           (rp_event_is_on(recorded->event) ||
+            (recorded->kind == RP_RECORDED_CALL &&
+             !rp_event_is_off(recorded->event)));
+}

@@ -19,5 +19,8 @@ void rp_journal_encode(const struct rp_recorded *recorded,
 /* False when the bytes are no record that encode could have made. */
 bool rp_journal_decode(const unsigned char *bytes,
                        struct rp_recorded *recorded);
+/* Whether it is music: a note, or what else the player did. What silences a
+ * synth after a kill is none, nor is a key let go that an earlier run heard. */
+bool rp_journal_plays(const struct rp_recorded *recorded);
 
 #endif

@@ -27,7 +27,7 @@ struct rp_take {
     uint32_t filled; /* bytes of buffer that are not yet */
     bool failing;    /* the disk refuses; said once */
     bool unsynced;   /* as does a sync */
-    bool played;     /* an event is on its way to the journal */
+    bool played;     /* music is on its way to the journal */
     bool cleared;    /* what lay at `path` before was moved aside */
     bool started;
     pthread_t thread;
@@ -44,11 +44,11 @@ static bool has_suffix(const char *text, const char *suffix)
     return size > end && !strcmp(text + size - end, suffix);
 }
 
-/* Whether nothing but clocks can be read in it. */
+/* Whether no music can be read in it. */
 static bool is_idle(const char *journal)
 {
     unsigned char bytes[RP_JOURNAL_RECORD];
-    struct rp_recorded recorded = {.kind = RP_RECORDED_CLOCK};
+    struct rp_recorded recorded;
     FILE *file = fopen(journal, "rb");
     bool idle = false;
 
@@ -58,7 +58,7 @@ static bool is_idle(const char *journal)
         idle = !memcmp(bytes, rp_journal_header, got);
         while (idle && fread(bytes, RP_JOURNAL_RECORD, 1, file) == 1 &&
                rp_journal_decode(bytes, &recorded)) {
-            idle = recorded.kind == RP_RECORDED_CLOCK;
+            idle = !rp_journal_plays(&recorded);
         }
         fclose(file);
     }
@@ -73,7 +73,7 @@ static bool is_filled(const char *path)
 }
 
 /* One journal; its .mid has the same name without the suffix. A .mid that is
- * there was built from it, or is an older take if there is no event in the
+ * there was built from it, or is an older take if there is no music in the
  * journal (see make_room). */
 static rp_status finish_orphan(const char *journal, int *finished)
 {
@@ -239,8 +239,8 @@ static void sync_folder(const char *path)
     }
 }
 
-/* Before the first event goes to the journal: from then on what lies at
- * `path` is this take. A take without an event replaces nothing. */
+/* Before the first music goes to the journal: from then on what lies at
+ * `path` is this take. A take without music replaces nothing. */
 static rp_status make_room(struct rp_take *take)
 {
     rp_status status = RP_OK;
@@ -381,7 +381,7 @@ void rp_take_drain(struct rp_take *take)
     for (;;) {
         while (take->filled < sizeof(take->buffer) &&
                rp_ring_pop(take->ring, &recorded)) {
-            if (recorded.kind != RP_RECORDED_CLOCK && !take->played) {
+            if (!take->played && rp_journal_plays(&recorded)) {
                 take->played = true;
                 (void)!make_room(take); /* logged, and build asks again */
             }

@@ -178,6 +178,12 @@ static void record_one(const char *path, int notes)
         push(RP_RECORDED_CALL, &clock, i * 1000,
              rp_event_make(RP_CONTROL, 0, 1, i));
     }
+    if (!notes) { /* as the run after a kill begins */
+        push(RP_RECORDED_ANSWER, &clock, 0,
+             rp_event_make(RP_CONTROL, 0, 123, 0));
+        push(RP_RECORDED_CALL, &clock, 1,
+             rp_event_make(RP_NOTE_OFF, 0, 60, 64));
+    }
     CHECK_INT(rp_take_close(take), RP_OK);
 }
 
