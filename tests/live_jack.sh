@@ -2,7 +2,7 @@
 # Turns at 97 BPM over a real JACK server: real phrases from .mid files
 # go into riposte:in at exact frames; what comes out is measured against a
 # grid of exact rationals, and the take against both.
-# RIPOSTE_TURNS turns, six when that is not set.
+# RIPOSTE_TURNS turns, four when that is not set.
 # Usage: live_jack.sh RIPOSTE TOOLS SOURCE_ROOT
 set -u
 # shellcheck source=tests/live/live.sh
@@ -12,7 +12,7 @@ live_server
 live_play --take "$work/take.mid"
 live_watch
 
-live_call --turns "${RIPOSTE_TURNS:-6}" \
+live_call --turns "${RIPOSTE_TURNS:-4}" \
     --log "$work/log" "$source"/tests/golden/calls/[0-9]*.mid ||
     live_fail "the turns"
 live_starved
