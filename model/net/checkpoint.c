@@ -109,7 +109,9 @@ static rp_status read_header(struct source *s)
     for (int i = 0; i < 8; i++)
         size |= (uint64_t)prefix[i] << (8 * i);
     if (size < 2 || size > RP_CHECKPOINT_HEADER_MAX || size > s->size - 8)
-        return invalid(s, 0, "expected a header size from 2 to %zu, not %llu",
+        return invalid(s, 0,
+                       "no safetensors file: expected a header size from 2 to "
+                       "%zu, not %llu",
                        s->size - 8 < RP_CHECKPOINT_HEADER_MAX
                            ? s->size - 8
                            : (size_t)RP_CHECKPOINT_HEADER_MAX,
