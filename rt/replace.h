@@ -12,7 +12,8 @@
  * is no file: a folder, or a device, which root could replace as well. */
 RP_MUST rp_status rp_replace_check(const char *tag, const char *path);
 
-/* The same, or RP_EIO with one line logged under `tag`. Not for the audio thread. */
+/* The same, or RP_EIO with one line logged under `tag`. Not for the audio
+ * thread. */
 RP_MUST rp_status rp_replace_file(const char *tag, const char *path,
                                   const void *bytes, size_t size);
 
