@@ -378,23 +378,27 @@ void rp_answer_yield(struct rp_performer *p)
     rp_beat line =
         rp_clock_beat_after(&p->clock, rp_clock_beat(&p->clock, p->now));
     rp_beat last;
+    uint32_t count = p->offs;
 
     p->has_next = p->drawing = false;
     drop_plan(p);
     if (line < soon)
         line = soon;
     last = line;
-    for (uint32_t i = 0; i < p->offs; i++) {
-        uint8_t pitch = p->off[i].event.data[1];
+    p->offs = 0; /* anew, since another end is another place in the row */
+    for (uint32_t i = 0; i < count; i++) {
+        struct rp_planned off = p->off[i];
+        uint8_t pitch = off.event.data[1];
         rp_beat least = begins(p, pitch) + RP_BEAT / CLICK, end = line;
         if (end < least)
             end = rp_clock_beat_after(&p->clock, least);
-        if (p->off[i].beat <= end)
-            continue;
-        p->off[i].beat = end;
-        rp_memory_cut(&p->memory, rp_voice_read(p->octaves, pitch),
-                      rp_listen_tick(&p->listen, end));
-        last = end > last ? end : last;
+        if (off.beat > end) {
+            off.beat = end;
+            rp_memory_cut(&p->memory, rp_voice_read(p->octaves, pitch),
+                          rp_listen_tick(&p->listen, end));
+            last = end > last ? end : last;
+        }
+        add_off(p, off);
     }
     if (p->over > last)
         p->over = last;
