@@ -53,6 +53,17 @@ rp_status rp_replace_check(const char *tag, const char *path)
     return RP_OK;
 }
 
+/* Who may read what was there may read what comes, nobody else. A .part that a
+ * kill leaves can be written again. Not all file systems know of modes. */
+static void keep_mode(int fd, const char *path)
+{
+    struct stat info;
+
+    if (fd >= 0 && stat(path, &info) == 0) {
+        (void)fchmod(fd, (info.st_mode & 0777) | S_IWUSR);
+    }
+}
+
 static rp_status replace(const char *tag, const char *path, const void *bytes,
                          size_t size)
 {
@@ -65,6 +76,7 @@ static rp_status replace(const char *tag, const char *path, const void *bytes,
         return RP_EMEM;
     }
     fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    keep_mode(fd, path);
     good = fd >= 0 && write_all(fd, bytes, size) && !fsync(fd);
     error = errno;
     if (fd >= 0 && close(fd) && good) {

@@ -32,13 +32,16 @@ static const char *content(const char *path)
 static void test_file(void)
 {
     const char *path = in_folder("file");
+    struct stat info;
 
     CHECK_INT(rp_replace_file("x", path, "one", 3), RP_OK);
     CHECK_TEXT(content(path), "one");
     CHECK_INT(rp_replace_file("x", path, "", 0), RP_OK);
     CHECK_TEXT(content(path), "");
+    CHECK_INT(chmod(path, 0640), 0);
     CHECK_INT(rp_replace_file("x", path, "two", 3), RP_OK);
     CHECK_TEXT(content(path), "two");
+    CHECK(stat(path, &info) == 0 && (info.st_mode & 0777) == 0640);
     CHECK(access(in_folder("file.part"), F_OK));
 }
 
