@@ -228,6 +228,8 @@ check "exit status 0" is $code 0
 check "the skip has its reason" has 'skipped: jack: no "jackd" here'
 run check --no-suite live
 check "leaves a suite out" called "-t 3 --no-suite live"
+run check --no-suite slow --asan
+check "leaves a suite out, wherever it stands" called "-t 6 --no-suite slow"
 cat >>"$work/testlog" <<'EOF'
 {"name": "riposte / x", "stdout": "a\nfailed: \"late\": 3\nx.c:7: n is 1, expected 2\n", "result": "FAIL", "env": {}}
 {"name": "riposte / y", "stdout": "", "result": "TIMEOUT", "env": {}}
