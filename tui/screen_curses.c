@@ -9,6 +9,7 @@
 
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
+#include <term.h>
 
 #include "rt/log.h"
 #include "tui/keymap.h"
@@ -80,16 +81,29 @@ static void init_looks(void)
     }
 }
 
+/* NULL where curses has not heard of it, which is asked first: newterm would
+ * not give back what it had taken by then. `name` NULL: what TERM names. */
+static SCREEN *try_screen(const char *name)
+{
+    int found;
+
+    if (setupterm(name, STDOUT_FILENO, &found) != OK) {
+        return NULL;
+    }
+    del_curterm(cur_term);
+    return newterm(name, stdout, stdin);
+}
+
 /* What TERM names; where curses has not heard of it, as on a machine older
  * than the terminal, what nearly all that are new do as well. */
 static SCREEN *new_screen(void)
 {
     const char *const others[] = {"xterm-256color", "xterm", "vt100"};
     const char *term = getenv("TERM");
-    SCREEN *made = newterm(NULL, stdout, stdin);
+    SCREEN *made = try_screen(NULL);
 
     for (int i = 0; !made && i < 3; i++) {
-        made = newterm(others[i], stdout, stdin);
+        made = try_screen(others[i]);
         if (made) {
             rp_log(RP_WARN, "screen",
                    "TERM=%s is not known here: taken for %s",
