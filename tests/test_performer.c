@@ -322,6 +322,39 @@ static void test_trade(void)
     rp_stage_fini(&stage);
 }
 
+/* A long note and one that has just begun give way: on the next line, and where
+ * it was to end; they are let go in that order. */
+static void test_order(void)
+{
+    const int32_t tick = 24;
+    const struct rp_note note[] = { { 0, 3 * tick, 60, 80 },
+                                    { tick * 5 / 6, tick * 2 / 3, 64, 80 } };
+    struct rp_performer *p;
+    struct rp_stage stage;
+
+    begin(&stage, 128);
+    rp_stage_anchor(&stage, 0);
+    CHECK_INT(rp_stage_run(&stage, BEAT * 7 / 8), RP_OK);
+    p = stage.performer;
+    for (uint32_t i = 0; i < 2; i++) {
+        rp_turn_take(&p->turn, &note[i]);
+        p->off[1 - i] = (struct rp_planned){
+            rp_listen_beat(&p->listen, note[i].onset + note[i].duration), 1,
+            rp_event_make(RP_NOTE_OFF, 3, note[i].pitch, 64)
+        };
+    }
+    p->offs = 2;
+    p->over = p->off[1].beat;
+    rp_answer_yield(p);
+    CHECK_INT(p->offs, 2);
+    CHECK_INT(p->off[0].beat, RP_BEAT);
+    CHECK_INT(p->off[0].event.data[1], 60);
+    CHECK_INT(p->off[1].beat, RP_BEAT * 3 / 2);
+    CHECK_INT(p->over, RP_BEAT * 3 / 2);
+    p->offs = 0;
+    rp_stage_fini(&stage);
+}
+
 /* Who plays on over the bar line, as well as fingers can, hears the answer give
  * way: no click, and the answer to all of it where the next block begins. */
 static void test_over_the_line(void)
@@ -362,6 +395,7 @@ static void test_all(const struct rp_engine_ops *ops)
         test_pedal();
         test_trade();
         test_over_the_line();
+        test_order();
     }
     free(model.params);
 }

@@ -396,8 +396,8 @@ void rp_answer_yield(struct rp_performer *p)
             off.beat = end;
             rp_memory_cut(&p->memory, rp_voice_read(p->octaves, pitch),
                           rp_listen_tick(&p->listen, end));
-            last = end > last ? end : last;
         }
+        last = off.beat > last ? off.beat : last;
         add_off(p, off);
     }
     if (p->over > last)
