@@ -293,8 +293,9 @@ static void print(FILE *out, const struct rp_bench_answers_result *result)
 {
     static const char *const name[RP_BENCH_MODES] = { "answers", "trades" };
 
-    fprintf(out, "          calls empty one-note  notes   in key  on grid "
-                 "repeats    same    leap  range density  home   last sounds\n");
+    fprintf(out,
+            "          calls empty one-note  notes   in key  on grid "
+            "repeats    same    leap  range density  home   last sounds\n");
     for (int mode = 0; mode < RP_BENCH_MODES; mode++)
         print_look(out, name[mode], &result->answer[mode]);
     print_look(out, "written", &result->real);

@@ -249,6 +249,9 @@ static rp_status reserve(struct rp_ponder *ponder)
             rp_log(RP_WARN, "ponder",
                    "%s has no memory to think with; the CPU engine thinks",
                    ops->name);
+        else
+            rp_log(RP_INFO, "ponder", "%s is lost: %s; the CPU engine thinks",
+                   ops->name, ponder->said);
         ops->destroy(ponder->engine);
         ponder->engine = NULL;
         return try_engine(ponder->model, &rp_engine_cpu, &ponder->engine);
