@@ -92,11 +92,12 @@ struct answer {
     struct rp_note note[LENGTH]; /* 1/24 beats, as it sounds */
 };
 
-/* Quarter notes of which `share` hundredths sound; what the network was told
- * of them, and the answer. */
-static struct answer play(int share, bool pedal)
+/* Notes of `unit` ticks, of which `share` hundredths sound; what the network
+ * was told of them, and the answer. */
+static struct answer play(int32_t unit, int share, bool pedal)
 {
     const rp_beat tick = RP_BEAT / 24;
+    const rp_frame wide = unit * BEAT / 24;
     struct answer answer = { 0 };
     struct rp_stage stage;
 
@@ -107,18 +108,18 @@ static struct answer play(int share, bool pedal)
                                                          RP_CC_PEDAL, 127)),
                   RP_OK);
     for (uint32_t i = 0; i < TUNE; i++)
-        CHECK_INT(rp_stage_note(&stage, i * BEAT,
-                                i * BEAT + BEAT * share / 100, tune[i], 80),
+        CHECK_INT(rp_stage_note(&stage, i * wide,
+                                i * wide + wide * share / 100, tune[i], 80),
                   RP_OK);
     if (pedal)
-        CHECK_INT(rp_stage_play(&stage, TUNE * BEAT,
+        CHECK_INT(rp_stage_play(&stage, TUNE * wide,
                                 rp_event_make(RP_CONTROL, 0, RP_CC_PEDAL, 0)),
                   RP_OK);
     CHECK_INT(rp_stage_run(&stage, 24 * BEAT), RP_OK);
     CHECK_INT(stage.performer->turns, 1);
     CHECK_INT(stage.performer->listen.call.notes, TUNE);
     for (uint32_t i = 0; i < stage.performer->listen.call.notes; i++)
-        CHECK_INT(stage.performer->listen.call.note[i].duration, 24);
+        CHECK_INT(stage.performer->listen.call.note[i].duration, unit);
     for (uint32_t i = 0; i < stage.planned; i++) {
         struct rp_event event = stage.plan[i].event;
         int32_t at = (int32_t)(stage.plan[i].beat / tick);
@@ -151,14 +152,18 @@ static void check_alike(const struct answer *full, const struct answer *other,
 
 static void test_answers(void)
 {
-    struct answer legato = play(97, false), short_, pedal;
+    struct answer legato = play(24, 97, false), short_, pedal;
 
     for (int share = 25; share <= 75; share += 25) {
-        short_ = play(share, false);
+        short_ = play(24, share, false);
         check_alike(&legato, &short_, share);
     }
-    pedal = play(50, true);
+    pedal = play(24, 50, true);
     check_alike(&legato, &pedal, 100);
+    /* The call ends where it would be written to, so no sooner is answered. */
+    legato = play(12, 97, false);
+    short_ = play(12, 10, false);
+    CHECK_INT(short_.note[0].onset, legato.note[0].onset);
 }
 
 int main(void)

@@ -280,6 +280,38 @@ static void test_answers(void)
     CHECK_INT(tally.beside, tally.notes);
 }
 
+/* A tune that may be in C or in F: the left hand tells. */
+static void test_key(void)
+{
+    static const uint8_t tune[] = { 72, 72, 72, 74, 74, 72 };
+
+    for (uint8_t root = 0; root < 10; root += 5) {
+        struct rp_question question = { 0 };
+        struct rp_stage stage;
+        struct rp_performer *p;
+        begin(&stage, 128);
+        p = stage.performer;
+        for (uint32_t i = 0; i < 6; i++) {
+            rp_frame off = (i + 1) * BEAT - BEAT / 16;
+            CHECK_INT(rp_stage_note(&stage, i * BEAT, off, tune[i], 80),
+                      RP_OK);
+            CHECK_INT(rp_stage_note(&stage, i * BEAT, off,
+                                    48 + root + (i % 2 ? 7 : 0), 70),
+                      RP_OK);
+        }
+        while (!p->turns && stage.frame < 20 * BEAT)
+            CHECK_INT(rp_stage_run(&stage, stage.frame + 128), RP_OK);
+        CHECK_INT(p->turns, 1);
+        question.state = calloc((size_t)RP_LAYERS_MAX * RP_HIDDEN_MAX,
+                                sizeof *question.state);
+        CHECK_INT(rp_brief_question(p, 1, p->start, p->end, &question), RP_OK);
+        CHECK_INT(question.wish.notes, 6);
+        CHECK_INT(question.wish.key, root);
+        free(question.state);
+        rp_stage_fini(&stage);
+    }
+}
+
 /* Offline, too: two octaves down it goes on as it does up here. */
 static uint32_t generate(const char *melody, struct rp_note *note)
 {
@@ -331,6 +363,8 @@ int main(void)
     CHECK_INT(rp_model_load(weights, "cpu", &model), RP_OK);
     if (!test_failures)
         test_answers();
+    if (!test_failures)
+        test_key();
     if (!test_failures)
         test_generate();
     rp_model_fini(&model);
