@@ -328,10 +328,10 @@ static void lose_server(struct rp_jack *jack, uint64_t now)
     rp_patchbay_lose(jack->patchbay);
 }
 
-/* What was sent before would reach nobody. */
+/* What is sent before connections carry it would reach nobody. */
 static void wait_for_links(void)
 {
-    const struct timespec time = {.tv_nsec = (long)rp_jack_slow()};
+    const struct timespec time = {.tv_nsec = 200000000};
 
     nanosleep(&time, NULL);
 }

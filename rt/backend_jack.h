@@ -80,9 +80,6 @@ void rp_jack_describe_port(struct rp_jack *jack, enum rp_jack_port port);
 void rp_jack_forget_port(struct rp_jack *jack, enum rp_jack_port port);
 /* Before activating: what changes is noticed. */
 void rp_jack_watch(struct rp_jack *jack);
-/* Nanoseconds until a connection carries what we send: PipeWire makes it in
- * its own time after it has said that it is made. */
-uint64_t rp_jack_slow(void);
 /* Makes the patchbay. */
 RP_MUST rp_status rp_jack_patch(struct rp_jack *jack,
                                 const struct rp_backend_options *options);

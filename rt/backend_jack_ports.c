@@ -96,7 +96,9 @@ static bool connect_ports(void *self, int port, const struct rp_peer *peer)
     return result == 0 || result == EEXIST;
 }
 
-uint64_t rp_jack_slow(void)
+/* Nanoseconds until a connection carries what we send: PipeWire makes it in
+ * its own time after it has said that it is made. */
+static uint64_t slow(void)
 {
     return strstr(jack_get_version_string(), "PipeWire") ? SECOND / 5 : 0;
 }
@@ -110,7 +112,7 @@ rp_status rp_jack_patch(struct rp_jack *jack,
                                               .count = RP_JACK_PORTS,
                                               .self = jack,
                                               .connect = connect_ports,
-                                              .slow = rp_jack_slow()};
+                                              .slow = slow()};
 
     return rp_patchbay_create(&jack->patchbay, &jack->base, &system, options);
 }

@@ -38,7 +38,7 @@ live_expect_zero lost_heard lost_recorded stray reconnects
     END { print "take: " on " notes begin, " off " end"; exit on != off || !on }
     ' || live_fail "the take has notes without an end"
 
-# again TEST: a busy machine may be late for a period of any length. Three tries.
+# again TEST: a busy machine may be late for any period. Three tries.
 again() {
     for _ in 1 2 3; do
         sh "$source/tests/$1.sh" "$riposte" "$tools" "$source" \

@@ -39,7 +39,7 @@ struct wish {
 
 #define TOUCH_OPTION                                                           \
     {                                                                          \
-        "touch", "SHARE", "of its length that a note of up to a beat sounds "   \
+        "touch", "SHARE", "of its length that a note of up to a beat sounds "  \
             "(1)",                                                             \
             RP_OPTION_REAL, AT(touch), 0.01, 1                                 \
     }

@@ -284,7 +284,7 @@ static void lead_clock(void)
     last_sent = stopped;
     wait_for(0.2, true);
     was = atomic_load(&onsets);
-    wait_for(1.5, true); /* riposte's main, which says so, may wait for a disk */
+    wait_for(1.5, true); /* main, which says so, may wait for a disk */
     check_silence("Stop", was, stopped);
 
     next_tick += 0.37 * rate * 60 / bpm / TICKS; /* somewhere else */
