@@ -329,6 +329,8 @@ static void test_lists(void)
             "--path graph: expected --engine cuda");
     refused("bench engine --engine cpu --what rollout --candidates 3", 2,
             "there are no such rows");
+    refused("bench engine --engine cpu --what layers", 2,
+            "there are no such rows: expected another --what or --path");
     if (access("/dev/full", W_OK) == 0) { /* what was not said, failed */
         CHECK_INT(system("\"$RIPOSTE\" presets >/dev/full 2>/dev/null") >> 8,
                   RP_EXIT_FAILURE);

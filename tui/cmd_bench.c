@@ -281,8 +281,8 @@ static int bench_engine(int argc, char **argv)
         status = rp_bench_all(&bench, &options);
         if (status == RP_OK && !bench.rows) {
             rp_log(RP_ERROR, "bench",
-                   "there are no such rows: expected other "
-                   "--candidates or --notes");
+                   "there are no such rows: expected another --what or "
+                   "--path, other --candidates or --notes");
             status = RP_EARG;
         } else {
             rp_bench_engine_print(&bench, wish.json, stdout);

@@ -149,8 +149,8 @@ static rp_status play_notes(struct trial *trial, double seconds)
 }
 
 /* Steps alone, one after another, so many at least: the recurrent part. An
- * engine may come back
- * before a step is done; who reads a state waits for it. */
+ * engine may come back before a step is done; who reads a state waits for
+ * it. */
 static rp_status step_on(struct trial *trial, double seconds, uint32_t least,
                          double *us)
 {
