@@ -12,14 +12,16 @@
 enum { RATE = 48000, BEAT = RATE / 2, PERIOD = 256 };
 
 static struct rp_model model; /* its engine is set by each test */
-static char logged[500];
+static char logged[500], mild[500]; /* warned of, or only told */
 static int lines;
 
 static void keep_line(void *self, enum rp_level level, const char *tag,
                       const char *text)
 {
-    if (level < RP_WARN)
+    if (level < RP_WARN) {
+        snprintf(mild, sizeof mild, "%s: %s", tag, text);
         return;
+    }
     snprintf(logged, sizeof logged, "%s: %s", tag, text);
     lines++;
 }
@@ -129,6 +131,10 @@ static void test_short(void)
     CHECK_INT(lines, 1);
     CHECK_TEXT(logged, "ponder: cuda has no memory to think with; the CPU "
                        "engine thinks");
+    CHECK_INT(think_in(1), 0); /* the engine itself */
+    CHECK_TEXT(mild, "ponder: cuda is lost: allocating: out of memory; the CPU "
+                     "engine thinks on");
+    CHECK_INT(lines, 0);
 }
 
 int main(void)

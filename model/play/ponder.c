@@ -214,6 +214,13 @@ static rp_status try_engine(const struct rp_model *model,
     return RP_OK;
 }
 
+static void say_lost(const struct rp_ponder *ponder,
+                     const struct rp_engine_ops *ops)
+{
+    rp_log(RP_INFO, "ponder", "%s is lost: %s; the CPU engine thinks on",
+           ops->name, *ponder->said ? ponder->said : "it failed");
+}
+
 /* The model's, else the CPU's. */
 static rp_status make_engine(struct rp_ponder *ponder)
 {
@@ -226,6 +233,8 @@ static rp_status make_engine(struct rp_ponder *ponder)
         rp_log_divert(keep_line, ponder);
         status = try_engine(model, ops, &ponder->engine);
         rp_log_divert(NULL, NULL);
+        if (status)
+            say_lost(ponder, ops);
     }
     return status ? try_engine(model, &rp_engine_cpu, &ponder->engine)
                   : status;
@@ -250,8 +259,7 @@ static rp_status reserve(struct rp_ponder *ponder)
                    "%s has no memory to think with; the CPU engine thinks",
                    ops->name);
         else
-            rp_log(RP_INFO, "ponder", "%s is lost: %s; the CPU engine thinks",
-                   ops->name, ponder->said);
+            say_lost(ponder, ops);
         ops->destroy(ponder->engine);
         ponder->engine = NULL;
         return try_engine(ponder->model, &rp_engine_cpu, &ponder->engine);
@@ -272,8 +280,7 @@ static bool replace_engine(struct rp_ponder *ponder)
     if (lost->ops == &rp_engine_cpu ||
         try_engine(ponder->model, &rp_engine_cpu, &ponder->engine))
         return false;
-    rp_log(RP_INFO, "ponder", "%s is lost: %s; the CPU engine thinks on",
-           lost->ops->name, ponder->said);
+    say_lost(ponder, lost->ops);
     lost->ops->destroy(lost);
     ponder->desk.candidates = RP_ROLLOUT_CANDIDATES;
     return true;
