@@ -37,6 +37,7 @@ static const struct {
     {"rtmidi_c.h", {"rt/backend_rtmidi*.c", "tests/*", NULL}},
     {"*curses*.h", {"tui/screen_curses.c", NULL}},
     {"ncurses*/*", {"tui/screen_curses.c", NULL}},
+    {"term.h", {"tui/screen_curses.c", NULL}},
     {"lo/*", {"tui/wire_liblo.c", "tests/*", NULL}},
     {"cuda*", {"cuda/*", "tests/*", NULL}},
     {"cublas*", {"cuda/*", "tests/fake/*", NULL}},

@@ -241,7 +241,7 @@ static rp_status make_engine(struct rp_ponder *ponder)
 }
 
 /* Memory for as many candidates as anybody may ask for, or as many as there
- * is, so that no knob makes a device allocate while somebody plays. */
+ * is, so that no knob makes us allocate while somebody plays. */
 static rp_status reserve(struct rp_ponder *ponder)
 {
     const struct rp_engine_ops *ops = ponder->engine->ops;
